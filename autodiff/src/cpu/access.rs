@@ -1,0 +1,133 @@
+//! How a block of consecutive points of a domain lies in memory.
+
+use smallvec::SmallVec;
+
+/// An axis that is left after neighbours were merged: its size and stride, in elements.
+type Run = (usize, isize);
+
+/// Strided access along a domain in row-major order.
+#[derive(Clone, Debug)]
+pub(super) enum Access {
+    /// One element after the other.
+    Contiguous {
+        /// Of the first, in elements.
+        offset: isize,
+    },
+    /// Always the same element.
+    Splat {
+        /// Its offset.
+        offset: isize,
+    },
+    /// Anything else.
+    Strided {
+        /// Of the first, in elements.
+        offset: isize,
+        /// Merged axes, outermost first; at least one.
+        axes: SmallVec<[Run; 4]>,
+    },
+}
+
+impl Access {
+    pub(super) fn new(offset: isize, domain: &[usize], strides: &[isize]) -> Access {
+        let mut axes: SmallVec<[Run; 4]> = SmallVec::new();
+        for (&n, &s) in domain.iter().zip(strides) {
+            if n == 1 {
+                continue;
+            }
+            match axes.last_mut() {
+                Some(last) if last.1 == s * n as isize => *last = (last.0 * n, s),
+                _ => axes.push((n, s)),
+            }
+        }
+        match axes[..] {
+            [] => Access::Splat { offset },
+            [(_, 0)] => Access::Splat { offset },
+            [(_, 1)] => Access::Contiguous { offset },
+            _ => Access::Strided { offset, axes },
+        }
+    }
+
+    /// Calls `f(offset, stride, count)` for the runs that make up points `start..start + len`.
+    fn runs(offset: isize, axes: &[Run], start: usize, len: usize, mut f: impl FnMut(isize, isize, usize)) {
+        let (inner, inner_stride) = axes[axes.len() - 1];
+        let mut within = start % inner;
+        let mut outer = start / inner;
+        let mut left = len;
+        while left > 0 {
+            let mut at = offset;
+            let mut rest = outer;
+            for &(n, s) in axes[..axes.len() - 1].iter().rev() {
+                at += (rest % n) as isize * s;
+                rest /= n;
+            }
+            let count = left.min(inner - within);
+            f(at + within as isize * inner_stride, inner_stride, count);
+            left -= count;
+            within = 0;
+            outer += 1;
+        }
+    }
+
+    /// Copies points `start..start + to.len()` into a block.
+    ///
+    /// # Safety
+    /// All points lie within the buffer at `base`.
+    pub(super) unsafe fn read<T: Copy>(&self, base: *const T, start: usize, to: &mut [T]) {
+        match self {
+            Access::Contiguous { offset } => {
+                // SAFETY: the caller's.
+                let from = unsafe { std::slice::from_raw_parts(base.offset(*offset + start as isize), to.len()) };
+                to.copy_from_slice(from);
+            }
+            // SAFETY: the caller's.
+            Access::Splat { offset } => to.fill(unsafe { *base.offset(*offset) }),
+            Access::Strided { offset, axes } => {
+                let mut done = 0;
+                Access::runs(*offset, axes, start, to.len(), |at, stride, count| {
+                    let block = &mut to[done..done + count];
+                    done += count;
+                    // SAFETY: the caller's, for each of these.
+                    unsafe {
+                        match stride {
+                            0 => block.fill(*base.offset(at)),
+                            1 => block.copy_from_slice(std::slice::from_raw_parts(base.offset(at), count)),
+                            _ => {
+                                for (i, to) in block.iter_mut().enumerate() {
+                                    *to = *base.offset(at + i as isize * stride);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Copies a block to points `start..start + from.len()`; `from` may lie in the same buffer
+    /// at the very same points.
+    ///
+    /// # Safety
+    /// All points lie within the buffer at `base`, and nobody else touches them.
+    pub(super) unsafe fn write<T: Copy>(&self, base: *mut T, start: usize, from: *const T, len: usize) {
+        match self {
+            // SAFETY: the caller's.
+            Access::Contiguous { offset } => unsafe { std::ptr::copy(from, base.offset(*offset + start as isize), len) },
+            Access::Splat { offset } => {
+                if len > 0 {
+                    // SAFETY: the caller's.
+                    unsafe { *base.offset(*offset) = *from.add(len - 1) };
+                }
+            }
+            Access::Strided { offset, axes } => {
+                let mut done = 0;
+                Access::runs(*offset, axes, start, len, |at, stride, count| {
+                    for i in 0..count {
+                        // SAFETY: the caller's.
+                        unsafe { *base.offset(at + i as isize * stride) = *from.add(done + i) };
+                    }
+                    done += count;
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Gather, scatter and argmax on contiguous values.
+
+use super::Base;
+use super::instructions::typed;
+use crate::DType;
+use crate::error::{Error, Result};
+use crate::ops::Scalar;
+use crate::program::plan::{Indexed, Kernel, View};
+
+/// # Safety
+/// The view shows `len` elements of `T` that nobody writes meanwhile.
+unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
+    // SAFETY: the caller's.
+    unsafe { std::slice::from_raw_parts(bases[view.buffer].0.cast::<T>().offset(view.offset), len) }
+}
+
+/// # Safety
+/// As [`read`], and nobody reads it either.
+unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [T] {
+    // SAFETY: the caller's.
+    unsafe { std::slice::from_raw_parts_mut(bases[view.buffer].0.cast::<T>().offset(view.offset), len) }
+}
+
+fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
+    let count = if i.along { i.outer * i.positions * i.inner } else { i.positions };
+    let Some(view) = &i.indices else { return Ok(&[]) };
+    // SAFETY: the plan's views are contiguous and in their buffers.
+    let indices: &[u32] = unsafe { read(view, bases, count) };
+    match indices.iter().position(|&j| j as usize >= i.size) {
+        None => Ok(indices),
+        Some(position) => {
+            let index = indices[position];
+            Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
+        }
+    }
+}
+
+pub(super) fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+    let indices = indices(i, bases, kernel)?;
+    typed!(i.dtype, T => {
+        // SAFETY: as above; the planner never lets a gather work in place.
+        let (x, y): (&[T], &mut [T]) = unsafe {
+            (read(&i.x, bases, i.outer * i.size * i.inner), write(&i.out, bases, i.outer * i.positions * i.inner))
+        };
+        for outer in 0..i.outer {
+            for position in 0..i.positions {
+                let to = (outer * i.positions + position) * i.inner;
+                if i.along {
+                    for inner in 0..i.inner {
+                        let from = (outer * i.size + indices[to + inner] as usize) * i.inner + inner;
+                        y[to + inner] = x[from];
+                    }
+                } else {
+                    let from = (outer * i.size + indices[position] as usize) * i.inner;
+                    y[to..to + i.inner].copy_from_slice(&x[from..from + i.inner]);
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+    let indices = indices(i, bases, kernel)?;
+    typed!(i.dtype, T => {
+        // SAFETY: as above.
+        let (x, y): (&[T], &mut [T]) = unsafe {
+            (read(&i.x, bases, i.outer * i.positions * i.inner), write(&i.out, bases, i.outer * i.size * i.inner))
+        };
+        y.fill(<T as crate::Element>::from_f64(0.0));
+        for outer in 0..i.outer {
+            for position in 0..i.positions {
+                let from = (outer * i.positions + position) * i.inner;
+                for inner in 0..i.inner {
+                    let index = if i.along { indices[from + inner] } else { indices[position] } as usize;
+                    let to = &mut y[(outer * i.size + index) * i.inner + inner];
+                    *to = to.plus(x[from + inner]);
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn argmax(i: &Indexed, bases: &[Base]) {
+    typed!(i.dtype, T => {
+        // SAFETY: as above.
+        let (x, y): (&[T], &mut [u32]) = unsafe {
+            (read(&i.x, bases, i.outer * i.size * i.inner), write(&i.out, bases, i.outer * i.inner))
+        };
+        for outer in 0..i.outer {
+            for inner in 0..i.inner {
+                let at = |j: usize| x[(outer * i.size + j) * i.inner + inner];
+                // Only a NaN differs from itself.
+                let is_nan = |v: T| v.partial_cmp(&v).is_none();
+                let mut best = 0;
+                for j in 1..i.size {
+                    if !is_nan(at(best)) && (at(j) > at(best) || is_nan(at(j))) {
+                        best = j;
+                    }
+                }
+                y[outer * i.inner + inner] = best as u32;
+            }
+        }
+    });
+}

@@ -1,0 +1,285 @@
+//! Elementwise primitives of two operands, and comparisons: one row each.
+
+use super::{Op, Partial, Scalar};
+use crate::error::{At, Error};
+use crate::tape::{NodeId, TapeData, Var, record1, record2};
+use crate::{DType, Shape};
+
+macro_rules! binary_table {
+    ($a:ident, $b:ident, $y:ident; $($(#[$doc:meta])+ $variant:ident $name:literal $function:ident
+        d($da:expr, $db:expr);)*) => {
+        /// The elementwise functions of two operands of one type.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Binary {
+            $($(#[$doc])+ $variant,)*
+        }
+
+        impl Binary {
+            /// All of them.
+            pub const ALL: &'static [Binary] = &[$(Binary::$variant),*];
+
+            /// The name, as in listings.
+            pub fn name(self) -> &'static str {
+                match self { $(Binary::$variant => $name),* }
+            }
+
+            /// The function itself.
+            pub fn eval<T: Scalar>(self, a: T, b: T) -> T {
+                match self { $(Binary::$variant => a.$function(b)),* }
+            }
+
+            /// The function on blocks of one length.
+            #[inline(always)]
+            pub(crate) fn map<T: Scalar>(self, a: &[T], b: &[T], y: &mut [T]) {
+                match self {
+                    $(Binary::$variant => for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                        *y = a.$function(b);
+                    },)*
+                }
+            }
+
+            /// The derivative factor for one operand.
+            #[allow(unused_variables)]
+            pub(super) fn partial(self, operand: usize, $a: Var, $b: Var, $y: Var) -> Partial {
+                match self {
+                    $(Binary::$variant => if operand == 0 { $da } else { $db },)*
+                }
+            }
+        }
+    };
+}
+
+binary_table! { a, b, y;
+    /// a + b.
+    Add "add" plus d(Partial::One, Partial::One);
+    /// a − b.
+    Sub "sub" minus d(Partial::One, Partial::MinusOne);
+    /// a · b.
+    Mul "mul" times d(Partial::Factor(b), Partial::Factor(a));
+    /// a / b.
+    Div "div" over d(Partial::Factor(b.recip()), Partial::Factor(-(y * b.recip())));
+    /// a to the power b.
+    Pow "pow" power d(Partial::Factor(power_base(a, b)), Partial::Factor(power_exponent(a, y)));
+    /// The larger of a and b; at ties each has half of the derivative.
+    Max "max" larger d(Partial::Factor(chosen(a.gt(b), a, b)), Partial::Factor(chosen(b.gt(a), a, b)));
+    /// The smaller of a and b; at ties each has half of the derivative.
+    Min "min" smaller d(Partial::Factor(chosen(a.lt(b), a, b)), Partial::Factor(chosen(b.lt(a), a, b)));
+}
+
+/// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers
+/// that reach 0 vanish instead of giving 0 · 0⁻¹.
+fn power_base(a: Var, b: Var) -> Var {
+    match b.constant_value() {
+        Some(c) => c * a.powf(c - 1.0),
+        None => b * a.pow(b - 1.0),
+    }
+}
+
+/// ∂(aᵇ)/∂b = aᵇ log a, 0 at a = 0.
+fn power_exponent(a: Var, y: Var) -> Var {
+    let zero = a.equal(0.0);
+    y * zero.select(a.constant_like(1.0), a).log()
+}
+
+fn chosen(wins: Var, a: Var, b: Var) -> Var {
+    let half = a.constant_like(0.5);
+    let none = a.constant_like(0.0);
+    wins.select(a.constant_like(1.0), a.equal(b).select(half, none))
+}
+
+macro_rules! compare_table {
+    ($($(#[$doc:meta])+ $variant:ident $name:literal $method:ident $op:tt;)*) => {
+        /// The comparisons; the result is `Bool` and has no derivative.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Compare {
+            $($(#[$doc])+ $variant,)*
+        }
+
+        impl Compare {
+            /// All of them.
+            pub const ALL: &'static [Compare] = &[$(Compare::$variant),*];
+
+            /// The name, as in listings.
+            pub fn name(self) -> &'static str {
+                match self { $(Compare::$variant => $name),* }
+            }
+
+            /// The comparison itself.
+            pub fn eval<T: PartialOrd>(self, a: T, b: T) -> bool {
+                match self { $(Compare::$variant => a $op b),* }
+            }
+
+            /// The comparison on blocks of one length.
+            #[inline(always)]
+            pub(crate) fn map<T: Scalar>(self, a: &[T], b: &[T], y: &mut [bool]) {
+                match self {
+                    $(Compare::$variant => for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                        *y = a $op b;
+                    },)*
+                }
+            }
+        }
+
+        impl Var {
+            $($(#[$doc])+
+            ///
+            /// The result is a mask of type `Bool`; a literal takes the type of the variable.
+            #[track_caller]
+            pub fn $method(self, other: impl Into<Operand>) -> Var {
+                let at = At::caller();
+                combine(self.into(), other.into(), $name, at, |tape, a, b, shape, _| {
+                    tape.push(Op::Compare(Compare::$variant), &[a, b], shape, DType::Bool, at)
+                })
+            })*
+        }
+    };
+}
+
+compare_table! {
+    /// a = b.
+    Eq "eq" equal ==;
+    /// a ≠ b.
+    Ne "ne" not_equal !=;
+    /// a < b.
+    Lt "lt" lt <;
+    /// a ≤ b.
+    Le "le" le <=;
+    /// a > b.
+    Gt "gt" gt >;
+    /// a ≥ b.
+    Ge "ge" ge >=;
+}
+
+/// A variable or a literal, as the second operand of a binary operation.
+#[derive(Clone, Copy, Debug)]
+pub enum Operand {
+    /// A recorded value.
+    Var(Var),
+    /// A literal, which takes the type of the other operand.
+    Literal(f64),
+}
+
+impl From<Var> for Operand {
+    fn from(var: Var) -> Operand {
+        Operand::Var(var)
+    }
+}
+
+impl From<f64> for Operand {
+    fn from(x: f64) -> Operand {
+        Operand::Literal(x)
+    }
+}
+
+/// Brings two operands to one tape, type and shape, and records.
+pub(crate) fn combine(
+    a: Operand,
+    b: Operand,
+    name: &'static str,
+    at: At,
+    record: impl FnOnce(&mut TapeData, NodeId, NodeId, Shape, DType) -> NodeId,
+) -> Var {
+    match (a, b) {
+        (Operand::Var(a), Operand::Var(b)) => record2(a, b, name, at, |tape, a, b| {
+            let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
+            if ta != tb {
+                let problem = "the element types differ".into();
+                return Err(Error::DType { op: name, problem, operands: vec![ta, tb], at });
+            }
+            if sa == sb {
+                return Ok(record(tape, a, b, sa, ta));
+            }
+            let Some(shape) = broadcast_shapes(&sa, &sb) else {
+                let problem = "the shapes cannot be broadcast together".into();
+                return Err(Error::Shape { op: name, problem, operands: vec![sa, sb], at });
+            };
+            let a = tape.broadcast_to(a, &shape, at);
+            let b = tape.broadcast_to(b, &shape, at);
+            Ok(record(tape, a, b, shape, ta))
+        }),
+        (Operand::Var(a), Operand::Literal(c)) => record1(a, name, at, |tape, a| {
+            let (shape, dtype) = tape.aval(a);
+            let b = tape.full(c, &shape, dtype, at);
+            Ok(record(tape, a, b, shape, dtype))
+        }),
+        (Operand::Literal(c), Operand::Var(b)) => record1(b, name, at, |tape, b| {
+            let (shape, dtype) = tape.aval(b);
+            let a = tape.full(c, &shape, dtype, at);
+            Ok(record(tape, a, b, shape, dtype))
+        }),
+        (Operand::Literal(_), Operand::Literal(_)) => Var::dead(),
+    }
+}
+
+/// The common shape under NumPy's rule: aligned at the last axis, sizes equal or 1.
+pub(crate) fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
+    let rank = a.len().max(b.len());
+    let size = |s: &Shape, axis: usize| if axis + s.len() >= rank { s[axis + s.len() - rank] } else { 1 };
+    (0..rank)
+        .map(|axis| match (size(a, axis), size(b, axis)) {
+            (m, n) if m == n => Some(m),
+            (1, n) => Some(n),
+            (m, 1) => Some(m),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(crate) fn binary(a: Operand, b: Operand, f: Binary, at: At) -> Var {
+    combine(a, b, f.name(), at, |tape, a, b, shape, dtype| {
+        tape.push(Op::Binary(f), &[a, b], shape, dtype, at)
+    })
+}
+
+impl Var {
+    /// The larger of the two, elementwise; NaN where either is. At ties each has half of the derivative.
+    #[track_caller]
+    pub fn max(self, other: impl Into<Operand>) -> Var {
+        binary(self.into(), other.into(), Binary::Max, At::caller())
+    }
+
+    /// The smaller of the two, elementwise; NaN where either is. At ties each has half of the derivative.
+    #[track_caller]
+    pub fn min(self, other: impl Into<Operand>) -> Var {
+        binary(self.into(), other.into(), Binary::Min, At::caller())
+    }
+
+    /// `self` to the power `other`, elementwise, both of a float type.
+    #[track_caller]
+    pub fn pow(self, other: impl Into<Operand>) -> Var {
+        let at = At::caller();
+        match other.into() {
+            Operand::Literal(c) => self.power_literal(c, at),
+            other => binary(self.into(), other, Binary::Pow, at),
+        }
+    }
+
+    /// `self` to a literal power: `powf(2.0)` is recorded as a product, so that all its
+    /// derivatives are right at 0.
+    #[track_caller]
+    pub fn powf(self, exponent: f64) -> Var {
+        self.power_literal(exponent, At::caller())
+    }
+
+    /// `self` to an integer power.
+    #[track_caller]
+    pub fn powi(self, exponent: i32) -> Var {
+        self.power_literal(f64::from(exponent), At::caller())
+    }
+
+    fn power_literal(self, c: f64, at: At) -> Var {
+        if c == 0.0 {
+            self.constant_like(1.0)
+        } else if c == 1.0 {
+            self
+        } else if c == 2.0 {
+            binary(self.into(), self.into(), Binary::Mul, at)
+        } else if c == -1.0 {
+            self.unary(super::Unary::Recip, at)
+        } else if c == 0.5 {
+            self.unary(super::Unary::Sqrt, at)
+        } else {
+            binary(self.into(), c.into(), Binary::Pow, at)
+        }
+    }
+}

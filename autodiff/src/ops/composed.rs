@@ -1,0 +1,112 @@
+//! Common functions as compositions of primitives: fast by fusion, differentiable by parts.
+
+use super::binary::{Operand, binary};
+use super::{Binary, Unary};
+use crate::error::At;
+use crate::tape::Var;
+
+impl Var {
+    /// x².
+    #[track_caller]
+    pub fn square(self) -> Var {
+        binary(self.into(), self.into(), Binary::Mul, At::caller())
+    }
+
+    /// max(x, 0), with derivative 0 at 0; NaN stays NaN.
+    #[track_caller]
+    pub fn relu(self) -> Var {
+        let zero = self.constant_like(0.0);
+        self.le(0.0).select(zero, self)
+    }
+
+    /// x where positive, `slope` · x elsewhere.
+    #[track_caller]
+    pub fn leaky_relu(self, slope: f64) -> Var {
+        self.le(0.0).select(slope * self, self)
+    }
+
+    /// x where positive, eˣ − 1 elsewhere.
+    #[track_caller]
+    pub fn elu(self) -> Var {
+        let negative = self.le(0.0);
+        // The branch that is not taken must stay finite, or its derivative is 0 · ∞.
+        let below = negative.select(self, self.constant_like(0.0));
+        negative.select(below.expm1(), self)
+    }
+
+    /// x · sigmoid(x).
+    #[track_caller]
+    pub fn silu(self) -> Var {
+        self * self.sigmoid()
+    }
+
+    /// x Φ(x) with the normal distribution function Φ, by the error function.
+    #[track_caller]
+    pub fn gelu(self) -> Var {
+        0.5 * self * (1.0 + (self * std::f64::consts::FRAC_1_SQRT_2).erf())
+    }
+
+    /// The usual approximation of `gelu` by tanh: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
+    #[track_caller]
+    pub fn gelu_tanh(self) -> Var {
+        let inner = (2.0 / std::f64::consts::PI).sqrt() * (self + 0.044715 * self * self * self);
+        0.5 * self * (1.0 + inner.tanh())
+    }
+
+    /// tan x = sin x / cos x.
+    #[track_caller]
+    pub fn tan(self) -> Var {
+        self.sin() / self.cos()
+    }
+
+    /// cosh x = (eˣ + e^(−x))/2.
+    #[track_caller]
+    pub fn cosh(self) -> Var {
+        0.5 * (self.exp() + (-self).exp())
+    }
+
+    /// sinh x, accurate near 0: (u + u/(1 + u))/2 with u = eˣ − 1.
+    #[track_caller]
+    pub fn sinh(self) -> Var {
+        // By |x|, so that u/(1 + u) never becomes ∞/∞ on the negative side.
+        let u = self.abs().expm1();
+        self.sign() * (0.5 * (u + u / (1.0 + u)))
+    }
+
+    /// The smallest integer not below x.
+    #[track_caller]
+    pub fn ceil(self) -> Var {
+        -(-self).floor()
+    }
+
+    /// x limited to `low ≤ x ≤ high`; derivative 1 inside, 0 outside, ½ at the limits.
+    #[track_caller]
+    pub fn clamp(self, low: f64, high: f64) -> Var {
+        self.max(low).min(high)
+    }
+
+    /// The elements divided by their sum after exponentiation, along an axis.
+    #[track_caller]
+    pub fn softmax(self, axis: usize) -> Var {
+        let shape = self.shape();
+        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
+        let e = (self - largest).exp();
+        e / e.sum_axes(&[axis]).keep_axes(&[axis], &shape)
+    }
+
+    /// log softmax, without overflow, along an axis.
+    #[track_caller]
+    pub fn log_softmax(self, axis: usize) -> Var {
+        let shape = self.shape();
+        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
+        let shifted = self - largest;
+        shifted - shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape)
+    }
+
+    /// The distance a − b in absolute value.
+    #[track_caller]
+    pub fn abs_difference(self, other: impl Into<Operand>) -> Var {
+        let at = At::caller();
+        binary(self.into(), other.into(), Binary::Sub, at).unary(Unary::Abs, at)
+    }
+}

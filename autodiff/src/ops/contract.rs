@@ -1,0 +1,199 @@
+//! Contraction: products of two values summed over paired axes. Bilinear; transposed
+//! operands cost nothing, since any axes can be paired.
+
+use super::Op;
+use crate::error::{At, Error, Result};
+use crate::shape::Axes;
+use crate::tape::{NodeId, TapeData, Var, node_of, record2};
+use crate::{DType, Shape};
+
+/// Which axes of the operands are paired. The result has the batch axes, then the other
+/// axes of the left operand, then those of the right one, each in their own order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Contraction {
+    /// Axes of the left operand that are kept and paired with `right_batch`.
+    pub left_batch: smallvec::SmallVec<[u8; 8]>,
+    /// Axes of the right operand that are kept and paired with `left_batch`.
+    pub right_batch: smallvec::SmallVec<[u8; 8]>,
+    /// Axes of the left operand that are summed over.
+    pub left_sum: smallvec::SmallVec<[u8; 8]>,
+    /// Axes of the right operand that are summed over.
+    pub right_sum: smallvec::SmallVec<[u8; 8]>,
+}
+
+fn free(rank: usize, batch: &[u8], sum: &[u8]) -> Axes {
+    (0..rank as u8).filter(|a| !batch.contains(a) && !sum.contains(a)).collect()
+}
+
+impl Contraction {
+    /// The left operand's axes that are neither batch nor summed.
+    pub(crate) fn left_free(&self, rank: usize) -> Axes {
+        free(rank, &self.left_batch, &self.left_sum)
+    }
+
+    /// The right operand's axes that are neither batch nor summed.
+    pub(crate) fn right_free(&self, rank: usize) -> Axes {
+        free(rank, &self.right_batch, &self.right_sum)
+    }
+
+    /// The result's shape, or what does not fit.
+    fn shape(&self, left: &Shape, right: &Shape) -> std::result::Result<Shape, String> {
+        let distinct = |rank: usize, batch: &Axes, sum: &Axes| {
+            let mut all: Vec<u8> = batch.iter().chain(sum).copied().collect();
+            all.sort_unstable();
+            all.windows(2).all(|w| w[0] != w[1]) && all.iter().all(|&a| (a as usize) < rank)
+        };
+        if !distinct(left.len(), &self.left_batch, &self.left_sum)
+            || !distinct(right.len(), &self.right_batch, &self.right_sum)
+            || self.left_batch.len() != self.right_batch.len()
+            || self.left_sum.len() != self.right_sum.len()
+        {
+            return Err("the paired axes are not distinct axes of the operands".into());
+        }
+        for (l, r) in self.left_batch.iter().zip(&self.right_batch) {
+            if left[*l as usize] != right[*r as usize] {
+                return Err("batch sizes differ".into());
+            }
+        }
+        for (l, r) in self.left_sum.iter().zip(&self.right_sum) {
+            if left[*l as usize] != right[*r as usize] {
+                return Err("inner sizes differ".into());
+            }
+        }
+        let batch = self.left_batch.iter().map(|&a| left[a as usize]);
+        let lefts = self.left_free(left.len()).into_iter().map(|a| left[a as usize]);
+        let rights = self.right_free(right.len()).into_iter().map(|a| right[a as usize]);
+        Ok(batch.chain(lefts).chain(rights).collect())
+    }
+}
+
+/// The cotangent of one operand: the cotangent of the result contracted with the other
+/// operand over its free axes, then put into the operand's axis order.
+pub(super) fn transpose(c: &Contraction, i: usize, args: &[Var], ct: Var) -> Var {
+    let [left, right] = [args[0], args[1]];
+    let batch = c.left_batch.len();
+    let left_free = c.left_free(left.rank());
+    let right_free = c.right_free(right.rank());
+    let (other, other_batch, other_free, own_batch, own_free, own_sum, other_sum) = if i == 0 {
+        (right, &c.right_batch, &right_free, &c.left_batch, &left_free, &c.left_sum, &c.right_sum)
+    } else {
+        (left, &c.left_batch, &left_free, &c.right_batch, &right_free, &c.right_sum, &c.left_sum)
+    };
+    // Where the other operand's free axes lie in the cotangent.
+    let first = batch + if i == 0 { left_free.len() } else { 0 };
+    let in_ct: Axes = (0..other_free.len()).map(|k| (first + k) as u8).collect();
+    let product = Contraction {
+        left_batch: (0..batch as u8).collect(),
+        right_batch: other_batch.clone(),
+        left_sum: in_ct,
+        right_sum: other_free.clone(),
+    };
+    // The product's axes: batch, own free axes, then the other operand's summed axes in
+    // ascending order of *its* axes; each stands for the own axis it is paired with.
+    let at = node_of(args[i]).map_or(At::caller(), |n| n.at);
+    let own = ct.contract_at(other, product, "contract", at);
+    let mut summed: Vec<(u8, u8)> = other_sum.iter().copied().zip(own_sum.iter().copied()).collect();
+    summed.sort_unstable();
+    let order: Vec<u8> =
+        own_batch.iter().chain(own_free).copied().chain(summed.into_iter().map(|(_, own)| own)).collect();
+    let mut permutation = vec![0; order.len()];
+    for (position, &axis) in order.iter().enumerate() {
+        permutation[axis as usize] = position;
+    }
+    own.transpose(&permutation)
+}
+
+fn record(tape: &mut TapeData, a: NodeId, b: NodeId, c: Contraction, op: &'static str, at: At) -> Result<NodeId> {
+    let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
+    if ta != tb || !ta.is_float() {
+        let problem = "the operands must be of one float type".into();
+        return Err(Error::DType { op, problem, operands: vec![ta, tb], at });
+    }
+    let shape = match c.shape(&sa, &sb) {
+        Ok(shape) => shape,
+        Err(problem) => return Err(Error::Shape { op, problem, operands: vec![sa, sb], at }),
+    };
+    tape.check_size(op, &shape, at)?;
+    Ok(tape.push(Op::Contract(Box::new(c)), &[a, b], shape, ta, at))
+}
+
+impl Var {
+    /// Contracts with another value over the given pairs of axes.
+    #[track_caller]
+    pub fn contract(self, other: Var, contraction: Contraction) -> Var {
+        self.contract_at(other, contraction, "contract", At::caller())
+    }
+
+    pub(super) fn contract_at(self, other: Var, c: Contraction, op: &'static str, at: At) -> Var {
+        record2(self, other, op, at, |tape, a, b| record(tape, a, b, c, op, at))
+    }
+
+    /// The matrix product, as in NumPy: vectors are rows on the left and columns on the
+    /// right; leading axes are batches and are broadcast together.
+    #[track_caller]
+    pub fn matmul(self, other: Var) -> Var {
+        let at = At::caller();
+        record2(self, other, "matmul", at, |tape, mut a, mut b| {
+            let (sa, sb) = (tape.aval(a).0, tape.aval(b).0);
+            if sa.is_empty() || sb.is_empty() {
+                let problem = "an operand is a scalar".into();
+                return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
+            }
+            let inner_b = if sb.len() == 1 { 0 } else { sb.len() - 2 };
+            if sa[sa.len() - 1] != sb[inner_b] {
+                let problem = "inner sizes differ".into();
+                return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
+            }
+            let mut c = Contraction::default();
+            if sa.len() > 2 && sb.len() > 2 {
+                let (lead_a, lead_b) = (Shape::from(&sa[..sa.len() - 2]), Shape::from(&sb[..sb.len() - 2]));
+                let Some(lead) = super::binary::broadcast_shapes(&lead_a, &lead_b) else {
+                    let problem = "the batches cannot be broadcast together".into();
+                    return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
+                };
+                let full = |s: &Shape| lead.iter().chain(&s[s.len() - 2..]).copied().collect::<Shape>();
+                a = tape.broadcast_to(a, &full(&sa), at);
+                b = tape.broadcast_to(b, &full(&sb), at);
+                c.left_batch = (0..lead.len() as u8).collect();
+                c.right_batch = c.left_batch.clone();
+            }
+            let (rank_a, rank_b) = (tape.aval(a).0.len(), tape.aval(b).0.len());
+            c.left_sum = Axes::from_slice(&[rank_a as u8 - 1]);
+            c.right_sum = Axes::from_slice(&[if rank_b == 1 { 0 } else { rank_b as u8 - 2 }]);
+            let product = record(tape, a, b, c, "matmul", at)?;
+            // A matrix against a batch of matrices: the rows come first, but belong last but one.
+            if sa.len() == 2 && sb.len() > 2 {
+                let (shape, dtype) = tape.aval(product);
+                let mut axes: Axes = (1..shape.len() as u8 - 1).collect();
+                axes.extend([0, shape.len() as u8 - 1]);
+                let shape = axes.iter().map(|&i| shape[i as usize]).collect();
+                return Ok(tape.push(Op::Transpose(axes), &[product], shape, dtype, at));
+            }
+            Ok(product)
+        })
+    }
+
+    /// The inner product Σ aᵢ bᵢ over all elements of two values of one shape.
+    #[track_caller]
+    pub fn dot(self, other: Var) -> Var {
+        let at = At::caller();
+        record2(self, other, "dot", at, |tape, a, b| {
+            let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
+            if sa != sb {
+                let problem = "the shapes differ".into();
+                return Err(Error::Shape { op: "dot", problem, operands: vec![sa, sb], at });
+            }
+            if ta != tb || ta == DType::Bool {
+                let problem = "the operands must be of one numeric type".into();
+                return Err(Error::DType { op: "dot", problem, operands: vec![ta, tb], at });
+            }
+            // Recorded as a product and a sum: it fuses with what computes the operands.
+            let product = tape.push(Op::Binary(super::Binary::Mul), &[a, b], sa.clone(), ta, at);
+            if sa.is_empty() {
+                return Ok(product);
+            }
+            let axes = (0..sa.len() as u8).collect();
+            Ok(tape.push(Op::Sum(axes), &[product], Shape::scalar(), ta, at))
+        })
+    }
+}

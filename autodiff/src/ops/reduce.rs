@@ -1,0 +1,187 @@
+//! Reductions: sum, max, min over axes, and argmax. The reduced axes vanish.
+
+use super::shape_ops::sorted_axes;
+use super::{Compare, Op};
+use crate::error::{At, Error};
+use crate::shape::Axes;
+use crate::tape::{Var, record1};
+use crate::{DType, Shape};
+
+/// ∂/∂x of Σx over `axes` repeats the cotangent along them.
+pub(super) fn transpose_sum(axes: &Axes, operand: &Shape, ct: Var) -> Var {
+    let kept: Vec<usize> = (0..operand.len()).filter(|&a| !axes.contains(&(a as u8))).collect();
+    ct.broadcast_axes(operand, &kept)
+}
+
+/// The weights with which a maximum or minimum depends on the elements: 1 shared equally
+/// among those that attain it.
+pub(super) fn weights(axes: &Axes, x: Var, y: Var) -> Var {
+    let shape = x.shape();
+    let attained = x.equal(transpose_sum(axes, &shape, y)).cast(x.dtype());
+    let list: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
+    attained / transpose_sum(axes, &shape, attained.sum_axes(&list))
+}
+
+impl Var {
+    fn reduce(self, op: fn(Axes) -> Op, axes: &[usize], at: At) -> Var {
+        let name = op(Axes::new()).name();
+        record1(self, name, at, |tape, x| {
+            let (from, dtype) = tape.aval(x);
+            let axes = sorted_axes(name, axes, &from, at)?;
+            if dtype == DType::Bool {
+                let problem = "the operand must be numeric; cast masks first".into();
+                return Err(Error::DType { op: name, problem, operands: vec![dtype], at });
+            }
+            let empty = axes.iter().any(|&a| from[a as usize] == 0);
+            if empty && !matches!(op(Axes::new()), Op::Sum(_)) {
+                let problem = "there is no element to choose from".into();
+                return Err(Error::Shape { op: name, problem, operands: vec![from], at });
+            }
+            if axes.is_empty() {
+                return Ok(x);
+            }
+            let shape = from.without(&axes);
+            Ok(tape.push(op(axes), &[x], shape, dtype, at))
+        })
+    }
+
+    fn all_axes(self) -> Vec<usize> {
+        (0..self.rank()).collect()
+    }
+
+    /// The sum of all elements.
+    #[track_caller]
+    pub fn sum(self) -> Var {
+        self.reduce(Op::Sum, &self.all_axes(), At::caller())
+    }
+
+    /// The sum over the given axes.
+    #[track_caller]
+    pub fn sum_axes(self, axes: &[usize]) -> Var {
+        self.reduce(Op::Sum, axes, At::caller())
+    }
+
+    /// The largest of all elements; equal ones share the derivative.
+    #[track_caller]
+    pub fn max_all(self) -> Var {
+        self.reduce(Op::Max, &self.all_axes(), At::caller())
+    }
+
+    /// The largest element over the given axes; equal ones share the derivative.
+    #[track_caller]
+    pub fn max_axes(self, axes: &[usize]) -> Var {
+        self.reduce(Op::Max, axes, At::caller())
+    }
+
+    /// The smallest of all elements; equal ones share the derivative.
+    #[track_caller]
+    pub fn min_all(self) -> Var {
+        self.reduce(Op::Min, &self.all_axes(), At::caller())
+    }
+
+    /// The smallest element over the given axes; equal ones share the derivative.
+    #[track_caller]
+    pub fn min_axes(self, axes: &[usize]) -> Var {
+        self.reduce(Op::Min, axes, At::caller())
+    }
+
+    /// The index (`U32`) of the first largest element along an axis, which vanishes. A NaN
+    /// counts as larger than every number.
+    #[track_caller]
+    pub fn argmax(self, axis: usize) -> Var {
+        let at = At::caller();
+        record1(self, "argmax", at, |tape, x| {
+            let (from, dtype) = tape.aval(x);
+            if axis >= from.len() || from[axis] == 0 || from[axis] > u32::MAX as usize {
+                let problem = format!("there is nothing to choose along axis {axis} of the shape {from}");
+                return Err(Error::Parameter { op: "argmax", problem, at });
+            }
+            if dtype == DType::Bool {
+                let problem = "the operand must be numeric; cast masks first".into();
+                return Err(Error::DType { op: "argmax", problem, operands: vec![dtype], at });
+            }
+            let shape = from.without(&[axis as u8]);
+            Ok(tape.push(Op::ArgMax(axis as u8), &[x], shape, DType::U32, at))
+        })
+    }
+
+    /// The mean of all elements.
+    #[track_caller]
+    pub fn mean(self) -> Var {
+        self.mean_axes_at(&self.all_axes(), At::caller())
+    }
+
+    /// The mean over the given axes.
+    #[track_caller]
+    pub fn mean_axes(self, axes: &[usize]) -> Var {
+        self.mean_axes_at(axes, At::caller())
+    }
+
+    fn mean_axes_at(self, axes: &[usize], at: At) -> Var {
+        let shape = self.shape();
+        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
+        if n == 0 {
+            return record1(self, "mean", at, |tape, x| {
+                let operands = vec![tape.aval(x).0];
+                Err(Error::Shape { op: "mean", problem: "the mean of no elements".into(), operands, at })
+            });
+        }
+        let sum = self.reduce(Op::Sum, axes, at);
+        super::binary::binary(sum.into(), (1.0 / n as f64).into(), super::Binary::Mul, at)
+    }
+
+    /// The variance over the given axes, Σ(x − mean)²/(n − `correction`): `correction` is 0
+    /// for the plug-in and 1 for the unbiased estimate.
+    #[track_caller]
+    pub fn variance(self, axes: &[usize], correction: usize) -> Var {
+        let at = At::caller();
+        let shape = self.shape();
+        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
+        if n <= correction {
+            return record1(self, "variance", at, |tape, x| {
+                let problem = format!("{n} elements leave nothing after the correction {correction}");
+                Err(Error::Shape { op: "variance", problem, operands: vec![tape.aval(x).0], at })
+            });
+        }
+        let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
+        (self - mean).square().sum_axes(axes) * (1.0 / (n - correction) as f64)
+    }
+
+    /// log Σ eˣ over the given axes, without overflow; −∞ where all elements are −∞.
+    #[track_caller]
+    pub fn logsumexp(self, axes: &[usize]) -> Var {
+        let shape = self.shape();
+        let largest = self.max_axes(axes).stop_gradient();
+        // An infinite maximum would give ∞ − ∞.
+        let finite = largest.abs().lt(f64::INFINITY);
+        let shift = finite.select(largest, largest.constant_like(0.0));
+        (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift
+    }
+
+    /// The Euclidean norm of all elements; its derivative at 0 is taken as 0.
+    #[track_caller]
+    pub fn norm(self) -> Var {
+        let square = self.square().sum();
+        let zero = square.equal(0.0);
+        let safe = zero.select(square.constant_like(1.0), square).sqrt();
+        zero.select(square.constant_like(0.0), safe)
+    }
+
+    /// Repeats a reduction's result to the shape it was reduced from.
+    #[track_caller]
+    pub fn keep_axes(self, axes: &[usize], from: &Shape) -> Var {
+        let kept: Vec<usize> = (0..from.len()).filter(|a| !axes.contains(a)).collect();
+        self.broadcast_axes(from, &kept)
+    }
+
+    /// The mask of elements that are neither infinite nor NaN.
+    #[track_caller]
+    pub fn is_finite(self) -> Var {
+        let at = At::caller();
+        let size = self.abs();
+        let limit = size.constant_like(f64::INFINITY);
+        super::binary::combine(size.into(), limit.into(), "is_finite", at, |tape, a, b, shape, _| {
+            tape.push(Op::Compare(Compare::Lt), &[a, b], shape, DType::Bool, at)
+        })
+    }
+}

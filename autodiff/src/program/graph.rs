@@ -1,0 +1,93 @@
+//! The part of a tape that a program computes, with nothing that its outputs do not need.
+
+use crate::error::At;
+use crate::ops::Op;
+use crate::tape::{Node, NodeId};
+use crate::{Array, DType, Shape};
+
+/// An input of a program.
+#[derive(Clone, Debug)]
+pub struct InputSpec {
+    /// The name it was declared with.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its element type.
+    pub dtype: DType,
+    /// Where it was declared.
+    pub at: At,
+}
+
+/// Primitives in topological order, with inputs, literals and outputs.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) inputs: Vec<InputSpec>,
+    pub(crate) literals: Vec<Array>,
+    pub(crate) outputs: Vec<NodeId>,
+}
+
+impl Graph {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// Drops what no output needs and numbers the rest anew.
+    pub(crate) fn prune(&mut self) {
+        let mut needed = vec![false; self.nodes.len()];
+        for &out in &self.outputs {
+            needed[out as usize] = true;
+        }
+        for id in (0..self.nodes.len()).rev().filter(|&id| id < self.nodes.len()) {
+            if needed[id] {
+                for &arg in &self.nodes[id].args {
+                    needed[arg as usize] = true;
+                }
+            }
+        }
+        if needed.iter().all(|&n| n) {
+            return;
+        }
+        let mut renumbered = vec![0; self.nodes.len()];
+        let mut kept: Vec<Node> = Vec::new();
+        for (id, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
+            if needed[id] {
+                renumbered[id] = kept.len() as NodeId;
+                for arg in &mut node.args {
+                    *arg = renumbered[*arg as usize];
+                }
+                kept.push(node);
+            }
+        }
+        self.nodes = kept;
+        for out in &mut self.outputs {
+            *out = renumbered[*out as usize];
+        }
+    }
+
+    /// The literal that all elements of a node equal, if it is one.
+    pub(crate) fn constant_value(&self, id: NodeId) -> Option<f64> {
+        let node = self.node(id);
+        let scalar = match node.op {
+            Op::Broadcast(_) => self.node(node.args[0]),
+            _ => node,
+        };
+        match scalar.op {
+            Op::Constant(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+
+    /// For each node, whether it depends on nothing but the first `early` inputs.
+    pub(crate) fn early_nodes(&self, early: usize) -> Vec<bool> {
+        let mut flags: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let flag = match node.op {
+                Op::Input(i) => (i as usize) < early,
+                _ => node.args.iter().all(|&a| flags[a as usize]),
+            };
+            flags.push(flag && early > 0);
+        }
+        flags
+    }
+}

@@ -1,0 +1,216 @@
+//! Programs: a graph planned for a backend, ready to run on numbers.
+//!
+//! Planning happens after all differentiation: values are laid out (`layout`), fused
+//! (`fuse`), lowered to kernels over views (`lower`, `expressions`, `products`) and given
+//! memory by liveness (`memory`).
+
+mod explain;
+mod expressions;
+mod fuse;
+mod graph;
+pub(crate) mod layout;
+mod lower;
+mod memory;
+pub mod plan;
+mod products;
+mod staged;
+
+pub use graph::{Graph, InputSpec};
+pub use plan::Plan;
+pub use staged::Bound;
+pub(crate) use lower::plan as make_plan;
+
+use crate::backend::{Backend, Executable, Part};
+use crate::error::{Error, Result};
+use crate::interpreter;
+use crate::{Array, DType, Shape};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A compiled program. Running it twice gives the same bits.
+pub struct Program {
+    shared: Arc<Shared>,
+    executable: Mutex<Box<dyn Executable>>,
+    check_finite: bool,
+    explanation: String,
+}
+
+/// What a program and its staged forms have in common.
+struct Shared {
+    graph: Graph,
+    backend: Box<dyn Backend>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("inputs", &self.shared.graph.inputs.len())
+            .field("outputs", &self.shared.graph.outputs.len())
+            .field("primitives", &self.shared.graph.nodes.len())
+            .finish()
+    }
+}
+
+/// Nothing is left half-done by a run that panicked: every run writes before it reads.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Program {
+    pub(crate) fn new(graph: Graph, backend: &dyn Backend) -> Result<Program> {
+        let plan = make_plan(&graph, 0);
+        let explanation = explain::explain(&plan);
+        let executable = backend.compile(plan)?;
+        let shared = Arc::new(Shared { graph, backend: backend.boxed() });
+        Ok(Program { shared, executable: Mutex::new(executable), check_finite: false, explanation })
+    }
+
+    /// Lets every run fail with [`Error::NonFinite`] when an output holds a NaN or an
+    /// infinity; the error names the primitive that first produced one.
+    #[must_use]
+    pub fn with_finite_check(mut self) -> Program {
+        self.check_finite = true;
+        self
+    }
+
+    /// The inputs, in the order in which they are given.
+    pub fn inputs(&self) -> &[InputSpec] {
+        &self.shared.graph.inputs
+    }
+
+    /// Shape and element type of each output.
+    pub fn outputs(&self) -> Vec<(Shape, DType)> {
+        self.shared.outputs()
+    }
+
+    /// The kernels with their flops and bytes, and the peak of memory, as a table to read.
+    pub fn explain(&self) -> &str {
+        &self.explanation
+    }
+
+    /// The number of primitives that are computed.
+    pub fn primitives(&self) -> usize {
+        self.shared.graph.nodes.len()
+    }
+
+    /// How often each primitive occurs, by name.
+    pub fn census(&self) -> std::collections::BTreeMap<&'static str, usize> {
+        let mut counts = std::collections::BTreeMap::new();
+        for node in &self.shared.graph.nodes {
+            *counts.entry(node.op.name()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Runs on the given inputs and returns the outputs.
+    ///
+    /// # Errors
+    /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Index`] for
+    /// an index beyond its axis, [`Error::NonFinite`] while that check is on.
+    pub fn run(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let mut outputs = self.shared.empty_outputs();
+        self.run_into(inputs, &mut outputs)?;
+        Ok(outputs)
+    }
+
+    /// Runs into existing arrays. Where nobody shares their storage, nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Program::run`], and [`Error::Output`] for outputs that do not fit.
+    pub fn run_into(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
+        self.shared.check_inputs(inputs, 0)?;
+        self.shared.check_outputs(outputs)?;
+        lock(&self.executable).run(Part::All, inputs, outputs)?;
+        if self.check_finite { self.shared.check_finite(inputs, outputs) } else { Ok(()) }
+    }
+
+    /// Binds the leading inputs and runs what depends on them alone. The result runs the
+    /// rest as often as wanted: repeated Hessian-vector products at one point skip the
+    /// primal work.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.input("x", DType::F64, [2]);
+    /// let v = tape.input("v", DType::F64, [2]);
+    /// let program = tape.compile(&Cpu::new(), &[x.exp().sum().hvp(x, v)])?;
+    /// let bound = program.bind(&[&Array::vector([0.0, 1.0])])?;
+    /// assert_eq!(bound.run(&[&Array::vector([3.0, 0.0])])?[0].to_string(), "[3, 0]");
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn bind(&self, leading: &[&Array]) -> Result<Bound> {
+        Bound::new(Arc::clone(&self.shared), leading, self.check_finite)
+    }
+}
+
+impl Shared {
+    fn outputs(&self) -> Vec<(Shape, DType)> {
+        let spec = |&id| (self.graph.node(id).shape.clone(), self.graph.node(id).dtype);
+        self.graph.outputs.iter().map(spec).collect()
+    }
+
+    fn empty_outputs(&self) -> Vec<Array> {
+        self.outputs().into_iter().map(|(shape, dtype)| Array::zeros(dtype, shape)).collect()
+    }
+
+    /// Checks inputs that start at position `first`.
+    fn check_inputs(&self, given: &[&Array], first: usize) -> Result<()> {
+        let specs = &self.graph.inputs[first..];
+        if specs.len() != given.len() {
+            let (expected, found) = (specs.len(), given.len());
+            return Err(Error::Count { what: "inputs", expected, found });
+        }
+        specs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
+    }
+
+    fn check_outputs(&self, given: &[Array]) -> Result<()> {
+        let ids = &self.graph.outputs;
+        if ids.len() != given.len() {
+            return Err(Error::Count { what: "outputs", expected: ids.len(), found: given.len() });
+        }
+        for (index, (&id, array)) in ids.iter().zip(given).enumerate() {
+            let node = self.graph.node(id);
+            if node.shape != *array.shape() || node.dtype != array.dtype() {
+                return Err(Error::Output {
+                    index,
+                    expected_dtype: node.dtype,
+                    expected: node.shape.clone(),
+                    found_dtype: array.dtype(),
+                    found: array.shape().clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_finite(&self, inputs: &[&Array], outputs: &[Array]) -> Result<()> {
+        let finite = |a: &Array| match a.data() {
+            crate::array::Data::F32(v) => v.iter().all(|x| x.is_finite()),
+            crate::array::Data::F64(v) => v.iter().all(|x| x.is_finite()),
+            _ => true,
+        };
+        if outputs.iter().all(finite) {
+            return Ok(());
+        }
+        // The oracle goes primitive by primitive, so it can tell which one it was.
+        interpreter::first_non_finite(&self.graph, inputs)
+    }
+}
+
+impl InputSpec {
+    fn check(&self, array: &Array) -> Result<()> {
+        if self.shape == *array.shape() && self.dtype == array.dtype() {
+            return Ok(());
+        }
+        Err(Error::Input {
+            name: self.name.clone(),
+            expected_dtype: self.dtype,
+            expected: self.shape.clone(),
+            found_dtype: array.dtype(),
+            found: array.shape().clone(),
+            at: self.at,
+        })
+    }
+}

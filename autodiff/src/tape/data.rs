@@ -1,0 +1,247 @@
+//! The nodes of a tape, shared when equal.
+
+use super::Var;
+use super::rewrite::{Rewritten, rewrite};
+use crate::error::{At, Error, Result};
+use crate::ops::Op;
+use crate::program::Graph;
+use crate::shape::Axes;
+use crate::{Array, DType, Shape};
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+
+/// A node's position on its tape.
+pub(crate) type NodeId = u32;
+
+/// A recorded primitive.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) args: SmallVec<[NodeId; 3]>,
+    pub(crate) shape: Shape,
+    pub(crate) dtype: DType,
+    pub(crate) at: At,
+}
+
+impl Node {
+    fn key(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
+        let mut hasher = FxHasher::default();
+        (op, args, shape, dtype).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
+        self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
+    }
+}
+
+/// A declared input.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) node: NodeId,
+}
+
+/// What a tape holds.
+#[derive(Default, Debug)]
+pub(crate) struct TapeData {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) literals: Vec<Array>,
+    pub(crate) error: Option<Error>,
+    /// While a transform records, its nodes carry the place of the node they stem from.
+    pub(crate) stems_from: Option<At>,
+    /// Whether any `Hold` has been recorded.
+    pub(crate) holds: bool,
+    shared: HashTable<NodeId>,
+}
+
+impl TapeData {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// Shape and element type.
+    pub(crate) fn aval(&self, id: NodeId) -> (Shape, DType) {
+        let node = self.node(id);
+        (node.shape.clone(), node.dtype)
+    }
+
+    /// Records a well-formed primitive: simplified, and shared with an equal one.
+    pub(crate) fn push(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
+        match rewrite(self, &op, args, &shape, dtype) {
+            Rewritten::Same => self.insert(op, args, shape, dtype, at),
+            Rewritten::Node(id) => id,
+            Rewritten::Constant(c) => self.full(c, &shape, dtype, at),
+            Rewritten::Op(op, args) => self.push(op, &args, shape, dtype, at),
+        }
+    }
+
+    fn insert(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
+        let key = Node::key(&op, args, &shape, dtype);
+        let nodes = &self.nodes;
+        if let Some(&id) = self.shared.find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype)) {
+            return id;
+        }
+        let id = self.nodes.len() as NodeId;
+        let at = self.stems_from.unwrap_or(at);
+        self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
+        let nodes = &self.nodes;
+        self.shared.insert_unique(key, id, |&id| {
+            let n = &nodes[id as usize];
+            Node::key(&n.op, &n.args, &n.shape, n.dtype)
+        });
+        id
+    }
+
+    /// Keeps the first error, and returns a poisoned node.
+    pub(crate) fn fail(&mut self, error: Error, shape: Shape, dtype: DType) -> NodeId {
+        self.error.get_or_insert(error);
+        let unique = self.nodes.len() as u32;
+        self.insert(Op::Poison(unique), &[], shape, dtype, At::caller())
+    }
+
+    pub(super) fn input(&mut self, name: &str, dtype: DType, shape: Shape, at: At) -> Result<NodeId> {
+        self.check_size("input", &shape, at)?;
+        if self.inputs.iter().any(|i| i.name == name) {
+            let problem = format!("there is an input named {name:?} already");
+            return Err(Error::Parameter { op: "input", problem, at });
+        }
+        let node = self.insert(Op::Input(self.inputs.len() as u32), &[], shape, dtype, at);
+        self.inputs.push(Input { name: name.to_owned(), node });
+        Ok(node)
+    }
+
+    pub(crate) fn literal(&mut self, array: Array, at: At) -> NodeId {
+        if array.shape().is_empty() {
+            return self.insert(Op::Constant(array.at(0).to_bits()), &[], Shape::scalar(), array.dtype(), at);
+        }
+        let (shape, dtype) = (array.shape().clone(), array.dtype());
+        // The same storage is the same literal; comparing contents would cost more than it saves.
+        let same = |a: &Array| a.len() < 64 && *a == array;
+        let position = self.literals.iter().position(same).unwrap_or_else(|| {
+            self.literals.push(array.clone());
+            self.literals.len() - 1
+        });
+        self.insert(Op::Literal(position as u32), &[], shape, dtype, at)
+    }
+
+    pub(crate) fn iota(&mut self, n: usize, at: At) -> NodeId {
+        self.literal(Array::vector((0..n as u32).collect::<Vec<u32>>()), at)
+    }
+
+    /// A literal repeated to a shape.
+    pub(crate) fn full(&mut self, value: f64, shape: &Shape, dtype: DType, at: At) -> NodeId {
+        let bits = dtype.round(value).to_bits();
+        let scalar = self.insert(Op::Constant(bits), &[], Shape::scalar(), dtype, at);
+        if shape.is_empty() {
+            return scalar;
+        }
+        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
+    }
+
+    /// The literal that all elements of a node equal, if it is one.
+    pub(crate) fn constant_value(&self, id: NodeId) -> Option<f64> {
+        let node = self.node(id);
+        match node.op {
+            Op::Constant(bits) => Some(f64::from_bits(bits)),
+            Op::Broadcast(_) => match self.node(node.args[0]).op {
+                Op::Constant(bits) => Some(f64::from_bits(bits)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn reshape(&mut self, x: NodeId, shape: Shape, at: At) -> NodeId {
+        let dtype = self.node(x).dtype;
+        self.push(Op::Reshape, &[x], shape, dtype, at)
+    }
+
+    /// Repeats a node to a shape under NumPy's rule, which must hold.
+    pub(crate) fn broadcast_to(&mut self, x: NodeId, shape: &Shape, at: At) -> NodeId {
+        let (from, dtype) = self.aval(x);
+        if from == *shape {
+            return x;
+        }
+        let shift = shape.len() - from.len();
+        let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
+        let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
+        let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
+        self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
+    }
+
+    pub(crate) fn check_size(&self, op: &'static str, shape: &Shape, at: At) -> Result<()> {
+        if !shape.is_addressable() {
+            let problem = format!("the shape {shape} has more elements than memory can hold");
+            return Err(Error::Parameter { op, problem, at });
+        }
+        if shape.len() > 64 {
+            return Err(Error::Parameter { op, problem: format!("{} axes; at most 64", shape.len()), at });
+        }
+        Ok(())
+    }
+
+    /// The part of the tape that the outputs need, as a graph of its own.
+    pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        let mut position = vec![None; self.nodes.len()];
+        for (i, var) in inputs.iter().enumerate() {
+            let Op::Input(_) = self.node(var.node()).op else {
+                let problem = format!("{var:?} is not an input");
+                return Err(Error::Parameter { op: "compile", problem, at });
+            };
+            position[var.node() as usize] = Some(i as u32);
+        }
+        let mut needed = vec![false; self.nodes.len()];
+        for var in outputs {
+            needed[var.node() as usize] = true;
+        }
+        for id in (0..self.nodes.len()).rev() {
+            if needed[id] {
+                for &arg in &self.nodes[id].args {
+                    needed[arg as usize] = true;
+                }
+            }
+        }
+        let mut graph = Graph::default();
+        for var in inputs {
+            let node = self.node(var.node());
+            let Op::Input(i) = node.op else { continue };
+            graph.inputs.push(crate::program::InputSpec {
+                name: self.inputs[i as usize].name.clone(),
+                shape: node.shape.clone(),
+                dtype: node.dtype,
+                at: node.at,
+            });
+        }
+        // Replayed, so that what differed only by a removed identity is shared again.
+        let mut replay = TapeData::default();
+        let mut renumbered = vec![0; self.nodes.len()];
+        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
+            let args: SmallVec<[NodeId; 3]> = node.args.iter().map(|&a| renumbered[a as usize]).collect();
+            let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
+            renumbered[id] = match &node.op {
+                Op::Input(i) => match position[id] {
+                    Some(p) => replay.insert(Op::Input(p), &[], shape, dtype, at),
+                    None => {
+                        let name = self.inputs[*i as usize].name.clone();
+                        return Err(Error::UnlistedInput { name, at });
+                    }
+                },
+                Op::Literal(l) => replay.literal(self.literals[*l as usize].clone(), at),
+                Op::StopGradient | Op::Hold(_) => args[0],
+                op => replay.push(op.clone(), &args, shape, dtype, at),
+            };
+        }
+        graph.outputs = outputs.iter().map(|v| renumbered[v.node() as usize]).collect();
+        graph.nodes = replay.nodes;
+        graph.literals = replay.literals;
+        graph.prune();
+        Ok(graph)
+    }
+}

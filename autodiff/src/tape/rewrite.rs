@@ -1,0 +1,205 @@
+//! Identities applied as primitives are recorded, so that derivatives of derivatives stay
+//! small. Each holds for all finite operands; only the sign of a zero may differ.
+
+use super::data::{NodeId, TapeData};
+use crate::ops::{Binary, Op, Range, Unary};
+use crate::shape::Axes;
+use crate::{DType, Shape};
+use smallvec::SmallVec;
+
+pub(super) enum Rewritten {
+    /// Nothing applies.
+    Same,
+    /// The result exists already.
+    Node(NodeId),
+    /// All elements are one number.
+    Constant(f64),
+    /// Another primitive on other operands gives the same.
+    Op(Op, SmallVec<[NodeId; 3]>),
+}
+
+use Rewritten::{Constant, Node, Same};
+
+pub(super) fn rewrite(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> Rewritten {
+    match op {
+        Op::Unary(f) => unary(tape, *f, args[0], dtype),
+        Op::Binary(f) => binary(tape, *f, args[0], args[1], dtype),
+        Op::Select => match tape.constant_value(args[0]) {
+            Some(mask) => Node(if mask != 0.0 { args[1] } else { args[2] }),
+            None if args[1] == args[2] => Node(args[1]),
+            None => Same,
+        },
+        Op::Cast => {
+            let from = tape.node(args[0]).dtype;
+            match tape.constant_value(args[0]) {
+                _ if from == dtype => Node(args[0]),
+                Some(c) => Constant(c),
+                None => Same,
+            }
+        }
+        Op::StopGradient => match tape.constant_value(args[0]) {
+            Some(_) => Node(args[0]),
+            None => Same,
+        },
+        Op::Reshape | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::Flip(_) | Op::Concat(_) => {
+            movement(tape, op, args, shape)
+        }
+        Op::Sum(axes) => sum(tape, axes, args[0], dtype),
+        _ => Same,
+    }
+}
+
+fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
+    if let Some(c) = tape.constant_value(x) {
+        return Constant(if dtype == DType::F32 { f64::from(f.eval(c as f32)) } else { f.eval(c) });
+    }
+    match (&tape.node(x).op, f) {
+        (Op::Unary(Unary::Neg), Unary::Neg) => Node(tape.node(x).args[0]),
+        (Op::Unary(Unary::Neg), Unary::Abs | Unary::Cos | Unary::Sech2) => one(Op::Unary(f), tape.node(x).args[0]),
+        _ => Same,
+    }
+}
+
+fn one(op: Op, x: NodeId) -> Rewritten {
+    Rewritten::Op(op, SmallVec::from_slice(&[x]))
+}
+
+fn two(f: Binary, a: NodeId, b: NodeId) -> Rewritten {
+    Rewritten::Op(Op::Binary(f), SmallVec::from_slice(&[a, b]))
+}
+
+fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rewritten {
+    let (ca, cb) = (tape.constant_value(a), tape.constant_value(b));
+    if let (Some(x), Some(y)) = (ca, cb) {
+        return Constant(match dtype {
+            DType::F32 => f64::from(f.eval(x as f32, y as f32)),
+            DType::F64 => f.eval(x, y),
+            DType::U32 => f64::from(f.eval(x as u32, y as u32)),
+            DType::Bool => f64::from(u8::from(f.eval(x != 0.0, y != 0.0))),
+        });
+    }
+    if dtype == DType::Bool {
+        return Same;
+    }
+    let negated = |id: NodeId| match tape.node(id).op {
+        Op::Unary(Unary::Neg) => Some(tape.node(id).args[0]),
+        _ => None,
+    };
+    match (f, ca, cb) {
+        (Binary::Add, _, Some(0.0)) | (Binary::Sub, _, Some(0.0)) => return Node(a),
+        (Binary::Add, Some(0.0), _) => return Node(b),
+        (Binary::Sub, Some(0.0), _) if dtype.is_float() => return one(Op::Unary(Unary::Neg), b),
+        (Binary::Mul, _, Some(1.0)) | (Binary::Div, _, Some(1.0)) => return Node(a),
+        (Binary::Mul, Some(1.0), _) => return Node(b),
+        (Binary::Mul, _, Some(-1.0)) | (Binary::Div, _, Some(-1.0)) => return one(Op::Unary(Unary::Neg), a),
+        (Binary::Mul, Some(-1.0), _) => return one(Op::Unary(Unary::Neg), b),
+        (Binary::Div, Some(1.0), _) if dtype.is_float() => return one(Op::Unary(Unary::Recip), b),
+        _ => {}
+    }
+    match f {
+        Binary::Add => {
+            if let Some(b) = negated(b) {
+                return two(Binary::Sub, a, b);
+            }
+            if let Some(a) = negated(a) {
+                return two(Binary::Sub, b, a);
+            }
+        }
+        Binary::Sub => {
+            if let Some(b) = negated(b) {
+                return two(Binary::Add, a, b);
+            }
+        }
+        Binary::Mul => {
+            if let (Some(a), Some(b)) = (negated(a), negated(b)) {
+                return two(Binary::Mul, a, b);
+            }
+        }
+        _ => {}
+    }
+    // One order for commutative operands, so that a + b and b + a are one node.
+    let commutes = matches!(f, Binary::Add | Binary::Mul);
+    if commutes && a > b { two(f, b, a) } else { Same }
+}
+
+fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
+    if axes.is_empty() {
+        return Node(x);
+    }
+    let node = tape.node(x);
+    if let (Some(c), true) = (tape.constant_value(x), dtype.is_float()) {
+        let n: usize = axes.iter().map(|&a| node.shape[a as usize]).product();
+        return Constant(c * n as f64);
+    }
+    if let Op::Sum(inner) = &node.op {
+        // Axes of the outer sum count what the inner one left.
+        let rank = tape.node(node.args[0]).shape.len();
+        let left: Vec<u8> = (0..rank as u8).filter(|a| !inner.contains(a)).collect();
+        let mut all: Axes = inner.clone();
+        all.extend(axes.iter().map(|&a| left[a as usize]));
+        all.sort_unstable();
+        return one(Op::Sum(all), node.args[0]);
+    }
+    Same
+}
+
+fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritten {
+    let x = args[0];
+    let node = tape.node(x);
+    if let (Some(c), false) = (tape.constant_value(x), matches!(op, Op::Concat(_))) {
+        return match op {
+            // The canonical form of a repeated literal stays as it is.
+            Op::Broadcast(axes) if axes.is_empty() && node.shape.is_empty() && !shape.is_empty() => Same,
+            _ => Constant(c),
+        };
+    }
+    match (op, &node.op) {
+        (Op::Reshape, _) if node.shape == *shape => Node(x),
+        (Op::Reshape, Op::Reshape) => one(Op::Reshape, node.args[0]),
+        (Op::Broadcast(_), _) if node.shape == *shape => Node(x),
+        (Op::Broadcast(outer), Op::Broadcast(inner)) => {
+            one(Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()), node.args[0])
+        }
+        (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => Node(x),
+        (Op::Transpose(outer), Op::Transpose(inner)) => {
+            one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
+        }
+        (Op::Flip(axes), _) if axes.is_empty() => Node(x),
+        (Op::Flip(outer), Op::Flip(inner)) => {
+            let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
+            axes.extend(inner.iter().filter(|a| !outer.contains(a)).copied());
+            axes.sort_unstable();
+            one(Op::Flip(axes), node.args[0])
+        }
+        (Op::Slice(ranges), _) if node.shape == *shape && ranges.iter().all(|r| r.start == 0) => Node(x),
+        (Op::Slice(outer), Op::Slice(inner)) => {
+            let both = outer.iter().zip(inner);
+            let ranges = both.map(|(o, i)| Range { start: i.start + o.start * i.step, step: i.step * o.step });
+            one(Op::Slice(ranges.collect()), node.args[0])
+        }
+        (Op::Slice(ranges), Op::Concat(axis)) => slice_of_concat(tape, ranges, *axis, &node.args, shape),
+        (Op::Concat(_), _) if args.len() == 1 => Node(x),
+        _ => Same,
+    }
+}
+
+/// A slice that lies within one part of a concatenation is a slice of that part.
+fn slice_of_concat(tape: &TapeData, ranges: &[Range], axis: u8, parts: &[NodeId], shape: &Shape) -> Rewritten {
+    let axis = axis as usize;
+    if shape[axis] == 0 {
+        return Same;
+    }
+    let first = ranges[axis].start;
+    let last = first + (shape[axis] - 1) * ranges[axis].step;
+    let mut begin = 0;
+    for &part in parts {
+        let end = begin + tape.node(part).shape[axis];
+        if first >= begin && last < end {
+            let mut ranges: SmallVec<[Range; 2]> = SmallVec::from_slice(ranges);
+            ranges[axis].start -= begin;
+            return one(Op::Slice(ranges), part);
+        }
+        begin = end;
+    }
+    Same
+}

@@ -1,0 +1,152 @@
+//! Forward mode: tangents recorded next to the primal nodes, which are shared.
+
+use super::{Stemming, needed};
+use crate::error::{At, Error};
+use crate::ops::{Kind, Op};
+use crate::tape::{Node, Var, record_many, record2, with_tape};
+use smallvec::SmallVec;
+
+/// The tangent of `op` in operand `i`, everything else fixed.
+fn linear_part(node: &Node, args: &[Var], tangents: &[Option<Var>]) -> Var {
+    // Real-valued operands are replaced by their tangents, masks and indices stay.
+    let operands: SmallVec<[Var; 3]> = args
+        .iter()
+        .zip(tangents)
+        .map(|(&arg, tangent)| match tangent {
+            Some(t) => *t,
+            None if arg.dtype().is_float() => arg.constant_like(0.0),
+            None => arg,
+        })
+        .collect();
+    apply(node, &operands)
+}
+
+/// Records the node's primitive on other operands of the same shapes.
+fn apply(node: &Node, operands: &[Var]) -> Var {
+    record_many(operands, node.op.name(), node.at, |tape, nodes| {
+        Ok(tape.push(node.op.clone(), nodes, node.shape.clone(), node.dtype, node.at))
+    })
+}
+
+/// The tangent of a node, from its operands' tangents, at least one of which is not zero.
+fn tangent(node: &Node, y: Var, args: &[Var], tangents: &[Option<Var>]) -> Option<Var> {
+    let given = || tangents.iter().enumerate().filter_map(|(i, t)| t.map(|t| (i, t)));
+    let sum = |terms: SmallVec<[Var; 3]>| terms.into_iter().reduce(|a, b| a + b);
+    match node.op.kind() {
+        Kind::Elementwise => sum(given().filter_map(|(i, t)| node.op.partial(i, args, y).times(t)).collect()),
+        Kind::Linear => Some(linear_part(node, args, tangents)),
+        Kind::Bilinear => sum(
+            given()
+                .map(|(i, t)| {
+                    let mut operands: SmallVec<[Var; 3]> = SmallVec::from_slice(args);
+                    operands[i] = t;
+                    apply(node, &operands)
+                })
+                .collect(),
+        ),
+        Kind::Selecting => {
+            let (_, t) = given().next()?;
+            let (weights, axes) = node.op.weights(args[0], y)?;
+            Some((weights * t).sum_axes(&axes.iter().map(|&a| a as usize).collect::<Vec<_>>()))
+        }
+        Kind::Constant => None,
+    }
+}
+
+/// Tangents of `outputs` for the given `(variable, tangent)` pairs; `held` variables have
+/// none whatever they depend on. `None` where an output does not depend on the variables.
+pub(super) fn tangents(outputs: &[Var], pairs: &[(Var, Var)], held: &[Var]) -> Vec<Option<Var>> {
+    let low = pairs.iter().map(|(x, _)| x.node()).min().unwrap_or(0);
+    let high = outputs.iter().map(|o| o.node()).max().unwrap_or(0);
+    if outputs.is_empty() || low > high {
+        return outputs.iter().map(|_| None).collect();
+    }
+    let id = outputs[0].tape();
+    let needed = needed(outputs, low, high);
+    let mut table: Vec<Option<Var>> = vec![None; needed.len()];
+    let mut fixed = vec![false; needed.len()];
+    for v in held.iter().filter(|v| v.node() >= low && v.node() <= high) {
+        fixed[(v.node() - low) as usize] = true;
+    }
+    for (x, v) in pairs.iter().filter(|(x, _)| x.node() <= high) {
+        table[(x.node() - low) as usize] = Some(*v);
+        fixed[(x.node() - low) as usize] = true;
+    }
+    let stemming = Stemming::begin(outputs[0]);
+    for id_node in low..=high {
+        let i = (id_node - low) as usize;
+        if !needed[i] || fixed[i] {
+            continue;
+        }
+        let look = |arg: u32| if arg >= low { table[(arg - low) as usize] } else { None };
+        let node = with_tape(id, |tape| {
+            let node = tape.node(id_node);
+            let active = node.dtype.is_float() && !matches!(node.op.kind(), Kind::Constant);
+            (active && node.args.iter().any(|&a| look(a).is_some())).then(|| node.clone())
+        });
+        let Some(Some(node)) = node else { continue };
+        let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
+        let given: SmallVec<[Option<Var>; 3]> = node.args.iter().map(|&a| look(a)).collect();
+        stemming.from(node.at);
+        table[i] = tangent(&node, Var::new(id, id_node), &args, &given);
+    }
+    drop(stemming);
+    outputs.iter().map(|o| if o.node() >= low { table[(o.node() - low) as usize] } else { None }).collect()
+}
+
+/// Checks that `x` and `v` can be a variable and its (co)tangent: one tape, shape and float type.
+pub(super) fn check_pair(op: &'static str, f: Var, x: Var, v: Var, at: At) -> Option<Var> {
+    let checked = record_many(&[f, x, v], op, at, |tape, nodes| {
+        let ((sx, tx), (sv, tv)) = (tape.aval(nodes[1]), tape.aval(nodes[2]));
+        if tx != tv || !tx.is_float() {
+            let problem = "variable and direction must be of one float type".into();
+            return Err(Error::DType { op, problem, operands: vec![tx, tv], at });
+        }
+        if sx != sv {
+            let problem = "variable and direction must have one shape".into();
+            return Err(Error::Shape { op, problem, operands: vec![sx, sv], at });
+        }
+        Ok(nodes[0])
+    });
+    if checked == f { None } else { Some(checked) }
+}
+
+impl Var {
+    /// The directional derivative J v of this value with respect to `x` along `v`:
+    /// d/dε self(x + εv) at ε = 0. It has this value's shape.
+    ///
+    /// `x` may be any value of the tape; what was computed from it counts as its function.
+    #[track_caller]
+    pub fn jvp(self, x: Var, v: Var) -> Var {
+        let at = At::caller();
+        if let Some(poisoned) = check_pair("jvp", self, x, v, at) {
+            return poisoned;
+        }
+        tangents(&[self], &[(x, v)], &[])[0].unwrap_or_else(|| self.constant_like(0.0))
+    }
+
+    /// The directional derivative along several variables at once.
+    #[track_caller]
+    pub fn jvp_many(self, pairs: &[(Var, Var)]) -> Var {
+        let at = At::caller();
+        for &(x, v) in pairs {
+            if let Some(poisoned) = check_pair("jvp", self, x, v, at) {
+                return poisoned;
+            }
+        }
+        tangents(&[self], pairs, &[])[0].unwrap_or_else(|| self.constant_like(0.0))
+    }
+}
+
+/// Keeps `record2` in one place for directions: `a` and `b` of one tape, or a poisoned value.
+pub(super) fn same_tape(op: &'static str, a: Var, b: Var, at: At) -> Option<Var> {
+    let checked = record2(a, b, op, at, |_, a, _| Ok(a));
+    if checked == a { None } else { Some(checked) }
+}
+
+impl Op {
+    /// Whether differentiation passes through at all.
+    pub(crate) fn is_differentiable(&self) -> bool {
+        !matches!(self.kind(), Kind::Constant)
+    }
+}

@@ -1,0 +1,82 @@
+//! Transforms: tape in, more tape out. No numbers anywhere.
+//!
+//! Forward and reverse mode follow mechanically from each primitive's one fact, and what
+//! they record are primitives again, so any nesting of them gives any order of derivative.
+
+mod forward;
+mod hessian;
+mod reverse;
+mod second;
+
+pub use second::ValueGradHvp;
+
+use crate::error::At;
+use crate::ops::Op;
+use crate::tape::{NodeId, Var, with_tape};
+
+/// While it lives, recorded nodes carry the places of the nodes they stem from.
+struct Stemming {
+    tape: Var,
+}
+
+impl Stemming {
+    fn begin(tape: Var) -> Stemming {
+        Stemming { tape }
+    }
+
+    fn from(&self, at: At) {
+        with_tape(self.tape.tape(), |t| t.stems_from = Some(at));
+    }
+}
+
+impl Drop for Stemming {
+    fn drop(&mut self) {
+        with_tape(self.tape.tape(), |t| t.stems_from = None);
+    }
+}
+
+/// For nodes `low..=high`, whether some output needs them.
+fn needed(outputs: &[Var], low: NodeId, high: NodeId) -> Vec<bool> {
+    let mut needed = vec![false; (high - low + 1) as usize];
+    for out in outputs.iter().filter(|o| o.node() >= low) {
+        needed[(out.node() - low) as usize] = true;
+    }
+    with_tape(outputs[0].tape(), |tape| {
+        for id in (low..=high).rev() {
+            if needed[(id - low) as usize] {
+                for &arg in tape.node(id).args.iter().filter(|&&a| a >= low) {
+                    needed[(arg - low) as usize] = true;
+                }
+            }
+        }
+    });
+    needed
+}
+
+/// A private leaf that equals `v`, distinct from all that `f` depends on: derivatives can
+/// hold it fixed, and take cotangents of it, even where `v` depends on `x` or `f` on `v`.
+fn hold(f: Var, v: Var, at: At) -> Var {
+    let level = with_tape(f.tape(), |tape| {
+        let mut needed = vec![false; f.node() as usize + 1];
+        needed[f.node() as usize] = true;
+        let mut level = 0;
+        for id in (0..=f.node()).rev().filter(|_| tape.holds) {
+            if needed[id as usize] {
+                let node = tape.node(id);
+                if let Op::Hold(l) = node.op {
+                    level = level.max(l + 1);
+                }
+                for &arg in &node.args {
+                    needed[arg as usize] = true;
+                }
+            }
+        }
+        tape.holds = true;
+        level
+    })
+    .unwrap_or(0);
+    crate::tape::record1(v, "hold", at, |tape, v| {
+        let (shape, dtype) = tape.aval(v);
+        Ok(tape.push(Op::Hold(level), &[v], shape, dtype, at))
+    })
+}

@@ -1,0 +1,249 @@
+//! Reverse mode: cotangents from the outputs back to the variables, by each primitive's
+//! factor, weights or transpose.
+
+use super::forward::{check_pair, same_tape};
+use super::{Stemming, needed};
+use crate::error::{At, Error};
+use crate::ops::{Kind, Op, record_concat};
+use crate::tape::{Node, Var, record1, with_tape};
+use smallvec::SmallVec;
+
+/// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are
+/// kept apart so that those of a flat parameter vector become one concatenation.
+#[derive(Clone, Copy)]
+struct Contribution {
+    slice: Option<(usize, usize)>,
+    ct: Var,
+}
+
+type Contributions = SmallVec<[Contribution; 1]>;
+
+/// The only axis along which a slice with step 1 cuts, and where it begins.
+fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
+    let Op::Slice(ranges) = &node.op else { return None };
+    let mut cut = None;
+    for (axis, r) in ranges.iter().enumerate() {
+        if node.shape[axis] != operand[axis] {
+            if cut.is_some() || r.step != 1 {
+                return None;
+            }
+            cut = Some((axis, r.start));
+        }
+    }
+    cut
+}
+
+/// The cotangents of a node's operands, from its own.
+fn pull_back(node: &Node, y: Var, args: &[Var], wanted: &[bool], ct: Var, mut give: impl FnMut(usize, Contribution)) {
+    let whole = |ct| Contribution { slice: None, ct };
+    match node.op.kind() {
+        Kind::Elementwise => {
+            for i in (0..args.len()).filter(|&i| wanted[i]) {
+                if let Some(t) = node.op.partial(i, args, y).times(ct) {
+                    give(i, whole(t));
+                }
+            }
+        }
+        Kind::Linear | Kind::Bilinear => {
+            if let Some(cut) = single_cut(node, &args[0].shape()) {
+                give(0, Contribution { slice: Some(cut), ct });
+                return;
+            }
+            for i in (0..args.len()).filter(|&i| wanted[i]) {
+                if let Some(t) = node.op.transpose(i, args, ct) {
+                    give(i, whole(t));
+                }
+            }
+        }
+        Kind::Selecting => {
+            if let Some((weights, axes)) = node.op.weights(args[0], y) {
+                let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
+                give(0, whole(weights * ct.keep_axes(&axes, &args[0].shape())));
+            }
+        }
+        Kind::Constant => {}
+    }
+}
+
+/// The sum of all contributions.
+fn gather(x: Var, contributions: Contributions) -> Option<Var> {
+    let mut whole: Option<Var> = None;
+    let mut slices: Vec<(usize, usize, usize, Var)> = Vec::new();
+    let mut add = |ct: Var| whole = Some(whole.map_or(ct, |sum| sum + ct));
+    for c in &contributions {
+        match c.slice {
+            None => add(c.ct),
+            Some((axis, start)) => slices.push((axis, start, c.ct.shape()[axis], c.ct)),
+        }
+    }
+    slices.sort_by_key(|&(axis, start, size, _)| (axis, start, size));
+    // Equal slices add up; the others are laid side by side, in as many layers as overlap.
+    let mut layers: Vec<Vec<(usize, usize, usize, Var)>> = Vec::new();
+    let mut slices = slices.into_iter().peekable();
+    while let Some((axis, start, size, mut ct)) = slices.next() {
+        while let Some(same) = slices.next_if(|s| (s.0, s.1, s.2) == (axis, start, size)) {
+            ct += same.3;
+        }
+        let beside = |l: &&mut Vec<(usize, usize, usize, Var)>| l.last().is_some_and(|s| s.0 == axis && s.1 + s.2 <= start);
+        match layers.iter_mut().find(beside) {
+            Some(layer) => layer.push((axis, start, size, ct)),
+            None => layers.push(vec![(axis, start, size, ct)]),
+        }
+    }
+    let shape = x.shape();
+    for layer in layers {
+        let axis = layer[0].0;
+        let mut parts: Vec<Var> = Vec::new();
+        let mut end = 0;
+        let gap = |size: usize| {
+            let mut shape = shape.clone();
+            shape[axis] = size;
+            record1(x, "zeros", At::caller(), |tape, x| {
+                let (dtype, at) = (tape.node(x).dtype, tape.node(x).at);
+                Ok(tape.full(0.0, &shape, dtype, at))
+            })
+        };
+        for (_, start, size, ct) in layer {
+            if start > end {
+                parts.push(gap(start - end));
+            }
+            parts.push(ct);
+            end = start + size;
+        }
+        if shape[axis] > end {
+            parts.push(gap(shape[axis] - end));
+        }
+        add(record_concat(&parts, axis, At::caller()));
+    }
+    whole
+}
+
+/// Cotangents of `variables`, given `(output, cotangent)` pairs. The variables count as
+/// independent leaves: nothing flows through one of them to another. `None` where no
+/// output depends on a variable.
+pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Option<Var>> {
+    let low = variables.iter().map(|x| x.node()).min().unwrap_or(0);
+    let high = outputs.iter().map(|(y, _)| y.node()).max().unwrap_or(0);
+    if outputs.is_empty() || low > high {
+        return variables.iter().map(|_| None).collect();
+    }
+    let id = outputs[0].0.tape();
+    let mut is_leaf = vec![false; (high - low + 1) as usize];
+    for x in variables.iter().filter(|x| x.node() <= high) {
+        is_leaf[(x.node() - low) as usize] = true;
+    }
+    // Active: needed by an output, and depending on a variable.
+    let ys: Vec<Var> = outputs.iter().map(|(y, _)| *y).collect();
+    let mut active = needed(&ys, low, high);
+    with_tape(id, |tape| {
+        for node_id in low..=high {
+            let i = (node_id - low) as usize;
+            let node = tape.node(node_id);
+            let depends = || node.args.iter().any(|&a| a >= low && active[(a - low) as usize]);
+            let flows = node.op.is_differentiable() && node.dtype.is_float();
+            active[i] = active[i] && (is_leaf[i] || (flows && depends()));
+        }
+    });
+    let mut table: Vec<Contributions> = vec![Contributions::new(); active.len()];
+    for &(y, ct) in outputs.iter().filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize]) {
+        table[(y.node() - low) as usize].push(Contribution { slice: None, ct });
+    }
+    let mut found: Vec<Option<Var>> = vec![None; variables.len()];
+    let stemming = Stemming::begin(outputs[0].0);
+    for node_id in (low..=high).rev() {
+        let i = (node_id - low) as usize;
+        if !active[i] || table[i].is_empty() {
+            continue;
+        }
+        let Some(node) = with_tape(id, |tape| tape.node(node_id).clone()) else { continue };
+        let y = Var::new(id, node_id);
+        stemming.from(node.at);
+        let Some(ct) = gather(y, std::mem::take(&mut table[i])) else { continue };
+        if is_leaf[i] {
+            for (slot, _) in found.iter_mut().zip(variables).filter(|(_, x)| x.node() == node_id) {
+                *slot = Some(ct);
+            }
+            continue;
+        }
+        let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
+        let wanted: SmallVec<[bool; 3]> =
+            node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
+        pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {
+            if wanted[operand] {
+                table[(args[operand].node() - low) as usize].push(contribution);
+            }
+        });
+    }
+    found
+}
+
+/// Checks that `f` is a float scalar.
+pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
+    let checked = record1(f, op, at, |tape, f| {
+        let (shape, dtype) = tape.aval(f);
+        if !shape.is_empty() {
+            let problem = "only a scalar has a gradient; use vjp or jacobian".into();
+            return Err(Error::Shape { op, problem, operands: vec![shape], at });
+        }
+        if !dtype.is_float() {
+            let problem = "only float values have derivatives".into();
+            return Err(Error::DType { op, problem, operands: vec![dtype], at });
+        }
+        Ok(f)
+    });
+    if checked == f { None } else { Some(checked) }
+}
+
+/// Checks that `x` is a float value on the tape of `f`.
+pub(super) fn check_variable(op: &'static str, f: Var, x: Var, at: At) -> Option<Var> {
+    check_pair(op, f, x, x, at)
+}
+
+impl Var {
+    /// The gradient of this scalar with respect to `x`; it has the shape of `x`, and is zero
+    /// where this value does not depend on `x`.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.input("x", DType::F64, [3]);
+    /// let g = (x.sin() * x).sum().grad(x);
+    /// let out = tape.compile(&Cpu::new(), &[g])?.run(&[&Array::vector([0.0, 1.0, 2.0])])?;
+    /// assert_eq!(out[0].get(&[1]), Some(1f64.sin() + 1f64.cos()));
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn grad(self, x: Var) -> Var {
+        let at = At::caller();
+        if let Some(poisoned) = check_scalar("grad", self, at).or_else(|| check_variable("grad", self, x, at)) {
+            return poisoned;
+        }
+        let one = self.constant_like(1.0);
+        cotangents(&[(self, one)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+    }
+
+    /// The gradients of this scalar with respect to several variables, from one sweep. The
+    /// variables count as independent, even where one was computed from another.
+    #[track_caller]
+    pub fn grads(self, variables: &[Var]) -> Vec<Var> {
+        let at = At::caller();
+        let bad = variables.iter().find_map(|&x| check_variable("grads", self, x, at));
+        if let Some(poisoned) = check_scalar("grads", self, at).or(bad) {
+            return vec![poisoned; variables.len()];
+        }
+        let one = self.constant_like(1.0);
+        let found = cotangents(&[(self, one)], variables);
+        found.into_iter().zip(variables).map(|(g, x)| g.unwrap_or_else(|| x.constant_like(0.0))).collect()
+    }
+
+    /// The cotangent Jᵀu of `x`, for a cotangent `u` of this value; it has the shape of `x`.
+    #[track_caller]
+    pub fn vjp(self, x: Var, u: Var) -> Var {
+        let at = At::caller();
+        let bad = same_tape("vjp", self, x, at);
+        if let Some(poisoned) = bad.or_else(|| check_pair("vjp", self, self, u, at)).or_else(|| check_variable("vjp", self, x, at)) {
+            return poisoned;
+        }
+        cotangents(&[(self, u)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+    }
+}
