@@ -206,7 +206,12 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
     let mut physical = vec![0; map.code.len()];
     let mut free: Vec<u16> = Vec::new();
     let mut count = 0;
-    for (i, instruction) in map.code.iter().enumerate() {
+    // What is filled once must not share a register with anything, before or after.
+    for i in (0..map.code.len()).filter(|&i| once[i]) {
+        physical[i] = count;
+        count += 1;
+    }
+    for (i, instruction) in map.code.iter().enumerate().filter(|(i, _)| !once[*i]) {
         physical[i] = free.pop().unwrap_or_else(|| {
             count += 1;
             count - 1
