@@ -51,21 +51,34 @@ impl Array {
         let shape = shape.into();
         if shape.count() != values.len() {
             return Err(Error::Array {
-                problem: format!("the shape {shape} has {} elements, but {} were given", shape.count(), values.len()),
+                problem: format!(
+                    "the shape {shape} has {} elements, but {} were given",
+                    shape.count(),
+                    values.len()
+                ),
             });
         }
-        Ok(Array { shape, data: T::data(values) })
+        Ok(Array {
+            shape,
+            data: T::data(values),
+        })
     }
 
     /// A one-dimensional array.
     pub fn vector<T: Element>(values: impl Into<Vec<T>>) -> Array {
         let values = values.into();
-        Array { shape: Shape::from([values.len()]), data: T::data(values) }
+        Array {
+            shape: Shape::from([values.len()]),
+            data: T::data(values),
+        }
     }
 
     /// A scalar.
     pub fn scalar<T: Element>(value: T) -> Array {
-        Array { shape: Shape::scalar(), data: T::data(vec![value]) }
+        Array {
+            shape: Shape::scalar(),
+            data: T::data(vec![value]),
+        }
     }
 
     /// An array whose elements are all the value nearest to `value`.
@@ -154,7 +167,9 @@ impl Array {
     }
 
     fn wrong_type(&self, asked: DType) -> Error {
-        Error::Array { problem: format!("elements are {}, not {asked}", self.dtype()) }
+        Error::Array {
+            problem: format!("elements are {}, not {asked}", self.dtype()),
+        }
     }
 
     /// The elements as `f64`s (exact for every element type).
@@ -169,10 +184,15 @@ impl Array {
 
     /// The element at a position, or `None` outside the shape.
     pub fn get(&self, position: &[usize]) -> Option<f64> {
-        if position.len() != self.shape.len() || position.iter().zip(self.shape.iter()).any(|(p, d)| p >= d) {
+        if position.len() != self.shape.len()
+            || position.iter().zip(self.shape.iter()).any(|(p, d)| p >= d)
+        {
             return None;
         }
-        let i = position.iter().zip(self.shape.iter()).fold(0, |i, (p, d)| i * d + p);
+        let i = position
+            .iter()
+            .zip(self.shape.iter())
+            .fold(0, |i, (p, d)| i * d + p);
         Some(self.at(i))
     }
 
@@ -184,7 +204,13 @@ impl Array {
         if self.len() == 1 {
             Ok(self.at(0))
         } else {
-            Err(Error::Array { problem: format!("item: the shape {} has {} elements, not one", self.shape, self.len()) })
+            Err(Error::Array {
+                problem: format!(
+                    "item: the shape {} has {} elements, not one",
+                    self.shape,
+                    self.len()
+                ),
+            })
         }
     }
 
@@ -205,9 +231,14 @@ impl Array {
     pub fn reshaped(&self, shape: impl Into<Shape>) -> Result<Array> {
         let shape = shape.into();
         if shape.count() != self.len() {
-            return Err(Error::Array { problem: format!("reshape: {} to {shape}", self.shape) });
+            return Err(Error::Array {
+                problem: format!("reshape: {} to {shape}", self.shape),
+            });
         }
-        Ok(Array { shape, data: self.data.clone() })
+        Ok(Array {
+            shape,
+            data: self.data.clone(),
+        })
     }
 
     /// The elements rounded to another element type.

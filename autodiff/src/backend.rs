@@ -1,8 +1,8 @@
 //! What a backend is: something that makes whole planned programs executable.
 
+use crate::Array;
 use crate::error::Result;
 use crate::program::Plan;
-use crate::Array;
 
 /// Which part of a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

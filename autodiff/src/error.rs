@@ -81,7 +81,9 @@ pub enum Error {
         at: At,
     },
     /// An output that needs an input which is not among the program's inputs.
-    #[error("compile: an output depends on the input {name:?}, which is not among the inputs ({at})")]
+    #[error(
+        "compile: an output depends on the input {name:?}, which is not among the inputs ({at})"
+    )]
     UnlistedInput {
         /// The input's name.
         name: String,
@@ -89,7 +91,9 @@ pub enum Error {
         at: At,
     },
     /// An input array of the wrong shape or element type.
-    #[error("run: input {name:?} is {expected_dtype}{expected} but was given {found_dtype}{found} ({at})")]
+    #[error(
+        "run: input {name:?} is {expected_dtype}{expected} but was given {found_dtype}{found} ({at})"
+    )]
     Input {
         /// The input's name.
         name: String,
@@ -115,7 +119,9 @@ pub enum Error {
         found: usize,
     },
     /// An output array of the wrong shape or element type.
-    #[error("run_into: output {index} is {expected_dtype}{expected} but was given {found_dtype}{found}")]
+    #[error(
+        "run_into: output {index} is {expected_dtype}{expected} but was given {found_dtype}{found}"
+    )]
     Output {
         /// Which output.
         index: usize,

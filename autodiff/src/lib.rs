@@ -47,7 +47,10 @@ pub use cpu::Cpu;
 pub use dtype::{DType, Element};
 pub use error::{At, Error, Result};
 pub use interpreter::Interpreter;
-pub use ops::{Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary};
+pub use ops::{
+    Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary,
+    philox4x32,
+};
 pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;
 pub use tape::{Tape, Var};

@@ -1,1 +1,36 @@
-//! placeholder
+//! Optimizers on exact Hessians: first-order update rules, sharpness-aware minimisation, the
+//! universal class of sharpness measures, and curvature tools.
+//!
+//! An [`Objective`] is a loss recorded on the tape; a [`Method`] makes a gradient of it (the
+//! plain one, SAM's, or that of a penalised sharpness); an [`Optimizer`] makes a step of that.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `objective` | value, gradient, Hessian-vector product, curvature and its gradient |
+//! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
+//! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
+//! | `sam` | SAM and ASAM on one two-point step |
+//! | [`curvature`] | Lanczos, Hutchinson, ‖H‖_F |
+//! | [`random`] | counter-based streams |
+
+#![doc(test(attr(deny(warnings))))]
+
+pub mod curvature;
+mod error;
+mod first_order;
+mod method;
+mod objective;
+pub mod random;
+mod sam;
+pub mod sharpness;
+mod state;
+mod training;
+
+pub use error::{Error, Result};
+pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
+pub use method::{Evaluation, Method, Plain};
+pub use objective::{Objective, Recording};
+pub use sam::{Adaptive, Ascent, Perturbation, Sam};
+pub use sharpness::{Estimate, Estimator, Sharpness, SharpnessMethod};
+pub use state::State;
+pub use training::Training;

@@ -48,7 +48,13 @@ impl Access {
     }
 
     /// Calls `f(offset, stride, count)` for the runs that make up points `start..start + len`.
-    fn runs(offset: isize, axes: &[Run], start: usize, len: usize, mut f: impl FnMut(isize, isize, usize)) {
+    fn runs(
+        offset: isize,
+        axes: &[Run],
+        start: usize,
+        len: usize,
+        mut f: impl FnMut(isize, isize, usize),
+    ) {
         let (inner, inner_stride) = axes[axes.len() - 1];
         let mut within = start % inner;
         let mut outer = start / inner;
@@ -76,7 +82,9 @@ impl Access {
         match self {
             Access::Contiguous { offset } => {
                 // SAFETY: the caller's.
-                let from = unsafe { std::slice::from_raw_parts(base.offset(*offset + start as isize), to.len()) };
+                let from = unsafe {
+                    std::slice::from_raw_parts(base.offset(*offset + start as isize), to.len())
+                };
                 to.copy_from_slice(from);
             }
             // SAFETY: the caller's.
@@ -90,7 +98,10 @@ impl Access {
                     unsafe {
                         match stride {
                             0 => block.fill(*base.offset(at)),
-                            1 => block.copy_from_slice(std::slice::from_raw_parts(base.offset(at), count)),
+                            1 => block.copy_from_slice(std::slice::from_raw_parts(
+                                base.offset(at),
+                                count,
+                            )),
                             _ => {
                                 for (i, to) in block.iter_mut().enumerate() {
                                     *to = *base.offset(at + i as isize * stride);
@@ -108,10 +119,18 @@ impl Access {
     ///
     /// # Safety
     /// All points lie within the buffer at `base`, and nobody else touches them.
-    pub(super) unsafe fn write<T: Copy>(&self, base: *mut T, start: usize, from: *const T, len: usize) {
+    pub(super) unsafe fn write<T: Copy>(
+        &self,
+        base: *mut T,
+        start: usize,
+        from: *const T,
+        len: usize,
+    ) {
         match self {
             // SAFETY: the caller's.
-            Access::Contiguous { offset } => unsafe { std::ptr::copy(from, base.offset(*offset + start as isize), len) },
+            Access::Contiguous { offset } => unsafe {
+                std::ptr::copy(from, base.offset(*offset + start as isize), len)
+            },
             Access::Splat { offset } => {
                 if len > 0 {
                     // SAFETY: the caller's.

@@ -18,19 +18,33 @@ unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
 /// As [`read`], and nobody reads it either.
 unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [T] {
     // SAFETY: the caller's.
-    unsafe { std::slice::from_raw_parts_mut(bases[view.buffer].0.cast::<T>().offset(view.offset), len) }
+    unsafe {
+        std::slice::from_raw_parts_mut(bases[view.buffer].0.cast::<T>().offset(view.offset), len)
+    }
 }
 
 fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
-    let count = if i.along { i.outer * i.positions * i.inner } else { i.positions };
-    let Some(view) = &i.indices else { return Ok(&[]) };
+    let count = if i.along {
+        i.outer * i.positions * i.inner
+    } else {
+        i.positions
+    };
+    let Some(view) = &i.indices else {
+        return Ok(&[]);
+    };
     // SAFETY: the plan's views are contiguous and in their buffers.
     let indices: &[u32] = unsafe { read(view, bases, count) };
     match indices.iter().position(|&j| j as usize >= i.size) {
         None => Ok(indices),
         Some(position) => {
             let index = indices[position];
-            Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
+            Err(Error::Index {
+                op: kernel.name,
+                index,
+                position,
+                size: i.size,
+                at: kernel.at,
+            })
         }
     }
 }

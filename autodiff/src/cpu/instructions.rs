@@ -1,8 +1,8 @@
 //! One instruction on one block: a loop over typed slices that the compiler vectorises.
 
+use crate::DType;
 use crate::ops::{Real, Scalar as Element};
 use crate::program::plan::{Instruction, Scalar};
-use crate::DType;
 
 /// Points of a block: registers of this length stay in the first-level cache.
 pub(super) const BLOCK: usize = 512;

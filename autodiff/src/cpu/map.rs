@@ -53,14 +53,19 @@ impl MapKernel {
         let order = point_order(map);
         let sizes: SmallVec<[usize; 8]> = order.iter().map(|&a| map.domain[a as usize]).collect();
         let access = |offset: isize, strides: &[isize]| {
-            let strides: SmallVec<[isize; 8]> = order.iter().map(|&a| strides[a as usize]).collect();
+            let strides: SmallVec<[isize; 8]> =
+                order.iter().map(|&a| strides[a as usize]).collect();
             Access::new(offset, &sizes, &strides)
         };
         let loads: Vec<Load> = map
             .loads
             .iter()
             .zip(&map.load_types)
-            .map(|(v, &dtype)| Load { buffer: v.buffer, dtype, access: access(v.offset, &v.strides) })
+            .map(|(v, &dtype)| Load {
+                buffer: v.buffer,
+                dtype,
+                access: access(v.offset, &v.strides),
+            })
             .collect();
         let stores = map
             .stores
@@ -93,7 +98,11 @@ impl MapKernel {
             physical,
             once,
             registers,
-            reducers: map.reductions.iter().map(|r| Reducer::new(r, buffers)).collect(),
+            reducers: map
+                .reductions
+                .iter()
+                .map(|r| Reducer::new(r, buffers))
+                .collect(),
             split,
         }
     }
@@ -102,12 +111,15 @@ impl MapKernel {
         let divide = divide && self.divide;
         if self.reducers.is_empty() {
             let tiles = self.points.div_ceil(TILE);
-            each(tiles, divide, |t| self.tile(bases, t * TILE, ((t + 1) * TILE).min(self.points), &mut []));
+            each(tiles, divide, |t| {
+                self.tile(bases, t * TILE, ((t + 1) * TILE).min(self.points), &mut [])
+            });
             return;
         }
-        self.split.run(&self.reducers, bases, divide, |start, end, targets| {
-            self.tile(bases, start, end, targets);
-        });
+        self.split
+            .run(&self.reducers, bases, divide, |start, end, targets| {
+                self.tile(bases, start, end, targets);
+            });
     }
 
     /// Evaluates points `start..end`; `targets` are where the reducers accumulate.
@@ -157,14 +169,22 @@ impl MapKernel {
     ///
     /// # Safety
     /// The points `at..at + len` lie in the domain, or the instruction does not depend on them.
-    unsafe fn step(&self, i: usize, bases: &[Base], at: usize, len: usize, pointers: &mut [*mut u8]) {
+    unsafe fn step(
+        &self,
+        i: usize,
+        bases: &[Base],
+        at: usize,
+        len: usize,
+        pointers: &mut [*mut u8],
+    ) {
         let instruction = &self.code[i];
         if let Scalar::Load(l) = instruction.scalar {
             let load = &self.loads[l as usize];
             let base = bases[load.buffer].0;
             if let Access::Contiguous { offset } = load.access {
                 // Read where it lies.
-                pointers[i] = base.wrapping_offset((offset + at as isize) * load.dtype.size() as isize);
+                pointers[i] =
+                    base.wrapping_offset((offset + at as isize) * load.dtype.size() as isize);
                 return;
             }
             typed!(load.dtype, T => {
@@ -185,8 +205,15 @@ impl MapKernel {
 /// The order in which axes are walked: kept ones, reduced ones, then the trailing kept ones.
 fn point_order(map: &Map) -> Axes {
     let rank = map.domain.len() as u8;
-    let trailing = (0..rank).rev().take_while(|a| !map.reduced.contains(a)).count() as u8;
-    let inner = if map.reduced.is_empty() { 0 } else { rank - trailing };
+    let trailing = (0..rank)
+        .rev()
+        .take_while(|a| !map.reduced.contains(a))
+        .count() as u8;
+    let inner = if map.reduced.is_empty() {
+        0
+    } else {
+        rank - trailing
+    };
     let outer = (0..inner).filter(|a| !map.reduced.contains(a));
     let reduced = (0..inner).filter(|a| map.reduced.contains(a));
     outer.chain(reduced).chain(inner..rank).collect()
@@ -200,9 +227,16 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
             last[r as usize] = i;
         }
     }
-    let kept = map.stores.iter().map(|(r, _)| *r).chain(map.reductions.iter().map(|r| r.register));
+    let kept = map
+        .stores
+        .iter()
+        .map(|(r, _)| *r)
+        .chain(map.reductions.iter().map(|r| r.register));
     kept.for_each(|r| last[r as usize] = usize::MAX);
-    once.iter().enumerate().filter(|(_, once)| **once).for_each(|(i, _)| last[i] = usize::MAX);
+    once.iter()
+        .enumerate()
+        .filter(|(_, once)| **once)
+        .for_each(|(i, _)| last[i] = usize::MAX);
     let mut physical = vec![0; map.code.len()];
     let mut free: Vec<u16> = Vec::new();
     let mut count = 0;
@@ -221,7 +255,11 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
         gone.dedup();
         gone.sort_unstable();
         gone.dedup();
-        free.extend(gone.into_iter().filter(|&r| last[r as usize] == i).map(|r| physical[r as usize]));
+        free.extend(
+            gone.into_iter()
+                .filter(|&r| last[r as usize] == i)
+                .map(|r| physical[r as usize]),
+        );
     }
     (physical, count as usize)
 }

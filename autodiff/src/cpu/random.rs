@@ -23,16 +23,40 @@ pub(super) fn run(
     // SAFETY: the plan's result is contiguous and has `count` elements.
     unsafe {
         match dtype {
-            DType::F32 => fill(base.cast::<f32>().offset(out.offset), count, key, distribution, stream),
-            DType::F64 => fill(base.cast::<f64>().offset(out.offset), count, key, distribution, stream),
-            _ => fill(base.cast::<u32>().offset(out.offset), count, key, distribution, stream),
+            DType::F32 => fill(
+                base.cast::<f32>().offset(out.offset),
+                count,
+                key,
+                distribution,
+                stream,
+            ),
+            DType::F64 => fill(
+                base.cast::<f64>().offset(out.offset),
+                count,
+                key,
+                distribution,
+                stream,
+            ),
+            _ => fill(
+                base.cast::<u32>().offset(out.offset),
+                count,
+                key,
+                distribution,
+                stream,
+            ),
         }
     }
 }
 
 /// # Safety
 /// `to` has room for `count` elements.
-unsafe fn fill<T: Element>(to: *mut T, count: usize, key: [u32; 2], distribution: Distribution, stream: u32) {
+unsafe fn fill<T: Element>(
+    to: *mut T,
+    count: usize,
+    key: [u32; 2],
+    distribution: Distribution,
+    stream: u32,
+) {
     // SAFETY: the caller's.
     let to = unsafe { std::slice::from_raw_parts_mut(to, count) };
     for (i, to) in to.iter_mut().enumerate() {

@@ -30,7 +30,10 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
     let arg = |i: usize| -> &[f64] { &values[node.args[i] as usize] };
     let shape_of = |i: usize| -> &Shape { &graph.node(node.args[i]).shape };
     let out = &node.shape;
-    let operand_type = node.args.first().map_or(node.dtype, |&a| graph.node(a).dtype);
+    let operand_type = node
+        .args
+        .first()
+        .map_or(node.dtype, |&a| graph.node(a).dtype);
     Ok(match &node.op {
         Op::Constant(bits) => vec![f64::from_bits(*bits)],
         Op::Unary(f) => arg(0).iter().map(|&x| f.eval(x)).collect(),
@@ -40,38 +43,76 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
             _ => f.eval(a, b),
         }),
         Op::Compare(f) => zip(arg(0), arg(1), |a, b| f64::from(u8::from(f.eval(a, b)))),
-        Op::Select => (0..out.count()).map(|i| if arg(0)[i] != 0.0 { arg(1)[i] } else { arg(2)[i] }).collect(),
+        Op::Select => (0..out.count())
+            .map(|i| {
+                if arg(0)[i] != 0.0 {
+                    arg(1)[i]
+                } else {
+                    arg(2)[i]
+                }
+            })
+            .collect(),
         Op::Cast | Op::StopGradient | Op::Hold(_) | Op::Reshape => arg(0).to_vec(),
         Op::Sum(axes) => reduce(arg(0), shape_of(0), out, axes, 0.0, |a, b| a + b),
-        Op::Max(axes) => reduce(arg(0), shape_of(0), out, axes, f64::NEG_INFINITY, crate::ops::Scalar::larger),
-        Op::Min(axes) => reduce(arg(0), shape_of(0), out, axes, f64::INFINITY, crate::ops::Scalar::smaller),
+        Op::Max(axes) => reduce(
+            arg(0),
+            shape_of(0),
+            out,
+            axes,
+            f64::NEG_INFINITY,
+            crate::ops::Scalar::larger,
+        ),
+        Op::Min(axes) => reduce(
+            arg(0),
+            shape_of(0),
+            out,
+            axes,
+            f64::INFINITY,
+            crate::ops::Scalar::smaller,
+        ),
         Op::ArgMax(axis) => argmax(arg(0), shape_of(0), out, *axis as usize),
         Op::Broadcast(axes) => positions(out)
-            .map(|p| arg(0)[flat(shape_of(0), &axes.iter().map(|&a| p[a as usize]).collect::<Vec<_>>())])
+            .map(|p| {
+                arg(0)[flat(
+                    shape_of(0),
+                    &axes.iter().map(|&a| p[a as usize]).collect::<Vec<_>>(),
+                )]
+            })
             .collect(),
         Op::Transpose(axes) => positions(out)
             .map(|p| {
                 let mut from = vec![0; p.len()];
-                axes.iter().enumerate().for_each(|(i, &a)| from[a as usize] = p[i]);
+                axes.iter()
+                    .enumerate()
+                    .for_each(|(i, &a)| from[a as usize] = p[i]);
                 arg(0)[flat(shape_of(0), &from)]
             })
             .collect(),
         Op::Slice(ranges) => positions(out)
             .map(|p| {
-                let from: Vec<usize> = p.iter().zip(ranges).map(|(p, r)| r.start + p * r.step).collect();
+                let from: Vec<usize> = p
+                    .iter()
+                    .zip(ranges)
+                    .map(|(p, r)| r.start + p * r.step)
+                    .collect();
                 arg(0)[flat(shape_of(0), &from)]
             })
             .collect(),
         Op::Flip(axes) => positions(out)
             .map(|mut p| {
-                axes.iter().for_each(|&a| p[a as usize] = out[a as usize] - 1 - p[a as usize]);
+                axes.iter()
+                    .for_each(|&a| p[a as usize] = out[a as usize] - 1 - p[a as usize]);
                 arg(0)[flat(out, &p)]
             })
             .collect(),
         Op::Pad(padding) => {
             let mut result = vec![0.0; out.count()];
             for (p, &x) in positions(shape_of(0)).zip(arg(0)) {
-                let to: Vec<usize> = p.iter().zip(padding).map(|(p, q)| q.before + p * (q.between + 1)).collect();
+                let to: Vec<usize> = p
+                    .iter()
+                    .zip(padding)
+                    .map(|(p, q)| q.before + p * (q.between + 1))
+                    .collect();
                 result[flat(out, &to)] = x;
             }
             result
@@ -92,21 +133,39 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
         Op::Contract(c) => contract(c, arg(0), shape_of(0), arg(1), shape_of(1), out),
         Op::Gather(axis) | Op::TakeAlong(axis) => {
             let along = matches!(node.op, Op::TakeAlong(_));
-            let walk = Indexing { axis: *axis as usize, along, indices: arg(1), index_shape: shape_of(1), node };
+            let walk = Indexing {
+                axis: *axis as usize,
+                along,
+                indices: arg(1),
+                index_shape: shape_of(1),
+                node,
+            };
             let mut result = vec![0.0; out.count()];
-            walk.each(out, shape_of(0), |small, whole| result[small] = arg(0)[whole])?;
+            walk.each(out, shape_of(0), |small, whole| {
+                result[small] = arg(0)[whole]
+            })?;
             result
         }
         Op::ScatterAdd(axis) | Op::ScatterAlong(axis) => {
             let along = matches!(node.op, Op::ScatterAlong(_));
-            let walk = Indexing { axis: *axis as usize, along, indices: arg(1), index_shape: shape_of(1), node };
+            let walk = Indexing {
+                axis: *axis as usize,
+                along,
+                indices: arg(1),
+                index_shape: shape_of(1),
+                node,
+            };
             let mut result = vec![0.0; out.count()];
-            walk.each(shape_of(0), out, |small, whole| result[whole] = node.dtype.round(result[whole] + arg(0)[small]))?;
+            walk.each(shape_of(0), out, |small, whole| {
+                result[whole] = node.dtype.round(result[whole] + arg(0)[small])
+            })?;
             result
         }
         Op::Random(distribution, stream) => {
             let key = [arg(0)[0] as u32, arg(0)[1] as u32];
-            (0..out.count() as u64).map(|i| distribution.draw(key, *stream, i, node.dtype)).collect()
+            (0..out.count() as u64)
+                .map(|i| distribution.draw(key, *stream, i, node.dtype))
+                .collect()
         }
         Op::Input(_) | Op::Literal(_) | Op::Poison(_) => Vec::new(),
     })
@@ -116,10 +175,20 @@ fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-fn reduce(x: &[f64], from: &Shape, out: &Shape, axes: &Axes, start: f64, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+fn reduce(
+    x: &[f64],
+    from: &Shape,
+    out: &Shape,
+    axes: &Axes,
+    start: f64,
+    f: impl Fn(f64, f64) -> f64,
+) -> Vec<f64> {
     let mut result = vec![start; out.count()];
     for (p, &x) in positions(from).zip(x) {
-        let kept: Vec<usize> = (0..p.len()).filter(|&a| !axes.contains(&(a as u8))).map(|a| p[a]).collect();
+        let kept: Vec<usize> = (0..p.len())
+            .filter(|&a| !axes.contains(&(a as u8)))
+            .map(|a| p[a])
+            .collect();
         let i = flat(out, &kept);
         result[i] = f(result[i], x);
     }
@@ -143,7 +212,14 @@ fn argmax(x: &[f64], from: &Shape, out: &Shape, axis: usize) -> Vec<f64> {
         .collect()
 }
 
-fn contract(c: &Contraction, a: &[f64], sa: &Shape, b: &[f64], sb: &Shape, out: &Shape) -> Vec<f64> {
+fn contract(
+    c: &Contraction,
+    a: &[f64],
+    sa: &Shape,
+    b: &[f64],
+    sb: &Shape,
+    out: &Shape,
+) -> Vec<f64> {
     let summed: Shape = c.left_sum.iter().map(|&i| sa[i as usize]).collect();
     let (left_free, right_free) = (c.left_free(sa.len()), c.right_free(sb.len()));
     positions(out)
@@ -156,8 +232,14 @@ fn contract(c: &Contraction, a: &[f64], sa: &Shape, b: &[f64], sb: &Shape, out: 
                 pa[c.left_batch[i] as usize] = q;
                 pb[c.right_batch[i] as usize] = q;
             }
-            left_free.iter().zip(rows).for_each(|(&axis, &q)| pa[axis as usize] = q);
-            right_free.iter().zip(columns).for_each(|(&axis, &q)| pb[axis as usize] = q);
+            left_free
+                .iter()
+                .zip(rows)
+                .for_each(|(&axis, &q)| pa[axis as usize] = q);
+            right_free
+                .iter()
+                .zip(columns)
+                .for_each(|(&axis, &q)| pb[axis as usize] = q);
             positions(&summed)
                 .map(|s| {
                     for (i, &q) in s.iter().enumerate() {
@@ -182,9 +264,17 @@ struct Indexing<'a> {
 
 impl Indexing<'_> {
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
-        let span = if self.along { 1 } else { self.index_shape.len() };
+        let span = if self.along {
+            1
+        } else {
+            self.index_shape.len()
+        };
         for (i, p) in positions(small).enumerate() {
-            let at = if self.along { i } else { flat(self.index_shape, &p[self.axis..self.axis + span]) };
+            let at = if self.along {
+                i
+            } else {
+                flat(self.index_shape, &p[self.axis..self.axis + span])
+            };
             let index = self.indices[at] as usize;
             if index >= whole[self.axis] {
                 return Err(Error::Index {

@@ -3,11 +3,11 @@
 
 mod eval;
 
+use crate::Array;
 use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
-use crate::program::{Graph, Plan};
-use crate::Array;
 use crate::ops::Op;
+use crate::program::{Graph, Plan};
 
 /// The backend that other backends are tested against.
 ///
@@ -63,7 +63,10 @@ fn evaluate(
     for (id, node) in graph.nodes.iter().enumerate() {
         node.args.iter().for_each(|&a| last[a as usize] = id);
     }
-    graph.outputs.iter().for_each(|&o| last[o as usize] = usize::MAX);
+    graph
+        .outputs
+        .iter()
+        .for_each(|&o| last[o as usize] = usize::MAX);
     let mut values: Vec<Vec<f64>> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
         let mut value = match node.op {
@@ -86,20 +89,33 @@ pub(crate) fn first_non_finite(graph: &Graph, inputs: &[&Array]) -> Result<()> {
     let wrong = |values: &[f64]| values.iter().position(|x| !x.is_finite());
     let error = |id: usize, position: usize, value: f64| {
         let node = &graph.nodes[id];
-        Error::NonFinite { op: node.op.name(), position, shape: node.shape.clone(), value, at: node.at }
+        Error::NonFinite {
+            op: node.op.name(),
+            position,
+            shape: node.shape.clone(),
+            value,
+            at: node.at,
+        }
     };
     let values = evaluate(graph, inputs, |id, values| {
         let node = &graph.nodes[id];
         match wrong(&values[id]) {
-            Some(p) if node.args.iter().all(|&a| wrong(&values[a as usize]).is_none()) => {
+            Some(p)
+                if node
+                    .args
+                    .iter()
+                    .all(|&a| wrong(&values[a as usize]).is_none()) =>
+            {
                 Err(error(id, p, values[id][p]))
             }
             _ => Ok(()),
         }
     })?;
-    // The backend's arithmetic overflowed where the oracle's did not: name the output.
-    match graph.outputs.first() {
-        Some(&id) => Err(error(id as usize, 0, values[id as usize].first().copied().unwrap_or(f64::NAN))),
-        None => Ok(()),
+    // Only values that were infinite from the start.
+    for &id in &graph.outputs {
+        if let Some(p) = wrong(&values[id as usize]) {
+            return Err(error(id as usize, p, values[id as usize][p]));
+        }
     }
+    Ok(())
 }

@@ -24,8 +24,15 @@ fn parse(spec: &str) -> Option<Spec> {
         }
         Some(letters)
     };
-    let spec = Spec { left: letters(left)?, right: letters(right)?, result: letters(result)? };
-    let known = spec.result.iter().all(|c| spec.left.contains(c) || spec.right.contains(c));
+    let spec = Spec {
+        left: letters(left)?,
+        right: letters(right)?,
+        result: letters(result)?,
+    };
+    let known = spec
+        .result
+        .iter()
+        .all(|c| spec.left.contains(c) || spec.right.contains(c));
     known.then_some(spec)
 }
 
@@ -35,12 +42,31 @@ impl Var {
     #[track_caller]
     pub fn einsum(self, spec: &str, other: Var) -> Var {
         let at = At::caller();
-        let fail = |problem: String| record1(self, "einsum", at, |_, _| Err(Error::Parameter { op: "einsum", problem, at }));
-        let Some(Spec { mut left, mut right, result }) = parse(spec) else {
-            return fail(format!("{spec:?} is not of the form \"ij,jk->ik\" with each letter once an operand"));
+        let fail = |problem: String| {
+            record1(self, "einsum", at, |_, _| {
+                Err(Error::Parameter {
+                    op: "einsum",
+                    problem,
+                    at,
+                })
+            })
+        };
+        let Some(Spec {
+            mut left,
+            mut right,
+            result,
+        }) = parse(spec)
+        else {
+            return fail(format!(
+                "{spec:?} is not of the form \"ij,jk->ik\" with each letter once an operand"
+            ));
         };
         if left.len() != self.rank() || right.len() != other.rank() {
-            return fail(format!("{spec:?} does not name the axes of {} and {}", self.shape(), other.shape()));
+            return fail(format!(
+                "{spec:?} does not name the axes of {} and {}",
+                self.shape(),
+                other.shape()
+            ));
         }
         // Letters of one operand only that the result lacks are summed at once.
         let lone = |own: &mut Vec<u8>, others: &[u8], x: Var| {

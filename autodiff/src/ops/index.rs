@@ -27,17 +27,38 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
 
 /// The shape that gathering along `axis` gives: the axis is replaced by the indices' axes.
 fn gathered(from: &Shape, axis: usize, indices: &Shape) -> Shape {
-    from[..axis].iter().chain(indices.iter()).chain(&from[axis + 1..]).copied().collect()
+    from[..axis]
+        .iter()
+        .chain(indices.iter())
+        .chain(&from[axis + 1..])
+        .copied()
+        .collect()
 }
 
-fn check(tape: &TapeData, op: &'static str, x: NodeId, indices: NodeId, axis: usize, at: At) -> Result<(Shape, Shape, DType)> {
+fn check(
+    tape: &TapeData,
+    op: &'static str,
+    x: NodeId,
+    indices: NodeId,
+    axis: usize,
+    at: At,
+) -> Result<(Shape, Shape, DType)> {
     let ((from, dtype), (index, index_dtype)) = (tape.aval(x), tape.aval(indices));
     if index_dtype != DType::U32 {
         let problem = "the indices must be u32".into();
-        return Err(Error::DType { op, problem, operands: vec![dtype, index_dtype], at });
+        return Err(Error::DType {
+            op,
+            problem,
+            operands: vec![dtype, index_dtype],
+            at,
+        });
     }
     if axis >= from.len() {
-        return Err(Error::Parameter { op, problem: format!("there is no axis {axis} in the shape {from}"), at });
+        return Err(Error::Parameter {
+            op,
+            problem: format!("there is no axis {axis} in the shape {from}"),
+            at,
+        });
     }
     Ok((from, index, dtype))
 }
@@ -61,19 +82,35 @@ impl Var {
     #[track_caller]
     pub fn scatter_add(self, axis: usize, indices: Var, updates: Var) -> Var {
         let at = At::caller();
-        let scattered = record_many(&[updates, indices, self], "scatter_add", at, |tape, nodes| {
-            let (to, index, dtype) = check(tape, "scatter_add", nodes[2], nodes[1], axis, at)?;
-            let (from, update_dtype) = tape.aval(nodes[0]);
-            if update_dtype != dtype || dtype == DType::Bool {
-                let problem = "updates and target must be of one numeric type".into();
-                return Err(Error::DType { op: "scatter_add", problem, operands: vec![dtype, update_dtype], at });
-            }
-            if from != gathered(&to, axis, &index) {
-                let problem = format!("target, indices and updates do not fit along axis {axis}");
-                return Err(Error::Shape { op: "scatter_add", problem, operands: vec![to, index, from], at });
-            }
-            Ok(tape.push(Op::ScatterAdd(axis as u8), &nodes[..2], to, dtype, at))
-        });
+        let scattered = record_many(
+            &[updates, indices, self],
+            "scatter_add",
+            at,
+            |tape, nodes| {
+                let (to, index, dtype) = check(tape, "scatter_add", nodes[2], nodes[1], axis, at)?;
+                let (from, update_dtype) = tape.aval(nodes[0]);
+                if update_dtype != dtype || dtype == DType::Bool {
+                    let problem = "updates and target must be of one numeric type".into();
+                    return Err(Error::DType {
+                        op: "scatter_add",
+                        problem,
+                        operands: vec![dtype, update_dtype],
+                        at,
+                    });
+                }
+                if from != gathered(&to, axis, &index) {
+                    let problem =
+                        format!("target, indices and updates do not fit along axis {axis}");
+                    return Err(Error::Shape {
+                        op: "scatter_add",
+                        problem,
+                        operands: vec![to, index, from],
+                        at,
+                    });
+                }
+                Ok(tape.push(Op::ScatterAdd(axis as u8), &nodes[..2], to, dtype, at))
+            },
+        );
         self + scattered
     }
 
@@ -84,10 +121,16 @@ impl Var {
         let at = At::caller();
         record2(self, indices, "take_along", at, |tape, x, indices| {
             let (from, index, dtype) = check(tape, "take_along", x, indices, axis, at)?;
-            let fits = index.len() == from.len() && (0..from.len()).all(|a| a == axis || from[a] == index[a]);
+            let fits = index.len() == from.len()
+                && (0..from.len()).all(|a| a == axis || from[a] == index[a]);
             if !fits {
                 let problem = format!("the sizes differ at another axis than {axis}");
-                return Err(Error::Shape { op: "take_along", problem, operands: vec![from, index], at });
+                return Err(Error::Shape {
+                    op: "take_along",
+                    problem,
+                    operands: vec![from, index],
+                    at,
+                });
             }
             Ok(tape.push(Op::TakeAlong(axis as u8), &[x, indices], index, dtype, at))
         })
@@ -102,7 +145,12 @@ impl Var {
             let (from, from_dtype) = tape.aval(x);
             if from_dtype != DType::U32 {
                 let problem = "the indices must be u32".into();
-                return Err(Error::DType { op: "one_hot", problem, operands: vec![from_dtype], at });
+                return Err(Error::DType {
+                    op: "one_hot",
+                    problem,
+                    operands: vec![from_dtype],
+                    at,
+                });
             }
             let shape: Shape = from.iter().copied().chain([classes]).collect();
             tape.check_size("one_hot", &shape, at)?;
@@ -110,7 +158,13 @@ impl Var {
             let x = tape.push(Op::Broadcast(kept), &[x], shape.clone(), DType::U32, at);
             let all = tape.iota(classes, at);
             let all = tape.broadcast_to(all, &shape, at);
-            let hot = tape.push(Op::Compare(super::Compare::Eq), &[x, all], shape.clone(), DType::Bool, at);
+            let hot = tape.push(
+                Op::Compare(super::Compare::Eq),
+                &[x, all],
+                shape.clone(),
+                DType::Bool,
+                at,
+            );
             Ok(tape.push(Op::Cast, &[hot], shape, dtype, at))
         })
     }

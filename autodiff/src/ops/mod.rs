@@ -29,6 +29,7 @@ mod shape_ops;
 pub use binary::{Binary, Compare, Operand};
 pub use contract::Contraction;
 pub use elementwise::Unary;
+pub use philox::philox4x32;
 pub use random::Distribution;
 pub use real::Real;
 pub use real::Scalar;
@@ -155,9 +156,28 @@ impl Op {
         names.extend(Binary::ALL.iter().map(|b| b.name()));
         names.extend(Compare::ALL.iter().map(|c| c.name()));
         names.extend([
-            "select", "cast", "stop_gradient", "sum", "max_over", "min_over", "argmax", "reshape",
-            "broadcast", "transpose", "slice", "pad", "concat", "flip", "contract", "gather",
-            "scatter_add", "take_along", "scatter_along", "uniform", "normal", "bits",
+            "select",
+            "cast",
+            "stop_gradient",
+            "sum",
+            "max_over",
+            "min_over",
+            "argmax",
+            "reshape",
+            "broadcast",
+            "transpose",
+            "slice",
+            "pad",
+            "concat",
+            "flip",
+            "contract",
+            "gather",
+            "scatter_add",
+            "take_along",
+            "scatter_along",
+            "uniform",
+            "normal",
+            "bits",
         ]);
         names
     }
@@ -199,9 +219,17 @@ impl Op {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Op::Unary(_) | Op::Binary(_) => Kind::Elementwise,
-            Op::Select | Op::Cast | Op::Hold(_) | Op::Sum(_) | Op::Reshape | Op::Broadcast(_) | Op::Transpose(_) => Kind::Linear,
+            Op::Select
+            | Op::Cast
+            | Op::Hold(_)
+            | Op::Sum(_)
+            | Op::Reshape
+            | Op::Broadcast(_)
+            | Op::Transpose(_) => Kind::Linear,
             Op::Slice(_) | Op::Pad(_) | Op::Concat(_) | Op::Flip(_) => Kind::Linear,
-            Op::Gather(_) | Op::ScatterAdd(_) | Op::TakeAlong(_) | Op::ScatterAlong(_) => Kind::Linear,
+            Op::Gather(_) | Op::ScatterAdd(_) | Op::TakeAlong(_) | Op::ScatterAlong(_) => {
+                Kind::Linear
+            }
             Op::Contract(_) => Kind::Bilinear,
             Op::Max(_) | Op::Min(_) => Kind::Selecting,
             Op::Input(_) | Op::Poison(_) | Op::Constant(_) | Op::Literal(_) => Kind::Constant,

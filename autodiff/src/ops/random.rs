@@ -32,7 +32,8 @@ impl Distribution {
         match (self, dtype) {
             // 24 bits, so that rounding to f32 cannot reach 1.
             (Distribution::Uniform, DType::F32) => {
-                (philox::uniform(key, stream, i) * (1u32 << 24) as f64).floor() / (1u32 << 24) as f64
+                (philox::uniform(key, stream, i) * (1u32 << 24) as f64).floor()
+                    / (1u32 << 24) as f64
             }
             (Distribution::Uniform, _) => philox::uniform(key, stream, i),
             (Distribution::Normal, _) => philox::normal(key, stream, i),
@@ -42,17 +43,33 @@ impl Distribution {
 }
 
 impl Var {
-    fn random(self, distribution: Distribution, stream: u32, dtype: DType, shape: Shape, at: At) -> Var {
+    fn random(
+        self,
+        distribution: Distribution,
+        stream: u32,
+        dtype: DType,
+        shape: Shape,
+        at: At,
+    ) -> Var {
         let name = distribution.name();
         record1(self, name, at, |tape, key| {
             let (from, key_dtype) = tape.aval(key);
             if key_dtype != DType::U32 || from != [2] {
                 let problem = format!("a key is u32[2], not {key_dtype}{from}");
-                return Err(Error::Parameter { op: name, problem, at });
+                return Err(Error::Parameter {
+                    op: name,
+                    problem,
+                    at,
+                });
             }
             if dtype.is_float() == (distribution == Distribution::Bits) {
                 let problem = "no such numbers of this type".into();
-                return Err(Error::DType { op: name, problem, operands: vec![dtype], at });
+                return Err(Error::DType {
+                    op: name,
+                    problem,
+                    operands: vec![dtype],
+                    at,
+                });
             }
             tape.check_size(name, &shape, at)?;
             Ok(tape.push(Op::Random(distribution, stream), &[key], shape, dtype, at))
@@ -63,19 +80,37 @@ impl Var {
     /// of one key give equal numbers.
     #[track_caller]
     pub fn uniform(self, stream: u32, dtype: DType, shape: impl Into<Shape>) -> Var {
-        self.random(Distribution::Uniform, stream, dtype, shape.into(), At::caller())
+        self.random(
+            Distribution::Uniform,
+            stream,
+            dtype,
+            shape.into(),
+            At::caller(),
+        )
     }
 
     /// Standard normal numbers from this key, a `U32` value of shape `[2]`.
     #[track_caller]
     pub fn normal(self, stream: u32, dtype: DType, shape: impl Into<Shape>) -> Var {
-        self.random(Distribution::Normal, stream, dtype, shape.into(), At::caller())
+        self.random(
+            Distribution::Normal,
+            stream,
+            dtype,
+            shape.into(),
+            At::caller(),
+        )
     }
 
     /// Random 32-bit words from this key, a `U32` value of shape `[2]`; words of shape `[2]`
     /// are keys again.
     #[track_caller]
     pub fn bits(self, stream: u32, shape: impl Into<Shape>) -> Var {
-        self.random(Distribution::Bits, stream, DType::U32, shape.into(), At::caller())
+        self.random(
+            Distribution::Bits,
+            stream,
+            DType::U32,
+            shape.into(),
+            At::caller(),
+        )
     }
 }

@@ -9,7 +9,9 @@ use crate::{DType, Shape};
 
 /// ∂/∂x of Σx over `axes` repeats the cotangent along them.
 pub(super) fn transpose_sum(axes: &Axes, operand: &Shape, ct: Var) -> Var {
-    let kept: Vec<usize> = (0..operand.len()).filter(|&a| !axes.contains(&(a as u8))).collect();
+    let kept: Vec<usize> = (0..operand.len())
+        .filter(|&a| !axes.contains(&(a as u8)))
+        .collect();
     ct.broadcast_axes(operand, &kept)
 }
 
@@ -30,12 +32,22 @@ impl Var {
             let axes = sorted_axes(name, axes, &from, at)?;
             if dtype == DType::Bool {
                 let problem = "the operand must be numeric; cast masks first".into();
-                return Err(Error::DType { op: name, problem, operands: vec![dtype], at });
+                return Err(Error::DType {
+                    op: name,
+                    problem,
+                    operands: vec![dtype],
+                    at,
+                });
             }
             let empty = axes.iter().any(|&a| from[a as usize] == 0);
             if empty && !matches!(op(Axes::new()), Op::Sum(_)) {
                 let problem = "there is no element to choose from".into();
-                return Err(Error::Shape { op: name, problem, operands: vec![from], at });
+                return Err(Error::Shape {
+                    op: name,
+                    problem,
+                    operands: vec![from],
+                    at,
+                });
             }
             if axes.is_empty() {
                 return Ok(x);
@@ -93,12 +105,22 @@ impl Var {
         record1(self, "argmax", at, |tape, x| {
             let (from, dtype) = tape.aval(x);
             if axis >= from.len() || from[axis] == 0 || from[axis] > u32::MAX as usize {
-                let problem = format!("there is nothing to choose along axis {axis} of the shape {from}");
-                return Err(Error::Parameter { op: "argmax", problem, at });
+                let problem =
+                    format!("there is nothing to choose along axis {axis} of the shape {from}");
+                return Err(Error::Parameter {
+                    op: "argmax",
+                    problem,
+                    at,
+                });
             }
             if dtype == DType::Bool {
                 let problem = "the operand must be numeric; cast masks first".into();
-                return Err(Error::DType { op: "argmax", problem, operands: vec![dtype], at });
+                return Err(Error::DType {
+                    op: "argmax",
+                    problem,
+                    operands: vec![dtype],
+                    at,
+                });
             }
             let shape = from.without(&[axis as u8]);
             Ok(tape.push(Op::ArgMax(axis as u8), &[x], shape, DType::U32, at))
@@ -119,11 +141,19 @@ impl Var {
 
     fn mean_axes_at(self, axes: &[usize], at: At) -> Var {
         let shape = self.shape();
-        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
+        let n: usize = axes
+            .iter()
+            .map(|&a| shape.get(a).copied().unwrap_or(1))
+            .product();
         if n == 0 {
             return record1(self, "mean", at, |tape, x| {
                 let operands = vec![tape.aval(x).0];
-                Err(Error::Shape { op: "mean", problem: "the mean of no elements".into(), operands, at })
+                Err(Error::Shape {
+                    op: "mean",
+                    problem: "the mean of no elements".into(),
+                    operands,
+                    at,
+                })
             });
         }
         let sum = self.reduce(Op::Sum, axes, at);
@@ -136,11 +166,20 @@ impl Var {
     pub fn variance(self, axes: &[usize], correction: usize) -> Var {
         let at = At::caller();
         let shape = self.shape();
-        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
+        let n: usize = axes
+            .iter()
+            .map(|&a| shape.get(a).copied().unwrap_or(1))
+            .product();
         if n <= correction {
             return record1(self, "variance", at, |tape, x| {
-                let problem = format!("{n} elements leave nothing after the correction {correction}");
-                Err(Error::Shape { op: "variance", problem, operands: vec![tape.aval(x).0], at })
+                let problem =
+                    format!("{n} elements leave nothing after the correction {correction}");
+                Err(Error::Shape {
+                    op: "variance",
+                    problem,
+                    operands: vec![tape.aval(x).0],
+                    at,
+                })
             });
         }
         let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
@@ -155,7 +194,11 @@ impl Var {
         // An infinite maximum would give ∞ − ∞.
         let finite = largest.abs().lt(f64::INFINITY);
         let shift = finite.select(largest, largest.constant_like(0.0));
-        (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift
+        (self - shift.keep_axes(axes, &shape))
+            .exp()
+            .sum_axes(axes)
+            .log()
+            + shift
     }
 
     /// The Euclidean norm of all elements; its derivative at 0 is taken as 0.
@@ -180,8 +223,14 @@ impl Var {
         let at = At::caller();
         let size = self.abs();
         let limit = size.constant_like(f64::INFINITY);
-        super::binary::combine(size.into(), limit.into(), "is_finite", at, |tape, a, b, shape, _| {
-            tape.push(Op::Compare(Compare::Lt), &[a, b], shape, DType::Bool, at)
-        })
+        super::binary::combine(
+            size.into(),
+            limit.into(),
+            "is_finite",
+            at,
+            |tape, a, b, shape, _| {
+                tape.push(Op::Compare(Compare::Lt), &[a, b], shape, DType::Bool, at)
+            },
+        )
     }
 }

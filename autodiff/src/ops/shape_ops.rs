@@ -4,7 +4,7 @@
 use super::{Op, Padding, Range};
 use crate::error::{At, Error, Result};
 use crate::shape::Axes;
-use crate::tape::{NodeId, Tape, TapeData, Var, record1, record_many, with_tape};
+use crate::tape::{NodeId, Tape, TapeData, Var, record_many, record1, with_tape};
 use crate::{DType, Shape};
 use smallvec::SmallVec;
 
@@ -13,7 +13,9 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
     match op {
         Op::Reshape => Some(ct.reshape(operand)),
         Op::Broadcast(axes) => {
-            let repeated: Vec<usize> = (0..ct.rank()).filter(|&a| !axes.contains(&(a as u8))).collect();
+            let repeated: Vec<usize> = (0..ct.rank())
+                .filter(|&a| !axes.contains(&(a as u8)))
+                .collect();
             Some(ct.sum_axes(&repeated))
         }
         Op::Transpose(axes) => {
@@ -27,7 +29,11 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
             let shape = ct.shape();
             let padding = ranges.iter().enumerate().map(|(axis, r)| {
                 let spread = shape[axis].saturating_sub(1) * r.step + usize::from(shape[axis] > 0);
-                Padding { before: r.start, between: r.step - 1, after: operand[axis] - (r.start + spread) }
+                Padding {
+                    before: r.start,
+                    between: r.step - 1,
+                    after: operand[axis] - (r.start + spread),
+                }
             });
             Some(ct.pad(&padding.collect::<Vec<_>>()))
         }
@@ -37,7 +43,15 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
                 .zip(operand.iter())
                 .map(|(p, &n)| {
                     let step = p.between + 1;
-                    (p.before, if n == 0 { p.before } else { p.before + (n - 1) * step + 1 }, step)
+                    (
+                        p.before,
+                        if n == 0 {
+                            p.before
+                        } else {
+                            p.before + (n - 1) * step + 1
+                        },
+                        step,
+                    )
                 })
                 .collect();
             Some(ct.slice_steps(&ranges))
@@ -82,7 +96,12 @@ impl Var {
             tape.check_size("reshape", &to, at)?;
             if from.count() != to.count() {
                 let problem = format!("{} elements cannot become {}", from.count(), to.count());
-                return Err(Error::Shape { op: "reshape", problem, operands: vec![from, to], at });
+                return Err(Error::Shape {
+                    op: "reshape",
+                    problem,
+                    operands: vec![from, to],
+                    at,
+                });
             }
             Ok(tape.reshape(x, to, at))
         })
@@ -106,7 +125,12 @@ impl Var {
             tape.check_size("broadcast", &to, at)?;
             if super::binary::broadcast_shapes(&from, &to).as_ref() != Some(&to) {
                 let problem = "the first cannot be repeated to the second".into();
-                return Err(Error::Shape { op: "broadcast", problem, operands: vec![from, to], at });
+                return Err(Error::Shape {
+                    op: "broadcast",
+                    problem,
+                    operands: vec![from, to],
+                    at,
+                });
             }
             Ok(tape.broadcast_to(x, &to, at))
         })
@@ -123,9 +147,20 @@ impl Var {
             tape.check_size("broadcast", &to, at)?;
             let list = check_axes("broadcast", axes, &to, at)?;
             let ascending = list.windows(2).all(|w| w[0] < w[1]);
-            if list.len() != from.len() || !ascending || list.iter().zip(from.iter()).any(|(&a, &n)| to[a as usize] != n) {
+            if list.len() != from.len()
+                || !ascending
+                || list
+                    .iter()
+                    .zip(from.iter())
+                    .any(|(&a, &n)| to[a as usize] != n)
+            {
                 let problem = format!("axes {axes:?} of the second do not have the first's sizes");
-                return Err(Error::Shape { op: "broadcast", problem, operands: vec![from, to], at });
+                return Err(Error::Shape {
+                    op: "broadcast",
+                    problem,
+                    operands: vec![from, to],
+                    at,
+                });
             }
             Ok(tape.push(Op::Broadcast(list), &[x], to, dtype, at))
         })
@@ -140,7 +175,11 @@ impl Var {
             let list = check_axes("transpose", axes, &from, at)?;
             if list.len() != from.len() {
                 let problem = format!("{axes:?} does not name every axis of the shape {from}");
-                return Err(Error::Parameter { op: "transpose", problem, at });
+                return Err(Error::Parameter {
+                    op: "transpose",
+                    problem,
+                    at,
+                });
             }
             let shape = list.iter().map(|&a| from[a as usize]).collect();
             Ok(tape.push(Op::Transpose(list), &[x], shape, dtype, at))
@@ -165,10 +204,17 @@ impl Var {
         let at = At::caller();
         record1(self, "slice", at, |tape, x| {
             let (from, _) = tape.aval(x);
-            let fits = |(&(start, end, step), &n): (&(usize, usize, usize), &usize)| start <= end && end <= n && step > 0;
+            let fits = |(&(start, end, step), &n): (&(usize, usize, usize), &usize)| {
+                start <= end && end <= n && step > 0
+            };
             if ranges.len() != from.len() || !ranges.iter().zip(from.iter()).all(fits) {
-                let problem = format!("ranges (start, end, step) {ranges:?} do not fit the shape {from}");
-                return Err(Error::Parameter { op: "slice", problem, at });
+                let problem =
+                    format!("ranges (start, end, step) {ranges:?} do not fit the shape {from}");
+                return Err(Error::Parameter {
+                    op: "slice",
+                    problem,
+                    at,
+                });
             }
             Ok(slice(tape, x, ranges, at))
         })
@@ -181,8 +227,13 @@ impl Var {
         record1(self, "slice", at, |tape, x| {
             let (from, _) = tape.aval(x);
             if axis >= from.len() || start > end || end > from[axis] {
-                let problem = format!("{start}..{end} along axis {axis} does not fit the shape {from}");
-                return Err(Error::Parameter { op: "slice", problem, at });
+                let problem =
+                    format!("{start}..{end} along axis {axis} does not fit the shape {from}");
+                return Err(Error::Parameter {
+                    op: "slice",
+                    problem,
+                    at,
+                });
             }
             let mut ranges: Vec<(usize, usize, usize)> = from.iter().map(|&n| (0, n, 1)).collect();
             ranges[axis] = (start, end, 1);
@@ -198,7 +249,11 @@ impl Var {
             let (from, _) = tape.aval(x);
             if from.is_empty() || index >= from[0] {
                 let problem = format!("index {index} is beyond the first axis of the shape {from}");
-                return Err(Error::Parameter { op: "at", problem, at });
+                return Err(Error::Parameter {
+                    op: "at",
+                    problem,
+                    at,
+                });
             }
             let mut ranges: Vec<(usize, usize, usize)> = from.iter().map(|&n| (0, n, 1)).collect();
             ranges[0] = (index, index + 1, 1);
@@ -215,15 +270,27 @@ impl Var {
             let (from, dtype) = tape.aval(x);
             if padding.len() != from.len() {
                 let problem = format!("{} axes are padded, but the shape is {from}", padding.len());
-                return Err(Error::Parameter { op: "pad", problem, at });
+                return Err(Error::Parameter {
+                    op: "pad",
+                    problem,
+                    at,
+                });
             }
             if padding.iter().all(|p| *p == Padding::default()) {
                 return Ok(x);
             }
-            let size = |(p, &n): (&Padding, &usize)| p.before + n + n.saturating_sub(1) * p.between + p.after;
+            let size = |(p, &n): (&Padding, &usize)| {
+                p.before + n + n.saturating_sub(1) * p.between + p.after
+            };
             let shape: Shape = padding.iter().zip(from.iter()).map(size).collect();
             tape.check_size("pad", &shape, at)?;
-            Ok(tape.push(Op::Pad(SmallVec::from_slice(padding)), &[x], shape, dtype, at))
+            Ok(tape.push(
+                Op::Pad(SmallVec::from_slice(padding)),
+                &[x],
+                shape,
+                dtype,
+                at,
+            ))
         })
     }
 
@@ -238,6 +305,16 @@ impl Var {
         })
     }
 
+    /// This value followed by others along an existing axis; their other sizes must agree.
+    #[track_caller]
+    pub fn join(self, others: &[Var], axis: usize) -> Var {
+        let at = At::caller();
+        let parts: Vec<Var> = std::iter::once(self)
+            .chain(others.iter().copied())
+            .collect();
+        record_concat(&parts, axis, at)
+    }
+
     /// Inserts an axis of size 1 at position `axis`.
     #[track_caller]
     pub fn expand_dims(self, axis: usize) -> Var {
@@ -249,7 +326,11 @@ impl Var {
             let (mut shape, _) = tape.aval(x);
             if axis > shape.len() {
                 let problem = format!("there is no position {axis} in the shape {shape}");
-                return Err(Error::Parameter { op: "expand_dims", problem, at });
+                return Err(Error::Parameter {
+                    op: "expand_dims",
+                    problem,
+                    at,
+                });
             }
             let mut sizes = shape.to_vec();
             sizes.insert(axis, 1);
@@ -262,15 +343,25 @@ impl Var {
 /// A well-formed slice.
 fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: At) -> NodeId {
     let dtype = tape.node(x).dtype;
-    let shape = ranges.iter().map(|&(start, end, step)| (end - start).div_ceil(step)).collect();
-    let ranges = ranges.iter().map(|&(start, _, step)| Range { start, step }).collect();
+    let shape = ranges
+        .iter()
+        .map(|&(start, end, step)| (end - start).div_ceil(step))
+        .collect();
+    let ranges = ranges
+        .iter()
+        .map(|&(start, _, step)| Range { start, step })
+        .collect();
     tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
 }
 
 impl Op {
     pub(crate) fn concat(tape: &Tape, parts: &[Var], axis: usize, at: At) -> Var {
         if parts.is_empty() {
-            let error = Error::Parameter { op: "concat", problem: "there is nothing to join".into(), at };
+            let error = Error::Parameter {
+                op: "concat",
+                problem: "there is nothing to join".into(),
+                at,
+            };
             return with_tape(tape.id(), |t| t.fail(error, Shape::scalar(), DType::F64))
                 .map_or(Var::dead(), |node| Var::new(tape.id(), node));
         }
@@ -285,14 +376,23 @@ pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
         let mut shape = first.clone();
         if axis >= first.len() {
             let problem = format!("there is no axis {axis} in the shape {first}");
-            return Err(Error::Parameter { op: "concat", problem, at });
+            return Err(Error::Parameter {
+                op: "concat",
+                problem,
+                at,
+            });
         }
         shape[axis] = 0;
         for &node in nodes {
             let (mut other, other_dtype) = tape.aval(node);
             if other_dtype != dtype {
                 let problem = "the element types differ".into();
-                return Err(Error::DType { op: "concat", problem, operands: vec![dtype, other_dtype], at });
+                return Err(Error::DType {
+                    op: "concat",
+                    problem,
+                    operands: vec![dtype, other_dtype],
+                    at,
+                });
             }
             let size = other.get(axis).copied();
             if let (Some(size), true) = (size, other.len() == first.len()) {
@@ -301,7 +401,12 @@ pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
             }
             if other != first {
                 let problem = format!("the sizes differ at another axis than {axis}");
-                return Err(Error::Shape { op: "concat", problem, operands: vec![first, tape.aval(node).0], at });
+                return Err(Error::Shape {
+                    op: "concat",
+                    problem,
+                    operands: vec![first, tape.aval(node).0],
+                    at,
+                });
             }
         }
         tape.check_size("concat", &shape, at)?;

@@ -11,8 +11,16 @@ fn describe(kernel: &Kernel) -> String {
                 (true, false) => "reduce",
                 _ => "map",
             };
-            let reduced = if map.reduced.is_empty() { String::new() } else { format!(" over {:?}", map.reduced) };
-            format!("{kind} {}{reduced}, {} instructions", map.domain, map.code.len())
+            let reduced = if map.reduced.is_empty() {
+                String::new()
+            } else {
+                format!(" over {:?}", map.reduced)
+            };
+            format!(
+                "{kind} {}{reduced}, {} instructions",
+                map.domain,
+                map.code.len()
+            )
         }
         Work::Product(p) if p.batch.count() == 1 => format!("product {} × {} × {}", p.m, p.k, p.n),
         Work::Product(p) => format!("product {} of {} × {} × {}", p.batch, p.m, p.k, p.n),
@@ -41,16 +49,28 @@ pub(super) fn explain(plan: &Plan) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{line}");
     };
-    write(format_args!("{:>4}  {:<14} {:>9} {:>9}  work", "", "primitive", "flops", "bytes"));
+    write(format_args!(
+        "{:>4}  {:<14} {:>9} {:>9}  work",
+        "", "primitive", "flops", "bytes"
+    ));
     let (mut flops, mut bytes) = (0, 0);
     for (i, kernel) in plan.kernels.iter().enumerate() {
         let (f, b) = (kernel.flops(), plan.bytes(kernel));
         flops += f;
         bytes += b;
         if i < SHOWN {
-            write(format_args!("{i:>4}  {:<14} {:>9} {:>9}  {}", kernel.name, scaled(f), scaled(b), describe(kernel)));
+            write(format_args!(
+                "{i:>4}  {:<14} {:>9} {:>9}  {}",
+                kernel.name,
+                scaled(f),
+                scaled(b),
+                describe(kernel)
+            ));
         } else if i == SHOWN {
-            write(format_args!("   …  and {} more", plan.kernels.len() - SHOWN));
+            write(format_args!(
+                "   …  and {} more",
+                plan.kernels.len() - SHOWN
+            ));
         }
     }
     let outside: usize = plan

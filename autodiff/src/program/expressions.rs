@@ -9,7 +9,12 @@ use crate::{DType, Shape};
 use rustc_hash::FxHashMap;
 
 fn instruction(scalar: Scalar, dtype: DType) -> Instruction {
-    Instruction { scalar, operand: dtype, dtype, args: [0; 3] }
+    Instruction {
+        scalar,
+        operand: dtype,
+        dtype,
+        args: [0; 3],
+    }
 }
 
 /// One load, one store.
@@ -26,7 +31,12 @@ pub(super) fn copy(domain: Shape, from: View, to: View, dtype: DType) -> Map {
 
 /// Zeros.
 pub(super) fn fill(domain: Shape, to: View, dtype: DType) -> Map {
-    Map { domain, code: vec![instruction(Scalar::Constant(0.0), dtype)], stores: vec![(0, to)], ..Map::default() }
+    Map {
+        domain,
+        code: vec![instruction(Scalar::Constant(0.0), dtype)],
+        stores: vec![(0, to)],
+        ..Map::default()
+    }
 }
 
 #[derive(Default)]
@@ -87,10 +97,17 @@ impl Lowering<'_> {
             }
             if let Some(combine) = combine(&node.op) {
                 let store = self.place(id);
-                e.map.reductions.push(Reduction { register: args[0], combine, store });
+                e.map.reductions.push(Reduction {
+                    register: args[0],
+                    combine,
+                    store,
+                });
                 continue;
             }
-            let operand = node.args.last().map_or(node.dtype, |&a| self.graph.node(a).dtype);
+            let operand = node
+                .args
+                .last()
+                .map_or(node.dtype, |&a| self.graph.node(a).dtype);
             let scalar = match &node.op {
                 Op::Unary(f) => Scalar::Unary(*f),
                 Op::Binary(f) => Scalar::Binary(*f),
@@ -101,7 +118,12 @@ impl Lowering<'_> {
                 // Groups hold elementwise nodes, reductions and literals only.
                 _ => continue,
             };
-            let r = e.push(Instruction { scalar, operand, dtype: node.dtype, args });
+            let r = e.push(Instruction {
+                scalar,
+                operand,
+                dtype: node.dtype,
+                args,
+            });
             e.registers.insert(id, r);
             if self.stored[id as usize] {
                 let store = self.place(id);

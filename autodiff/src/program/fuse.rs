@@ -50,12 +50,17 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
             Op::Sum(axes) | Op::Max(axes) | Op::Min(axes) => Some(axes.clone()),
             _ => None,
         };
-        let latest = node.args.iter().filter_map(|&a| of[layouts[a as usize].source as usize]).max();
+        let latest = node
+            .args
+            .iter()
+            .filter_map(|&a| of[layouts[a as usize].source as usize])
+            .max();
         let joins = latest.filter(|&g| {
             let group: &Group = &groups[g];
             let direct = node.args.iter().all(|&a| {
                 let source = layouts[a as usize].source;
-                of[source as usize] != Some(g) || (source == a && layouts[a as usize].role == Role::Elementwise)
+                of[source as usize] != Some(g)
+                    || (source == a && layouts[a as usize].role == Role::Elementwise)
             });
             domain.is_some()
                 && group.domain == domain
@@ -65,7 +70,12 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
                 && direct
         });
         let g = joins.unwrap_or_else(|| {
-            groups.push(Group { nodes: Vec::new(), domain, reduced: None, early: early[id] });
+            groups.push(Group {
+                nodes: Vec::new(),
+                domain,
+                reduced: None,
+                early: early[id],
+            });
             groups.len() - 1
         });
         groups[g].nodes.push(id as NodeId);
@@ -86,7 +96,10 @@ fn stored_constants(graph: &Graph, layouts: &[Layout]) -> Vec<bool> {
     for (id, node) in graph.nodes.iter().enumerate() {
         let immediate = matches!(layouts[id].role, Role::Elementwise | Role::Reduction);
         if layouts[id].role != Role::View {
-            node.args.iter().filter(|&&a| !(immediate && graph.constant_value(a).is_some())).for_each(|&a| mark(a));
+            node.args
+                .iter()
+                .filter(|&&a| !(immediate && graph.constant_value(a).is_some()))
+                .for_each(|&a| mark(a));
         }
     }
     stored
@@ -98,7 +111,11 @@ fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Optio
     const MANY: usize = usize::MAX;
     let mut user = vec![NONE; groups.len()];
     let mark = |user: &mut Vec<usize>, g: usize, by: usize| {
-        user[g] = if user[g] == NONE || user[g] == by { by } else { MANY };
+        user[g] = if user[g] == NONE || user[g] == by {
+            by
+        } else {
+            MANY
+        };
     };
     for &out in &graph.outputs {
         if let Some(g) = of[layouts[out as usize].source as usize] {
@@ -109,8 +126,11 @@ fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Optio
         let Some(by) = of[id] else { continue };
         for &arg in &node.args {
             let source = layouts[arg as usize].source;
-            let Some(g) = of[source as usize].filter(|&g| g != by) else { continue };
-            let inside = source == arg && matches!(layouts[id].role, Role::Elementwise | Role::Reduction);
+            let Some(g) = of[source as usize].filter(|&g| g != by) else {
+                continue;
+            };
+            let inside =
+                source == arg && matches!(layouts[id].role, Role::Elementwise | Role::Reduction);
             mark(&mut user, g, if inside { by } else { MANY });
         }
     }

@@ -19,7 +19,11 @@ struct Arena {
 
 impl Arena {
     fn take(&mut self, bytes: usize) -> usize {
-        let best = self.free.iter().filter(|(_, size)| **size >= bytes).min_by_key(|(_, size)| **size);
+        let best = self
+            .free
+            .iter()
+            .filter(|(_, size)| **size >= bytes)
+            .min_by_key(|(_, size)| **size);
         if let Some((&offset, &size)) = best {
             self.free.remove(&offset);
             if size > bytes {
@@ -56,13 +60,22 @@ impl Arena {
 
 /// A buffer that `write` may take over: read for the last time here, element by element
 /// in the same order in which `write` is written.
-fn in_place(kernel: &Kernel, buffers: &[Buffer], write: BufferId, dying: impl Fn(BufferId) -> bool) -> Option<BufferId> {
-    let Work::Map(map) = &kernel.work else { return None };
+fn in_place(
+    kernel: &Kernel,
+    buffers: &[Buffer],
+    write: BufferId,
+    dying: impl Fn(BufferId) -> bool,
+) -> Option<BufferId> {
+    let Work::Map(map) = &kernel.work else {
+        return None;
+    };
     if !map.reductions.is_empty() {
         return None;
     }
     let row_major = map.domain.strides();
-    let whole = |v: &super::plan::View| v.offset == 0 && v.strides == row_major && buffers[v.buffer].count == map.domain.count();
+    let whole = |v: &super::plan::View| {
+        v.offset == 0 && v.strides == row_major && buffers[v.buffer].count == map.domain.count()
+    };
     let (_, store) = map.stores.iter().find(|(_, v)| v.buffer == write)?;
     if !whole(store) {
         return None;
@@ -77,7 +90,8 @@ fn in_place(kernel: &Kernel, buffers: &[Buffer], write: BufferId, dying: impl Fn
 /// Gives every arena buffer an offset; returns the arena's size in bytes. Buffers that the
 /// early kernels write and the late ones read stay until the end.
 pub(super) fn assign(buffers: &mut [Buffer], kernels: &[Kernel], early: usize) -> usize {
-    let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> = kernels.iter().map(Kernel::touched).collect();
+    let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> =
+        kernels.iter().map(Kernel::touched).collect();
     let mut first = vec![usize::MAX; buffers.len()];
     let mut last = vec![0; buffers.len()];
     for (k, (reads, writes)) in touched.iter().enumerate() {
@@ -102,7 +116,9 @@ pub(super) fn assign(buffers: &mut [Buffer], kernels: &[Kernel], early: usize) -
             if !in_arena(&buffers[b]) {
                 continue;
             }
-            let dying = |r: BufferId| last[r] == k && first[r] < k && in_arena(&buffers[r]) && !taken.contains(&r);
+            let dying = |r: BufferId| {
+                last[r] == k && first[r] < k && in_arena(&buffers[r]) && !taken.contains(&r)
+            };
             let offset = match in_place(&kernels[k], buffers, b, dying) {
                 Some(r) => {
                     taken.push(r);

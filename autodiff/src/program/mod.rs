@@ -16,9 +16,9 @@ mod products;
 mod staged;
 
 pub use graph::{Graph, InputSpec};
+pub(crate) use lower::plan as make_plan;
 pub use plan::Plan;
 pub use staged::Bound;
-pub(crate) use lower::plan as make_plan;
 
 use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
@@ -60,8 +60,16 @@ impl Program {
         let plan = make_plan(&graph, 0);
         let explanation = explain::explain(&plan);
         let executable = backend.compile(plan)?;
-        let shared = Arc::new(Shared { graph, backend: backend.boxed() });
-        Ok(Program { shared, executable: Mutex::new(executable), check_finite: false, explanation })
+        let shared = Arc::new(Shared {
+            graph,
+            backend: backend.boxed(),
+        });
+        Ok(Program {
+            shared,
+            executable: Mutex::new(executable),
+            check_finite: false,
+            explanation,
+        })
     }
 
     /// Lets every run fail with [`Error::NonFinite`] when an output holds a NaN or an
@@ -120,7 +128,24 @@ impl Program {
         self.shared.check_inputs(inputs, 0)?;
         self.shared.check_outputs(outputs)?;
         lock(&self.executable).run(Part::All, inputs, outputs)?;
-        if self.check_finite { self.shared.check_finite(inputs, outputs) } else { Ok(()) }
+        if self.check_finite {
+            self.shared.check_finite(inputs, outputs)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The first primitive whose result is not finite on these inputs though its operands
+    /// are, as the error that names it; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Program::run`], for inputs that do not fit.
+    pub fn find_non_finite(&self, inputs: &[&Array]) -> Result<Option<Error>> {
+        self.shared.check_inputs(inputs, 0)?;
+        match interpreter::first_non_finite(&self.shared.graph, inputs) {
+            Err(error @ Error::NonFinite { .. }) => Ok(Some(error)),
+            other => other.map(|()| None),
+        }
     }
 
     /// Binds the leading inputs and runs what depends on them alone. The result runs the
@@ -152,7 +177,10 @@ impl Shared {
     }
 
     fn empty_outputs(&self) -> Vec<Array> {
-        self.outputs().into_iter().map(|(shape, dtype)| Array::zeros(dtype, shape)).collect()
+        self.outputs()
+            .into_iter()
+            .map(|(shape, dtype)| Array::zeros(dtype, shape))
+            .collect()
     }
 
     /// Checks inputs that start at position `first`.
@@ -160,15 +188,26 @@ impl Shared {
         let specs = &self.graph.inputs[first..];
         if specs.len() != given.len() {
             let (expected, found) = (specs.len(), given.len());
-            return Err(Error::Count { what: "inputs", expected, found });
+            return Err(Error::Count {
+                what: "inputs",
+                expected,
+                found,
+            });
         }
-        specs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
+        specs
+            .iter()
+            .zip(given)
+            .try_for_each(|(spec, array)| spec.check(array))
     }
 
     fn check_outputs(&self, given: &[Array]) -> Result<()> {
         let ids = &self.graph.outputs;
         if ids.len() != given.len() {
-            return Err(Error::Count { what: "outputs", expected: ids.len(), found: given.len() });
+            return Err(Error::Count {
+                what: "outputs",
+                expected: ids.len(),
+                found: given.len(),
+            });
         }
         for (index, (&id, array)) in ids.iter().zip(given).enumerate() {
             let node = self.graph.node(id);
@@ -191,11 +230,23 @@ impl Shared {
             crate::array::Data::F64(v) => v.iter().all(|x| x.is_finite()),
             _ => true,
         };
-        if outputs.iter().all(finite) {
+        let Some(index) = outputs.iter().position(|a| !finite(a)) else {
             return Ok(());
-        }
+        };
         // The oracle goes primitive by primitive, so it can tell which one it was.
-        interpreter::first_non_finite(&self.graph, inputs)
+        interpreter::first_non_finite(&self.graph, inputs)?;
+        // The backend's arithmetic overflowed where the oracle's did not: name the output.
+        let node = self.graph.node(self.graph.outputs[index]);
+        let values = outputs[index].to_f64_vec();
+        let position = values.iter().position(|x| !x.is_finite()).unwrap_or(0);
+        let value = values[position];
+        Err(Error::NonFinite {
+            op: node.op.name(),
+            position,
+            shape: node.shape.clone(),
+            value,
+            at: node.at,
+        })
     }
 }
 

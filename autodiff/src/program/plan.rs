@@ -228,7 +228,12 @@ impl Kernel {
             Work::Map(map) => {
                 let reads = map.loads.iter().map(|v| v.buffer).collect();
                 let stores = map.stores.iter().map(|(_, v)| v.buffer);
-                (reads, stores.chain(map.reductions.iter().map(|r| r.store.buffer)).collect())
+                (
+                    reads,
+                    stores
+                        .chain(map.reductions.iter().map(|r| r.store.buffer))
+                        .collect(),
+                )
             }
             Work::Product(p) => (vec![p.left.buffer, p.right.buffer], vec![p.out.buffer]),
             Work::Gather(i) | Work::Scatter(i) | Work::ArgMax(i) => {
@@ -244,8 +249,10 @@ impl Kernel {
     pub fn flops(&self) -> usize {
         match &self.work {
             Work::Map(map) => {
-                let arithmetic = |i: &&Instruction| !matches!(i.scalar, Scalar::Load(_) | Scalar::Constant(_));
-                map.domain.count() * (map.code.iter().filter(arithmetic).count() + map.reductions.len())
+                let arithmetic =
+                    |i: &&Instruction| !matches!(i.scalar, Scalar::Load(_) | Scalar::Constant(_));
+                map.domain.count()
+                    * (map.code.iter().filter(arithmetic).count() + map.reductions.len())
             }
             Work::Product(p) => 2 * p.batch.count() * p.m * p.n * p.k,
             Work::Scatter(i) => i.outer * i.positions * i.inner,
@@ -263,6 +270,8 @@ impl Plan {
         let mut all: Vec<BufferId> = reads.into_iter().chain(writes).collect();
         all.sort_unstable();
         all.dedup();
-        all.iter().map(|&b| self.buffers[b].count * self.buffers[b].dtype.size()).sum()
+        all.iter()
+            .map(|&b| self.buffers[b].count * self.buffers[b].dtype.size())
+            .sum()
     }
 }

@@ -70,7 +70,14 @@ impl TapeData {
     }
 
     /// Records a well-formed primitive: simplified, and shared with an equal one.
-    pub(crate) fn push(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
+    pub(crate) fn push(
+        &mut self,
+        op: Op,
+        args: &[NodeId],
+        shape: Shape,
+        dtype: DType,
+        at: At,
+    ) -> NodeId {
         match rewrite(self, &op, args, &shape, dtype) {
             Rewritten::Same => self.insert(op, args, shape, dtype, at),
             Rewritten::Node(id) => id,
@@ -82,12 +89,21 @@ impl TapeData {
     fn insert(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
         let key = Node::key(&op, args, &shape, dtype);
         let nodes = &self.nodes;
-        if let Some(&id) = self.shared.find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype)) {
+        if let Some(&id) = self
+            .shared
+            .find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype))
+        {
             return id;
         }
         let id = self.nodes.len() as NodeId;
         let at = self.stems_from.unwrap_or(at);
-        self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
+        self.nodes.push(Node {
+            op,
+            args: SmallVec::from_slice(args),
+            shape,
+            dtype,
+            at,
+        });
         let nodes = &self.nodes;
         self.shared.insert_unique(key, id, |&id| {
             let n = &nodes[id as usize];
@@ -103,20 +119,39 @@ impl TapeData {
         self.insert(Op::Poison(unique), &[], shape, dtype, At::caller())
     }
 
-    pub(super) fn input(&mut self, name: &str, dtype: DType, shape: Shape, at: At) -> Result<NodeId> {
+    pub(super) fn input(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        shape: Shape,
+        at: At,
+    ) -> Result<NodeId> {
         self.check_size("input", &shape, at)?;
         if self.inputs.iter().any(|i| i.name == name) {
             let problem = format!("there is an input named {name:?} already");
-            return Err(Error::Parameter { op: "input", problem, at });
+            return Err(Error::Parameter {
+                op: "input",
+                problem,
+                at,
+            });
         }
         let node = self.insert(Op::Input(self.inputs.len() as u32), &[], shape, dtype, at);
-        self.inputs.push(Input { name: name.to_owned(), node });
+        self.inputs.push(Input {
+            name: name.to_owned(),
+            node,
+        });
         Ok(node)
     }
 
     pub(crate) fn literal(&mut self, array: Array, at: At) -> NodeId {
         if array.shape().is_empty() {
-            return self.insert(Op::Constant(array.at(0).to_bits()), &[], Shape::scalar(), array.dtype(), at);
+            return self.insert(
+                Op::Constant(array.at(0).to_bits()),
+                &[],
+                Shape::scalar(),
+                array.dtype(),
+                at,
+            );
         }
         let (shape, dtype) = (array.shape().clone(), array.dtype());
         // The same storage is the same literal; comparing contents would cost more than it saves.
@@ -139,7 +174,13 @@ impl TapeData {
         if shape.is_empty() {
             return scalar;
         }
-        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
+        self.insert(
+            Op::Broadcast(Axes::new()),
+            &[scalar],
+            shape.clone(),
+            dtype,
+            at,
+        )
     }
 
     /// The literal that all elements of a node equal, if it is one.
@@ -167,7 +208,9 @@ impl TapeData {
             return x;
         }
         let shift = shape.len() - from.len();
-        let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
+        let kept: Vec<usize> = (0..from.len())
+            .filter(|&i| from[i] == shape[i + shift])
+            .collect();
         let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
         let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
         self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
@@ -179,7 +222,11 @@ impl TapeData {
             return Err(Error::Parameter { op, problem, at });
         }
         if shape.len() > 64 {
-            return Err(Error::Parameter { op, problem: format!("{} axes; at most 64", shape.len()), at });
+            return Err(Error::Parameter {
+                op,
+                problem: format!("{} axes; at most 64", shape.len()),
+                at,
+            });
         }
         Ok(())
     }
@@ -193,7 +240,11 @@ impl TapeData {
         for (i, var) in inputs.iter().enumerate() {
             let Op::Input(_) = self.node(var.node()).op else {
                 let problem = format!("{var:?} is not an input");
-                return Err(Error::Parameter { op: "compile", problem, at });
+                return Err(Error::Parameter {
+                    op: "compile",
+                    problem,
+                    at,
+                });
             };
             position[var.node() as usize] = Some(i as u32);
         }
@@ -223,7 +274,8 @@ impl TapeData {
         let mut replay = TapeData::default();
         let mut renumbered = vec![0; self.nodes.len()];
         for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
-            let args: SmallVec<[NodeId; 3]> = node.args.iter().map(|&a| renumbered[a as usize]).collect();
+            let args: SmallVec<[NodeId; 3]> =
+                node.args.iter().map(|&a| renumbered[a as usize]).collect();
             let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
             renumbered[id] = match &node.op {
                 Op::Input(i) => match position[id] {
@@ -238,7 +290,10 @@ impl TapeData {
                 op => replay.push(op.clone(), &args, shape, dtype, at),
             };
         }
-        graph.outputs = outputs.iter().map(|v| renumbered[v.node() as usize]).collect();
+        graph.outputs = outputs
+            .iter()
+            .map(|v| renumbered[v.node() as usize])
+            .collect();
         graph.nodes = replay.nodes;
         graph.literals = replay.literals;
         graph.prune();

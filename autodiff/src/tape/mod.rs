@@ -10,7 +10,7 @@ mod rewrite;
 mod var;
 
 pub(crate) use data::{Node, NodeId, TapeData};
-pub(crate) use registry::{node_of, record1, record2, record_many, with_tape};
+pub(crate) use registry::{node_of, record_many, record1, record2, with_tape};
 pub use var::Var;
 
 use crate::backend::Backend;
@@ -46,7 +46,9 @@ impl Default for Tape {
 impl Tape {
     /// An empty tape.
     pub fn new() -> Tape {
-        Tape { id: registry::open() }
+        Tape {
+            id: registry::open(),
+        }
     }
 
     /// Declares an input: a value that is given each time a program runs. Programs take
@@ -94,7 +96,11 @@ impl Tape {
         let at = At::caller();
         self.record(DType::U32, |tape| {
             if n > u32::MAX as usize {
-                return Err(Error::Parameter { op: "iota", problem: format!("{n} indices do not fit u32"), at });
+                return Err(Error::Parameter {
+                    op: "iota",
+                    problem: format!("{n} indices do not fit u32"),
+                    at,
+                });
             }
             Ok(tape.iota(n, at))
         })
@@ -137,7 +143,10 @@ impl Tape {
     #[track_caller]
     pub fn compile(&self, backend: &dyn Backend, outputs: &[Var]) -> Result<Program> {
         let inputs: Vec<Var> = with_tape(self.id, |tape| {
-            tape.inputs.iter().map(|i| Var::new(self.id, i.node)).collect()
+            tape.inputs
+                .iter()
+                .map(|i| Var::new(self.id, i.node))
+                .collect()
         })
         .unwrap_or_default();
         self.compile_with(backend, &inputs, outputs)
@@ -149,13 +158,19 @@ impl Tape {
     /// As [`Tape::compile`], and [`Error::UnlistedInput`] when an output needs an input
     /// that is not listed, [`Error::Parameter`] when a listed variable is not an input.
     #[track_caller]
-    pub fn compile_with(&self, backend: &dyn Backend, inputs: &[Var], outputs: &[Var]) -> Result<Program> {
+    pub fn compile_with(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[Var],
+        outputs: &[Var],
+    ) -> Result<Program> {
         let at = At::caller();
         let foreign = || Error::ForeignVar { op: "compile", at };
         if inputs.iter().chain(outputs).any(|v| v.tape() != self.id) {
             return Err(self.error().unwrap_or_else(foreign));
         }
-        let graph = with_tape(self.id, |tape| tape.extract(inputs, outputs, at)).ok_or_else(foreign)??;
+        let graph =
+            with_tape(self.id, |tape| tape.extract(inputs, outputs, at)).ok_or_else(foreign)??;
         Program::new(graph, backend)
     }
 

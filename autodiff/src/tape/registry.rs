@@ -15,7 +15,10 @@ pub(crate) struct TapeId {
 
 impl TapeId {
     /// An identity that no tape has.
-    pub(crate) const NONE: TapeId = TapeId { slot: u32::MAX, generation: u32::MAX };
+    pub(crate) const NONE: TapeId = TapeId {
+        slot: u32::MAX,
+        generation: u32::MAX,
+    };
 }
 
 #[derive(Default)]
@@ -36,7 +39,10 @@ pub(super) fn open() -> TapeId {
         });
         let (generation, tape) = &mut registry.slots[slot as usize];
         *tape = Some(Box::default());
-        TapeId { slot, generation: *generation }
+        TapeId {
+            slot,
+            generation: *generation,
+        }
     })
 }
 
@@ -113,7 +119,9 @@ pub(crate) fn record_many(
     f: impl FnOnce(&mut TapeData, &[NodeId]) -> Result<NodeId>,
 ) -> Var {
     let mut tapes = vars.iter().map(|v| v.tape());
-    let Some(first) = tapes.next() else { return Var::dead() };
+    let Some(first) = tapes.next() else {
+        return Var::dead();
+    };
     let nodes: smallvec::SmallVec<[NodeId; 4]> = vars.iter().map(|v| v.node()).collect();
     if tapes.all(|id| id == first) {
         return with_tape(first, |tape| match f(tape, &nodes) {
@@ -130,7 +138,10 @@ pub(crate) fn record_many(
     for var in vars.iter().rev() {
         let poisoned = with_tape(var.tape(), |tape| {
             let (shape, dtype) = tape.aval(var.node());
-            Var::new(var.tape(), tape.fail(Error::ForeignVar { op, at }, shape, dtype))
+            Var::new(
+                var.tape(),
+                tape.fail(Error::ForeignVar { op, at }, shape, dtype),
+            )
         });
         result = poisoned.unwrap_or(result);
     }

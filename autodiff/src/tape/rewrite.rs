@@ -20,7 +20,13 @@ pub(super) enum Rewritten {
 
 use Rewritten::{Constant, Node, Same};
 
-pub(super) fn rewrite(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> Rewritten {
+pub(super) fn rewrite(
+    tape: &TapeData,
+    op: &Op,
+    args: &[NodeId],
+    shape: &Shape,
+    dtype: DType,
+) -> Rewritten {
     match op {
         Op::Unary(f) => unary(tape, *f, args[0], dtype),
         Op::Binary(f) => binary(tape, *f, args[0], args[1], dtype),
@@ -41,9 +47,12 @@ pub(super) fn rewrite(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape, 
             Some(_) => Node(args[0]),
             None => Same,
         },
-        Op::Reshape | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::Flip(_) | Op::Concat(_) => {
-            movement(tape, op, args, shape)
-        }
+        Op::Reshape
+        | Op::Broadcast(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::Flip(_)
+        | Op::Concat(_) => movement(tape, op, args, shape),
         Op::Sum(axes) => sum(tape, axes, args[0], dtype),
         _ => Same,
     }
@@ -51,11 +60,17 @@ pub(super) fn rewrite(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape, 
 
 fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     if let Some(c) = tape.constant_value(x) {
-        return Constant(if dtype == DType::F32 { f64::from(f.eval(c as f32)) } else { f.eval(c) });
+        return Constant(if dtype == DType::F32 {
+            f64::from(f.eval(c as f32))
+        } else {
+            f.eval(c)
+        });
     }
     match (&tape.node(x).op, f) {
         (Op::Unary(Unary::Neg), Unary::Neg) => Node(tape.node(x).args[0]),
-        (Op::Unary(Unary::Neg), Unary::Abs | Unary::Cos | Unary::Sech2) => one(Op::Unary(f), tape.node(x).args[0]),
+        (Op::Unary(Unary::Neg), Unary::Abs | Unary::Cos | Unary::Sech2) => {
+            one(Op::Unary(f), tape.node(x).args[0])
+        }
         _ => Same,
     }
 }
@@ -91,7 +106,9 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
         (Binary::Sub, Some(0.0), _) if dtype.is_float() => return one(Op::Unary(Unary::Neg), b),
         (Binary::Mul, _, Some(1.0)) | (Binary::Div, _, Some(1.0)) => return Node(a),
         (Binary::Mul, Some(1.0), _) => return Node(b),
-        (Binary::Mul, _, Some(-1.0)) | (Binary::Div, _, Some(-1.0)) => return one(Op::Unary(Unary::Neg), a),
+        (Binary::Mul, _, Some(-1.0)) | (Binary::Div, _, Some(-1.0)) => {
+            return one(Op::Unary(Unary::Neg), a);
+        }
         (Binary::Mul, Some(-1.0), _) => return one(Op::Unary(Unary::Neg), b),
         (Binary::Div, Some(1.0), _) if dtype.is_float() => return one(Op::Unary(Unary::Recip), b),
         _ => {}
@@ -119,7 +136,11 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
     }
     // One order for commutative operands, so that a + b and b + a are one node.
     let commutes = matches!(f, Binary::Add | Binary::Mul);
-    if commutes && a > b { two(f, b, a) } else { Same }
+    if commutes && a > b {
+        two(f, b, a)
+    } else {
+        Same
+    }
 }
 
 fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
@@ -149,7 +170,11 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
     if let (Some(c), false) = (tape.constant_value(x), matches!(op, Op::Concat(_))) {
         return match op {
             // The canonical form of a repeated literal stays as it is.
-            Op::Broadcast(axes) if axes.is_empty() && node.shape.is_empty() && !shape.is_empty() => Same,
+            Op::Broadcast(axes)
+                if axes.is_empty() && node.shape.is_empty() && !shape.is_empty() =>
+            {
+                Same
+            }
             _ => Constant(c),
         };
     }
@@ -157,34 +182,55 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Reshape, _) if node.shape == *shape => Node(x),
         (Op::Reshape, Op::Reshape) => one(Op::Reshape, node.args[0]),
         (Op::Broadcast(_), _) if node.shape == *shape => Node(x),
-        (Op::Broadcast(outer), Op::Broadcast(inner)) => {
-            one(Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()), node.args[0])
+        (Op::Broadcast(outer), Op::Broadcast(inner)) => one(
+            Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()),
+            node.args[0],
+        ),
+        (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => {
+            Node(x)
         }
-        (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => Node(x),
-        (Op::Transpose(outer), Op::Transpose(inner)) => {
-            one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
-        }
+        (Op::Transpose(outer), Op::Transpose(inner)) => one(
+            Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()),
+            node.args[0],
+        ),
         (Op::Flip(axes), _) if axes.is_empty() => Node(x),
         (Op::Flip(outer), Op::Flip(inner)) => {
-            let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
+            let mut axes: Axes = outer
+                .iter()
+                .filter(|a| !inner.contains(a))
+                .copied()
+                .collect();
             axes.extend(inner.iter().filter(|a| !outer.contains(a)).copied());
             axes.sort_unstable();
             one(Op::Flip(axes), node.args[0])
         }
-        (Op::Slice(ranges), _) if node.shape == *shape && ranges.iter().all(|r| r.start == 0) => Node(x),
+        (Op::Slice(ranges), _) if node.shape == *shape && ranges.iter().all(|r| r.start == 0) => {
+            Node(x)
+        }
         (Op::Slice(outer), Op::Slice(inner)) => {
             let both = outer.iter().zip(inner);
-            let ranges = both.map(|(o, i)| Range { start: i.start + o.start * i.step, step: i.step * o.step });
+            let ranges = both.map(|(o, i)| Range {
+                start: i.start + o.start * i.step,
+                step: i.step * o.step,
+            });
             one(Op::Slice(ranges.collect()), node.args[0])
         }
-        (Op::Slice(ranges), Op::Concat(axis)) => slice_of_concat(tape, ranges, *axis, &node.args, shape),
+        (Op::Slice(ranges), Op::Concat(axis)) => {
+            slice_of_concat(tape, ranges, *axis, &node.args, shape)
+        }
         (Op::Concat(_), _) if args.len() == 1 => Node(x),
         _ => Same,
     }
 }
 
 /// A slice that lies within one part of a concatenation is a slice of that part.
-fn slice_of_concat(tape: &TapeData, ranges: &[Range], axis: u8, parts: &[NodeId], shape: &Shape) -> Rewritten {
+fn slice_of_concat(
+    tape: &TapeData,
+    ranges: &[Range],
+    axis: u8,
+    parts: &[NodeId],
+    shape: &Shape,
+) -> Rewritten {
     let axis = axis as usize;
     if shape[axis] == 0 {
         return Same;

@@ -43,12 +43,20 @@ impl Var {
     #[track_caller]
     pub fn hessian(self, x: Var) -> Var {
         let at = At::caller();
-        if let Some(poisoned) = check_scalar("hessian", self, at).or_else(|| check_variable("hessian", self, x, at)) {
+        if let Some(poisoned) =
+            check_scalar("hessian", self, at).or_else(|| check_variable("hessian", self, x, at))
+        {
             return poisoned;
         }
         let n = x.shape().count();
-        let columns: Vec<Var> = unit_vectors(x, at).into_iter().map(|e| self.hvp(x, e)).collect();
-        stack(&columns, x.reshape([n, n]), at)
+        if n == 0 {
+            return x.reshape([0, 0]);
+        }
+        let columns: Vec<Var> = unit_vectors(x, at)
+            .into_iter()
+            .map(|e| self.hvp(x, e))
+            .collect();
+        stack(&columns, x, at)
     }
 
     /// The dense Jacobian ∂self/∂x: shape `[m, n]` for the m elements of this value and the n
@@ -56,7 +64,9 @@ impl Var {
     #[track_caller]
     pub fn jacobian(self, x: Var) -> Var {
         let at = At::caller();
-        if let Some(poisoned) = check_pair("jacobian", self, self, self, at).or_else(|| check_variable("jacobian", self, x, at)) {
+        if let Some(poisoned) = check_pair("jacobian", self, self, self, at)
+            .or_else(|| check_variable("jacobian", self, x, at))
+        {
             return poisoned;
         }
         let (m, n) = (self.shape().count(), x.shape().count());
@@ -72,7 +82,9 @@ impl Var {
         } else {
             let columns: Vec<Var> = unit_vectors(x, at)
                 .into_iter()
-                .map(|e| tangents(&[self], &[(x, e)], &[])[0].unwrap_or_else(|| self.constant_like(0.0)))
+                .map(|e| {
+                    tangents(&[self], &[(x, e)], &[])[0].unwrap_or_else(|| self.constant_like(0.0))
+                })
                 .collect();
             stack(&columns, x, at).t()
         }

@@ -20,7 +20,9 @@ type Contributions = SmallVec<[Contribution; 1]>;
 
 /// The only axis along which a slice with step 1 cuts, and where it begins.
 fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
-    let Op::Slice(ranges) = &node.op else { return None };
+    let Op::Slice(ranges) = &node.op else {
+        return None;
+    };
     let mut cut = None;
     for (axis, r) in ranges.iter().enumerate() {
         if node.shape[axis] != operand[axis] {
@@ -34,7 +36,14 @@ fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
 }
 
 /// The cotangents of a node's operands, from its own.
-fn pull_back(node: &Node, y: Var, args: &[Var], wanted: &[bool], ct: Var, mut give: impl FnMut(usize, Contribution)) {
+fn pull_back(
+    node: &Node,
+    y: Var,
+    args: &[Var],
+    wanted: &[bool],
+    ct: Var,
+    mut give: impl FnMut(usize, Contribution),
+) {
     let whole = |ct| Contribution { slice: None, ct };
     match node.op.kind() {
         Kind::Elementwise => {
@@ -46,7 +55,13 @@ fn pull_back(node: &Node, y: Var, args: &[Var], wanted: &[bool], ct: Var, mut gi
         }
         Kind::Linear | Kind::Bilinear => {
             if let Some(cut) = single_cut(node, &args[0].shape()) {
-                give(0, Contribution { slice: Some(cut), ct });
+                give(
+                    0,
+                    Contribution {
+                        slice: Some(cut),
+                        ct,
+                    },
+                );
                 return;
             }
             for i in (0..args.len()).filter(|&i| wanted[i]) {
@@ -84,7 +99,9 @@ fn gather(x: Var, contributions: Contributions) -> Option<Var> {
         while let Some(same) = slices.next_if(|s| (s.0, s.1, s.2) == (axis, start, size)) {
             ct += same.3;
         }
-        let beside = |l: &&mut Vec<(usize, usize, usize, Var)>| l.last().is_some_and(|s| s.0 == axis && s.1 + s.2 <= start);
+        let beside = |l: &&mut Vec<(usize, usize, usize, Var)>| {
+            l.last().is_some_and(|s| s.0 == axis && s.1 + s.2 <= start)
+        };
         match layers.iter_mut().find(beside) {
             Some(layer) => layer.push((axis, start, size, ct)),
             None => layers.push(vec![(axis, start, size, ct)]),
@@ -139,13 +156,20 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
         for node_id in low..=high {
             let i = (node_id - low) as usize;
             let node = tape.node(node_id);
-            let depends = || node.args.iter().any(|&a| a >= low && active[(a - low) as usize]);
+            let depends = || {
+                node.args
+                    .iter()
+                    .any(|&a| a >= low && active[(a - low) as usize])
+            };
             let flows = node.op.is_differentiable() && node.dtype.is_float();
             active[i] = active[i] && (is_leaf[i] || (flows && depends()));
         }
     });
     let mut table: Vec<Contributions> = vec![Contributions::new(); active.len()];
-    for &(y, ct) in outputs.iter().filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize]) {
+    for &(y, ct) in outputs
+        .iter()
+        .filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize])
+    {
         table[(y.node() - low) as usize].push(Contribution { slice: None, ct });
     }
     let mut found: Vec<Option<Var>> = vec![None; variables.len()];
@@ -155,19 +179,30 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
         if !active[i] || table[i].is_empty() {
             continue;
         }
-        let Some(node) = with_tape(id, |tape| tape.node(node_id).clone()) else { continue };
+        let Some(node) = with_tape(id, |tape| tape.node(node_id).clone()) else {
+            continue;
+        };
         let y = Var::new(id, node_id);
         stemming.from(node.at);
-        let Some(ct) = gather(y, std::mem::take(&mut table[i])) else { continue };
+        let Some(ct) = gather(y, std::mem::take(&mut table[i])) else {
+            continue;
+        };
         if is_leaf[i] {
-            for (slot, _) in found.iter_mut().zip(variables).filter(|(_, x)| x.node() == node_id) {
+            for (slot, _) in found
+                .iter_mut()
+                .zip(variables)
+                .filter(|(_, x)| x.node() == node_id)
+            {
                 *slot = Some(ct);
             }
             continue;
         }
         let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
-        let wanted: SmallVec<[bool; 3]> =
-            node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
+        let wanted: SmallVec<[bool; 3]> = node
+            .args
+            .iter()
+            .map(|&a| a >= low && active[(a - low) as usize])
+            .collect();
         pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {
             if wanted[operand] {
                 table[(args[operand].node() - low) as usize].push(contribution);
@@ -183,11 +218,21 @@ pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
         let (shape, dtype) = tape.aval(f);
         if !shape.is_empty() {
             let problem = "only a scalar has a gradient; use vjp or jacobian".into();
-            return Err(Error::Shape { op, problem, operands: vec![shape], at });
+            return Err(Error::Shape {
+                op,
+                problem,
+                operands: vec![shape],
+                at,
+            });
         }
         if !dtype.is_float() {
             let problem = "only float values have derivatives".into();
-            return Err(Error::DType { op, problem, operands: vec![dtype], at });
+            return Err(Error::DType {
+                op,
+                problem,
+                operands: vec![dtype],
+                at,
+            });
         }
         Ok(f)
     });
@@ -215,7 +260,9 @@ impl Var {
     #[track_caller]
     pub fn grad(self, x: Var) -> Var {
         let at = At::caller();
-        if let Some(poisoned) = check_scalar("grad", self, at).or_else(|| check_variable("grad", self, x, at)) {
+        if let Some(poisoned) =
+            check_scalar("grad", self, at).or_else(|| check_variable("grad", self, x, at))
+        {
             return poisoned;
         }
         let one = self.constant_like(1.0);
@@ -227,13 +274,19 @@ impl Var {
     #[track_caller]
     pub fn grads(self, variables: &[Var]) -> Vec<Var> {
         let at = At::caller();
-        let bad = variables.iter().find_map(|&x| check_variable("grads", self, x, at));
+        let bad = variables
+            .iter()
+            .find_map(|&x| check_variable("grads", self, x, at));
         if let Some(poisoned) = check_scalar("grads", self, at).or(bad) {
             return vec![poisoned; variables.len()];
         }
         let one = self.constant_like(1.0);
         let found = cotangents(&[(self, one)], variables);
-        found.into_iter().zip(variables).map(|(g, x)| g.unwrap_or_else(|| x.constant_like(0.0))).collect()
+        found
+            .into_iter()
+            .zip(variables)
+            .map(|(g, x)| g.unwrap_or_else(|| x.constant_like(0.0)))
+            .collect()
     }
 
     /// The cotangent Jᵀu of `x`, for a cotangent `u` of this value; it has the shape of `x`.
@@ -241,7 +294,10 @@ impl Var {
     pub fn vjp(self, x: Var, u: Var) -> Var {
         let at = At::caller();
         let bad = same_tape("vjp", self, x, at);
-        if let Some(poisoned) = bad.or_else(|| check_pair("vjp", self, self, u, at)).or_else(|| check_variable("vjp", self, x, at)) {
+        if let Some(poisoned) = bad
+            .or_else(|| check_pair("vjp", self, self, u, at))
+            .or_else(|| check_variable("vjp", self, x, at))
+        {
             return poisoned;
         }
         cotangents(&[(self, u)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))

@@ -32,7 +32,7 @@ pub mod idx;
 mod input;
 mod loader;
 mod mnist;
-mod random;
+pub(crate) mod random;
 mod resample;
 
 pub use batch::Batch;

@@ -4,23 +4,29 @@
 //! neither the shuffles nor the default generators of `rand` promise that, so
 //! the few lines needed are here.
 
+use std::convert::Infallible;
+
+use rand::TryRng;
+
 /// Weyl increment of SplitMix64: 2⁶⁴ over the golden ratio.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What a stream is used for, so that equal seeds do not correlate two uses.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The order of the examples in an epoch.
     Shuffle = 1,
     /// Which examples go into the test part.
     Split = 2,
     /// Which labels are flipped, and to what.
     Flip = 3,
+    /// The first values of a parameter.
+    Init = 4,
 }
 
 /// A SplitMix64 generator (Steele, Lea & Flood 2014).
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     state: u64,
 }
 
@@ -33,7 +39,7 @@ fn mix(mut z: u64) -> u64 {
 
 impl Stream {
     /// The stream of `seed` for one use, number `index` among its like.
-    pub(super) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
+    pub(crate) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         let mut state = seed;
         for word in [purpose as u64, index] {
             // Each step is a bijection of `word`, so distinct indices start
@@ -49,7 +55,7 @@ impl Stream {
     }
 
     /// A uniform draw from `0..bound` (Lemire 2019); 0 when `bound` is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let mut product = u128::from(self.next()) * u128::from(bound);
         if (product as u64) < bound {
             // 2⁶⁴ mod bound: low words under it would favour some values.
@@ -62,7 +68,7 @@ impl Stream {
     }
 
     /// The first `count` entries of a uniform permutation of `0..n`.
-    pub(super) fn sample(&mut self, n: usize, count: usize) -> Vec<usize> {
+    pub(crate) fn sample(&mut self, n: usize, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         let count = count.min(n);
         for i in 0..count {
@@ -74,8 +80,28 @@ impl Stream {
     }
 
     /// A uniform permutation of `0..n`.
-    pub(super) fn permutation(&mut self, n: usize) -> Vec<usize> {
+    pub(crate) fn permutation(&mut self, n: usize) -> Vec<usize> {
         self.sample(n, n)
+    }
+}
+
+/// For the distributions of `rand_distr`.
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,105 @@
+//! What can be wrong with a checkpoint.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What went wrong while saving or loading a [`Checkpoint`](crate::Checkpoint).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The operating system could not read the file.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system could not write the file; one that was there is unchanged.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Two arrays to be saved have one name.
+    #[error("{}: not written: the name {name:?} is given twice", path.display())]
+    DuplicateName {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// A name that the file format, or the checksum, keeps for itself.
+    #[error("{}: not written: the name {name:?} is reserved", path.display())]
+    ReservedName {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The file ends before its contents do.
+    #[error("{}: truncated: {needed} bytes are needed, but there are {found}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The least number of bytes the file must have.
+        needed: u64,
+        /// The number of bytes it has.
+        found: u64,
+    },
+    /// The file goes on after its contents.
+    #[error("{}: there are {found} bytes, but the contents end after {needed}", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The number of bytes of the contents.
+        needed: u64,
+        /// The number of bytes the file has.
+        found: u64,
+    },
+    /// The header is not that of a safetensors file.
+    #[error("{}: not a safetensors file: {problem}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An array of an element type that there is not in this library.
+    #[error(
+        "{}: the array {name:?} holds {found}, only F32, F64, U32 and BOOL are supported",
+        path.display()
+    )]
+    ElementType {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// Its element type, as safetensors calls it.
+        found: String,
+    },
+    /// A truth value that is neither 0 nor 1.
+    #[error("{}: element {position} of the array {name:?} is the byte {found}, not 0 or 1", path.display())]
+    Bool {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// Position of the element, row-major.
+        position: usize,
+        /// The byte found.
+        found: u8,
+    },
+    /// The contents are not those that were saved.
+    #[error("{}: damaged: the checksum is {found}, not {expected}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The checksum in the file.
+        expected: String,
+        /// The checksum of the contents.
+        found: String,
+    },
+}

@@ -1,0 +1,108 @@
+//! A network together with the layout of its parameters.
+
+use std::fmt;
+
+use burlap_autodiff::{Array, DType, Var};
+
+use crate::module::{Context, Declared, Module, Pass, Scope};
+use crate::{Layout, Result};
+
+/// A [`Module`] with the [`Layout`] of its parameters in one flat vector.
+///
+/// ```
+/// use burlap_autodiff::{Array, Cpu, DType, Tape};
+/// use burlap_nn::{Linear, Model};
+///
+/// let model = Model::new(Linear::new(2, 1))?;
+/// assert!(model.layout().names().eq(["weight", "bias"]));
+///
+/// let tape = Tape::new();
+/// let params = tape.input("params", DType::F64, [model.layout().total()]);
+/// let x = tape.input("x", DType::F64, [3, 2]);
+/// let program = tape.compile(&Cpu::new(), &[model.forward(params, x)])?;
+/// let x = Array::from_vec([3, 2], vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0])?;
+/// let out = program.run(&[&Array::vector([2.0, 3.0, 0.5]), &x])?;
+/// assert_eq!(out[0].to_f64_vec(), [0.5, 2.5, 5.5]);
+/// # Ok::<(), burlap_nn::Error>(())
+/// ```
+pub struct Model {
+    module: Box<dyn Module>,
+    declared: Declared,
+}
+
+impl Model {
+    /// Lays out the parameters of a network.
+    ///
+    /// # Errors
+    ///
+    /// What [`Module::declare`] reports: names that occur twice or are reused but unknown,
+    /// first values that cannot be drawn.
+    pub fn new(module: impl Module + 'static) -> Result<Self> {
+        let mut declared = Declared::default();
+        module.declare(&mut Scope::root(&mut declared))?;
+        Ok(Self {
+            module: Box::new(module),
+            declared,
+        })
+    }
+
+    /// Names, shapes and places of the parameters.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.declared.layout
+    }
+
+    /// First values of all parameters, of shape `[layout().total()]`.
+    ///
+    /// They are a function of the seed and of the parameters' names and distributions, not of
+    /// their order. `F32` values are the `F64` values rounded.
+    #[must_use]
+    pub fn init(&self, seed: u64, dtype: DType) -> Array {
+        let entries = self.layout().entries();
+        let mut values = Vec::with_capacity(self.layout().total());
+        for (entry, sampler) in entries.iter().zip(&self.declared.samplers) {
+            values.extend(sampler.draw(seed, entry.name(), entry.range().len()));
+        }
+        let mut flat = Array::zeros(dtype, [values.len()]);
+        flat.fill_from_f64(&values);
+        flat
+    }
+
+    /// Records the output for evaluation: without dropout.
+    ///
+    /// `params` has the shape `[layout().total()]` and the element type of `x`; anything else
+    /// is an error of the tape, which `compile` returns.
+    #[track_caller]
+    #[must_use]
+    pub fn forward(&self, params: Var, x: Var) -> Var {
+        self.record(params, x, None)
+    }
+
+    /// Records the output for training, with randomness from `key`, a `U32` value of shape
+    /// `[2]`.
+    ///
+    /// One key gives the same dropout masks in every pass, whatever the parameters. Draw a new
+    /// key for each step.
+    #[track_caller]
+    #[must_use]
+    pub fn forward_training(&self, params: Var, x: Var, key: Var) -> Var {
+        self.record(params, x, Some(key))
+    }
+
+    #[track_caller]
+    fn record(&self, params: Var, x: Var, key: Option<Var>) -> Var {
+        let layout = self.layout();
+        // A no-op, and the caller's error if the length is wrong.
+        let flat = params.reshape([layout.total()]);
+        let pass = Pass::new(layout, flat, key);
+        self.module.forward(&Context::root(&pass), x)
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("layout", self.layout())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! What a network is: a declaration of parameters and a recording of formulas.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use burlap_autodiff::{Shape, Var};
+
+use crate::init::{self, Init, Sampler};
+use crate::{Layout, Result};
+
+/// A part of a network: it declares its parameters and records what it computes from them.
+///
+/// A module holds sizes and options, never numbers, and does not know where it stands: names
+/// are relative to the [`Scope`] or [`Context`] it is given, which must be used alike in both
+/// methods.
+///
+/// ```
+/// use burlap_autodiff::Var;
+/// use burlap_nn::{Context, Linear, Model, Module, Result, Scope};
+///
+/// /// x + tanh(fc(x)).
+/// struct Residual {
+///     fc: Linear,
+/// }
+///
+/// impl Module for Residual {
+///     fn declare(&self, scope: &mut Scope<'_>) -> Result<()> {
+///         self.fc.declare(&mut scope.child("fc"))
+///     }
+///
+///     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+///         x + self.fc.forward(&ctx.child("fc"), x).tanh()
+///     }
+/// }
+///
+/// let model = Model::new(Residual { fc: Linear::new(3, 3) })?;
+/// assert!(model.layout().names().eq(["fc.weight", "fc.bias"]));
+/// # Ok::<(), burlap_nn::Error>(())
+/// ```
+pub trait Module: Send + Sync {
+    /// Declares the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with names, sizes or first values.
+    fn declare(&self, scope: &mut Scope<'_>) -> Result<()>;
+
+    /// Records the output for the input `x`.
+    ///
+    /// An input that does not fit becomes an error of the tape, which `compile` returns.
+    fn forward(&self, ctx: &Context<'_>, x: Var) -> Var;
+}
+
+impl<M: Module + ?Sized> Module for Box<M> {
+    fn declare(&self, scope: &mut Scope<'_>) -> Result<()> {
+        (**self).declare(scope)
+    }
+
+    fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        (**self).forward(ctx, x)
+    }
+}
+
+/// The parameters declared so far.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) layout: Layout,
+    /// One for each entry of the layout.
+    pub(crate) samplers: Vec<Sampler>,
+}
+
+/// The place in the tree of names where a module declares its parameters.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    declared: &'a mut Declared,
+    path: String,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn root(declared: &'a mut Declared) -> Self {
+        Self {
+            declared,
+            path: String::new(),
+        }
+    }
+
+    /// The dotted path of this place, empty at the root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The place of a child.
+    #[must_use]
+    pub fn child(&mut self, name: &str) -> Scope<'_> {
+        Scope {
+            path: joined(&self.path, name),
+            declared: self.declared,
+        }
+    }
+
+    /// Declares a parameter of this module, with what its first values are drawn from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateName`](crate::Error::DuplicateName),
+    /// [`Error::BadName`](crate::Error::BadName),
+    /// [`Error::TooLarge`](crate::Error::TooLarge), and
+    /// [`Error::Init`](crate::Error::Init) for a distribution that does not fit the shape.
+    pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<()> {
+        let (name, shape) = (joined(&self.path, name), shape.into());
+        let sampler = init.sampler(&name, &shape)?;
+        self.declared.layout.push(name, shape)?;
+        self.declared.samplers.push(sampler);
+        Ok(())
+    }
+}
+
+/// One recording of a network, shared by all its modules.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    flat: Var,
+    layout: &'a Layout,
+    key: Option<Var>,
+    /// The random streams in use.
+    streams: RefCell<BTreeSet<u32>>,
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(layout: &'a Layout, flat: Var, key: Option<Var>) -> Self {
+        Self {
+            flat,
+            layout,
+            key,
+            streams: RefCell::default(),
+        }
+    }
+}
+
+/// What a module records with: its parameters, and randomness in training.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pass: &'a Pass<'a>,
+    path: String,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn root(pass: &'a Pass<'a>) -> Self {
+        Self {
+            pass,
+            path: String::new(),
+        }
+    }
+
+    /// The dotted path of this place, empty at the root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The place of a child.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Context<'a> {
+        Context {
+            pass: self.pass,
+            path: joined(&self.path, name),
+        }
+    }
+
+    /// A parameter of this module, in its own shape.
+    ///
+    /// A name that the module did not declare is an error of the tape.
+    #[track_caller]
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Var {
+        let (flat, layout) = (self.pass.flat, self.pass.layout);
+        layout
+            .view(flat, &joined(&self.path, name))
+            // Out of bounds on purpose: the only way to leave an error on the tape.
+            .unwrap_or_else(|_| flat.slice_axis(0, layout.total(), layout.total() + 1))
+    }
+
+    /// Whether the network is recorded for training: with a random key.
+    #[must_use]
+    pub fn training(&self) -> bool {
+        self.pass.key.is_some()
+    }
+
+    /// The key and a stream of its own for each call, or `None` in evaluation.
+    ///
+    /// The stream is a function of the path and of how often it was asked for at this path,
+    /// so that every pass that is recorded with one key sees the same random numbers.
+    #[must_use]
+    pub fn random(&self) -> Option<(Var, u32)> {
+        let key = self.pass.key?;
+        let hash = init::hash(&self.path);
+        let mut stream = (hash ^ (hash >> 32)) as u32;
+        let mut used = self.pass.streams.borrow_mut();
+        while !used.insert(stream) {
+            stream = stream.wrapping_add(1);
+        }
+        Some((key, stream))
+    }
+}
+
+fn joined(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}

@@ -1,0 +1,107 @@
+//! What can go wrong while optimizing, as typed errors.
+
+/// A result whose error is an [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of the optimizers and curvature tools.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What the engine reports: shapes, inputs, backends.
+    #[error(transparent)]
+    Autodiff(#[from] burlap_autodiff::Error),
+    /// A setting outside its range.
+    #[error("{of}: {name} is {value}, but must be {expected}")]
+    Setting {
+        /// What the setting belongs to.
+        of: String,
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A loss that is NaN or infinite.
+    #[error("{of}: the loss is {loss}{}", match .cause { Some(cause) => format!("; first {cause}"), None => String::new() })]
+    NonFiniteLoss {
+        /// The method that evaluated it.
+        of: String,
+        /// The loss.
+        loss: f64,
+        /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
+        cause: Option<Box<burlap_autodiff::Error>>,
+    },
+    /// A sharpness estimate that is not finite though the loss is.
+    #[error("{of}: the sharpness of {samples} samples is {value}")]
+    NonFiniteSharpness {
+        /// The measure.
+        of: String,
+        /// The number of samples.
+        samples: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A name that stands for nothing.
+    #[error("there is no {what} named {name:?}; there are {known}")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A vector of another length or type than the objective's parameters.
+    #[error("{of}: expected {expected}, found {found}")]
+    Vector {
+        /// Who received it.
+        of: String,
+        /// Type and length expected.
+        expected: String,
+        /// Type and shape found.
+        found: String,
+    },
+    /// A saved state that does not fit.
+    #[error("restoring {of}: {problem}")]
+    State {
+        /// What was to be restored.
+        of: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// An iteration that did not converge or broke down.
+    #[error("{of}: {problem}")]
+    Iteration {
+        /// The algorithm.
+        of: &'static str,
+        /// How it ended.
+        problem: String,
+    },
+}
+
+/// Checks that a setting is finite and positive.
+pub(crate) fn positive(of: &str, name: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        of: of.into(),
+        name,
+        value: value.to_string(),
+        expected: "positive and finite",
+    })
+}
+
+/// Checks that a setting is finite and not negative.
+pub(crate) fn not_negative(of: &str, name: &'static str, value: f64) -> Result<()> {
+    if value >= 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        of: of.into(),
+        name,
+        value: value.to_string(),
+        expected: "finite and not negative",
+    })
+}

@@ -1,0 +1,78 @@
+//! What stands between objective and optimizer: how the gradient of a step is made.
+
+use crate::error::Result;
+use crate::objective::Objective;
+use crate::state::State;
+use burlap_autodiff::Array;
+
+/// What a method found at a point.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// L(x) of the batch.
+    pub loss: f64,
+    /// The gradient that the optimizer gets.
+    pub gradient: Array,
+    /// The sharpness estimate, where the method makes one.
+    pub sharpness: Option<f64>,
+    /// How many gradients (or curvature gradients) it took.
+    pub gradients: usize,
+}
+
+/// A way to a gradient: the plain one, SAM's, or that of a penalised sharpness.
+pub trait Method {
+    /// The name.
+    fn name(&self) -> &str;
+
+    /// The gradient at x on a batch. `step` names the random draws, so that a step can be
+    /// repeated to the bit.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteLoss`](crate::Error::NonFiniteLoss), or what the engine reports.
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        step: u64,
+    ) -> Result<Evaluation>;
+
+    /// What must be kept to go on.
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    /// Goes on from a saved state.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) when it does not fit.
+    fn restore(&mut self, state: &State) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+}
+
+/// The plain gradient.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Method for Plain {
+    fn name(&self) -> &str {
+        "sgd"
+    }
+
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        _: u64,
+    ) -> Result<Evaluation> {
+        let (loss, gradient) = objective.value_grad(x, batch)?;
+        Ok(Evaluation {
+            loss,
+            gradient,
+            sharpness: None,
+            gradients: 1,
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! The named members of the class: a few lines each.
+
+use super::functional::{Moments, at_least};
+use super::measure::{
+    Cube, Gaussian, Importance, Measure, ScaledByParameters, Sphere, TopEigenvector,
+};
+use super::{Estimator, Functional, PhiPsi, Samples, Sharpness};
+use crate::curvature::Lanczos;
+use crate::error::{Error, Result, positive};
+use burlap_autodiff::Var;
+
+/// 2·mean, or 2d·mean on the sphere.
+struct MeanTimes {
+    of_dim: bool,
+    factor: f64,
+}
+
+impl Functional for MeanTimes {
+    fn record(&self, s: &Samples) -> Var {
+        let factor = self.factor * if self.of_dim { s.dim as f64 } else { 1.0 };
+        factor * s.mean(s.curvatures)
+    }
+}
+
+/// c − 2 log ∫ e^(−q) dμ, in the form that cannot overflow; its gradient weighs the samples by
+/// their own normalised weights.
+struct LogDeterminant {
+    lebesgue: bool,
+    exponential: bool,
+}
+
+impl Functional for LogDeterminant {
+    fn record(&self, s: &Samples) -> Var {
+        let mut log = -2.0 * s.log_mean_exp(-s.curvatures);
+        if self.lebesgue {
+            log += s.dim as f64 * std::f64::consts::TAU.ln();
+        }
+        if self.exponential { log.exp() } else { log }
+    }
+}
+
+/// 2 (mean of qᵖ)^(1/p).
+struct Power(f64);
+
+impl Functional for Power {
+    fn record(&self, s: &Samples) -> Var {
+        2.0 * s.mean(s.curvatures.powf(self.0)).powf(1.0 / self.0)
+    }
+}
+
+/// (1/τ) log mean e^(τq).
+struct Tilt(f64);
+
+impl Functional for Tilt {
+    fn record(&self, s: &Samples) -> Var {
+        s.log_mean_exp(self.0 * s.curvatures) * (1.0 / self.0)
+    }
+}
+
+/// The published unbiased form needs a covariance; otherwise as the plug-in.
+struct Published(PhiPsi);
+
+impl Functional for Published {
+    fn record(&self, s: &Samples) -> Var {
+        self.0.record(s)
+    }
+
+    fn check(&self, count: usize) -> Result<()> {
+        at_least("published", count, 1)
+    }
+}
+
+impl Sharpness {
+    /// tr H: ψ = t, φ = 2t, μ = N(0, I).
+    pub fn trace() -> Sharpness {
+        Sharpness::new(
+            "trace",
+            MeanTimes {
+                of_dim: false,
+                factor: 2.0,
+            },
+            Gaussian::STANDARD,
+        )
+    }
+
+    /// tr H: ψ = t, φ = 2d·t, μ uniform on the sphere.
+    pub fn trace_on_sphere() -> Sharpness {
+        Sharpness::new(
+            "trace on the sphere",
+            MeanTimes {
+                of_dim: true,
+                factor: 2.0,
+            },
+            Sphere,
+        )
+    }
+
+    /// ‖H‖²_F: ψ = (t, t²), φ = 2(a₂ − a₁²), μ = N(0, I), since Var(½vᵀHv) = ½‖H‖²_F. The
+    /// variance is the unbiased one.
+    pub fn frobenius() -> Sharpness {
+        // Order 2 is within range.
+        let moments = Moments::unbiased(2).unwrap_or(Moments::plug_in(2));
+        Sharpness::new("frobenius", moments, Gaussian::STANDARD)
+    }
+
+    /// ‖H‖²_F by the plug-in variance 2(a₂ − a₁²), as the paper writes it.
+    pub fn frobenius_plug_in() -> Sharpness {
+        Sharpness::new("frobenius", Moments::plug_in(2), Gaussian::STANDARD)
+    }
+
+    /// ‖H‖²_F = E‖Hv‖²: one sample suffices.
+    pub fn frobenius_by_hvp() -> Sharpness {
+        Sharpness::new(
+            "frobenius",
+            MeanTimes {
+                of_dim: false,
+                factor: 1.0,
+            },
+            Gaussian::STANDARD,
+        )
+        .with_estimator(Estimator::HvpNorm)
+    }
+
+    /// log det(I + σ²H): ψ = e^(−t), φ = −2 log a, μ = N(0, σ²I). Finite also for indefinite H
+    /// while σ²λ_min > −1.
+    pub fn log_det(sigma: f64) -> Sharpness {
+        let functional = LogDeterminant {
+            lebesgue: false,
+            exponential: false,
+        };
+        Sharpness::new("log-det", functional, Gaussian { sigma })
+    }
+
+    /// log det H for H ≻ 0: ψ = e^(−t), φ = −2 log a + d log 2π, μ Lebesgue measure, sampled
+    /// from N(0, σ²I).
+    pub fn log_det_lebesgue(sigma: f64) -> Sharpness {
+        let functional = LogDeterminant {
+            lebesgue: true,
+            exponential: false,
+        };
+        Sharpness::new("log-det of H", functional, Importance { sigma })
+    }
+
+    /// det H for H ≻ 0: ψ = e^(−t), φ = (2π)ᵈ/a², μ Lebesgue measure, sampled from N(0, σ²I).
+    pub fn determinant(sigma: f64) -> Sharpness {
+        let functional = LogDeterminant {
+            lebesgue: true,
+            exponential: true,
+        };
+        Sharpness::new("determinant", functional, Importance { sigma })
+    }
+
+    /// tr Hᵏ: ψ = (t, …, tᵏ), φ = 2κ_k/(k−1)! with the k-th cumulant, μ = N(0, I).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless 1 ≤ k ≤ 16.
+    pub fn power_trace(k: usize) -> Result<Sharpness> {
+        let moments = Moments::plug_in(k);
+        moments.check_order()?;
+        Ok(Sharpness::new("power trace", moments, Gaussian::STANDARD))
+    }
+
+    /// tr Hᵏ by unbiased k-statistics.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless 1 ≤ k ≤ 4.
+    pub fn power_trace_unbiased(k: usize) -> Result<Sharpness> {
+        Ok(Sharpness::new(
+            "power trace",
+            Moments::unbiased(k)?,
+            Gaussian::STANDARD,
+        ))
+    }
+
+    /// 2 (E (½vᵀHv)ᵖ)^(1/p) on the sphere, which tends to λ_max as p → ∞ for H ⪰ 0.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless p is positive and finite.
+    pub fn schatten(p: f64) -> Result<Sharpness> {
+        positive("schatten", "p", p)?;
+        Ok(Sharpness::new("schatten", Power(p), Sphere))
+    }
+
+    /// λ_max: ψ = t, φ = 2t, μ concentrated on the top eigenvector.
+    pub fn max_eigen() -> Sharpness {
+        let measure = TopEigenvector::new(Lanczos::default());
+        Sharpness::new(
+            "max-eigen",
+            MeanTimes {
+                of_dim: false,
+                factor: 2.0,
+            },
+            measure,
+        )
+        .with_estimator(Estimator::Exact)
+    }
+
+    /// (1/τ) log E e^(τ·½vᵀHv): ψ = e^(τt), φ = (1/τ) log a, μ of your choice.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless τ is finite and not 0.
+    pub fn tilted(tau: f64, measure: impl Measure + 'static) -> Result<Sharpness> {
+        if tau == 0.0 || !tau.is_finite() {
+            let (of, value) = ("tilted".into(), tau.to_string());
+            return Err(Error::Setting {
+                of,
+                name: "tau",
+                value,
+                expected: "finite and not 0",
+            });
+        }
+        Ok(Sharpness::new("tilted", Tilt(tau), measure))
+    }
+
+    /// Any φ, ψ and μ, as formulas and a measure of yours.
+    pub fn custom(
+        name: &str,
+        psi: impl Fn(Var) -> Vec<Var> + 'static,
+        phi: impl Fn(&[Var]) -> Var + 'static,
+        measure: impl Measure + 'static,
+    ) -> Sharpness {
+        Sharpness::new(name, PhiPsi::new(psi, phi), measure)
+    }
+
+    /// The same measure of DHD with D = diag|x|, unchanged when a parameter's scale changes and
+    /// the loss is invariant to that.
+    #[must_use]
+    pub fn scale_invariant(self) -> Sharpness {
+        self.map_measure(|measure| Box::new(ScaledByParameters(measure)))
+    }
+
+    /// The update that the paper's code makes under the name "trace": φ = t (not 2t), Gaussian
+    /// directions.
+    pub fn published_trace() -> Sharpness {
+        let functional = PhiPsi::new(|t| vec![t], |a| a[0]);
+        Sharpness::new("published trace", Published(functional), Gaussian::STANDARD)
+    }
+
+    /// The update that the paper's code makes under the name "det": ψ = e^(−t/2), φ = a⁻², a
+    /// mean over a cube instead of Lebesgue measure. With one sample its weight is eᵗ, which
+    /// overflows for large t: an error here.
+    pub fn published_determinant(half_side: f64) -> Sharpness {
+        let functional = PhiPsi::new(|t| vec![(-0.5 * t).exp()], |a| a[0].powf(-2.0));
+        Sharpness::new(
+            "published determinant",
+            Published(functional),
+            Cube {
+                half_side,
+                normalised: true,
+            },
+        )
+    }
+
+    /// The update of the paper's Frob-SAM, g₀ + (λ/ρ²) Cov(L(x+ρv), ∇L(x+ρv)) with n − 1: half
+    /// the unbiased variance of the one-sided differences.
+    pub fn published_frobenius() -> Sharpness {
+        Sharpness::new(
+            "published frobenius",
+            Moments::half_variance(),
+            Gaussian::STANDARD,
+        )
+    }
+}

@@ -1,0 +1,140 @@
+//! A run: objective, method, optimizer and schedule, step by step.
+
+use crate::error::Result;
+use crate::first_order::{Optimizer, Schedule};
+use crate::method::{Evaluation, Method};
+use crate::objective::Objective;
+use crate::state::State;
+use burlap_autodiff::Array;
+
+/// Parameters on their way: everything that a step changes, in one place.
+///
+/// ```
+/// use burlap_autodiff::{Array, Backend, Cpu, DType, Var};
+/// use burlap_optim::{Decay, Objective, Optimizer, Plain, Schedule, Sgd, Training};
+/// let loss = |x: Var, _: &[Var]| (x - 3.0).square().sum();
+/// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
+/// let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, 1)?;
+/// let schedule = Schedule::new(0.25, Decay::Constant)?;
+/// let mut training = Training::new(objective, Plain, optimizer, schedule, Array::vector([0.0]))?;
+/// for _ in 0..60 {
+///     training.step(&[])?;
+/// }
+/// assert_eq!(training.parameters().get(&[0]), Some(3.0));
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
+pub struct Training {
+    objective: Objective,
+    method: Box<dyn Method>,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    parameters: Array,
+}
+
+impl std::fmt::Debug for Training {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} with {:?}", self.method.name(), self.optimizer)
+    }
+}
+
+impl Training {
+    /// A run from the given parameters.
+    ///
+    /// # Errors
+    /// [`Error::Vector`](crate::Error::Vector) when the parameters are not the objective's.
+    pub fn new(
+        objective: Objective,
+        method: impl Method + 'static,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        parameters: Array,
+    ) -> Result<Training> {
+        Training::boxed(objective, Box::new(method), optimizer, schedule, parameters)
+    }
+
+    /// As [`Training::new`], for a method chosen while running.
+    ///
+    /// # Errors
+    /// As [`Training::new`].
+    pub fn boxed(
+        objective: Objective,
+        method: Box<dyn Method>,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        parameters: Array,
+    ) -> Result<Training> {
+        objective.check_vector("training", &parameters)?;
+        Ok(Training {
+            objective,
+            method,
+            optimizer,
+            schedule,
+            parameters,
+        })
+    }
+
+    /// One step on a batch. On an error nothing has changed.
+    ///
+    /// # Errors
+    /// What the method and the optimizer report.
+    pub fn step(&mut self, batch: &[Array]) -> Result<Evaluation> {
+        let step = self.optimizer.steps();
+        let found = self
+            .method
+            .evaluate(&self.objective, &self.parameters, batch, step)?;
+        self.optimizer.step(
+            &mut self.parameters,
+            &found.gradient,
+            self.schedule.rate(step),
+        )?;
+        Ok(found)
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Array {
+        &self.parameters
+    }
+
+    /// The objective.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// The method's name.
+    pub fn method(&self) -> &str {
+        self.method.name()
+    }
+
+    /// The number of steps taken.
+    pub fn steps(&self) -> u64 {
+        self.optimizer.steps()
+    }
+
+    /// Parameters, momenta, step and seeds.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state
+            .arrays
+            .insert("parameters".into(), self.parameters.clone());
+        state.absorb("optimizer", self.optimizer.state());
+        state.absorb("method", self.method.state());
+        state
+    }
+
+    /// Goes on from a saved state, to the bit.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) when it does not fit.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        let parameters = state.array("training", "parameters", &self.parameters)?;
+        let former = self.optimizer.state();
+        self.optimizer.restore(&state.part("optimizer"))?;
+        if let Err(error) = self.method.restore(&state.part("method")) {
+            // Its own state fits itself.
+            self.optimizer.restore(&former)?;
+            return Err(error);
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
+}
