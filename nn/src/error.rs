@@ -54,12 +54,14 @@ pub enum Error {
         /// The shape of the given array.
         found: Shape,
     },
-    /// An array of another element type than the parameters before it, or not of floats.
-    #[error("the parameter {name:?} is {found}, but all must be one float type, here {expected}")]
+    /// An array of another element type than the first, or not of floats.
+    #[error(
+        "the parameter {name:?} is {found}, but all must be of one float type, here {expected}"
+    )]
     ParameterDType {
         /// The parameter.
         name: String,
-        /// The element type of the parameters before it.
+        /// The element type needed.
         expected: DType,
         /// The element type of the given array.
         found: DType,

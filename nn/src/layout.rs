@@ -194,6 +194,10 @@ impl Layout {
                 return Err(Error::DuplicateName { name: name.clone() });
             }
         }
+        let expected = match arrays.first().map(|(_, array)| array.dtype()) {
+            Some(DType::F64) => DType::F64,
+            _ => DType::F32,
+        };
         let mut parts = Vec::with_capacity(given.len());
         for (entry, array) in self.entries.iter().zip(given) {
             let name = || entry.name.clone();
@@ -206,11 +210,6 @@ impl Layout {
                 });
             }
             let found = array.dtype();
-            let expected = match parts.first() {
-                Some(first) => Array::dtype(first),
-                None if found.is_float() => found,
-                None => DType::F32,
-            };
             if found != expected {
                 return Err(Error::ParameterDType {
                     name: name(),
@@ -220,8 +219,8 @@ impl Layout {
             }
             parts.push(array);
         }
-        match parts.first().map(|first| first.dtype()) {
-            Some(DType::F64) => joined::<f64>(&parts, self.total),
+        match expected {
+            DType::F64 => joined::<f64>(&parts, self.total),
             _ => joined::<f32>(&parts, self.total),
         }
     }

@@ -10,7 +10,7 @@ use burlap_autodiff::Array;
 /// Parameters on their way: everything that a step changes, in one place.
 ///
 /// ```
-/// use burlap_autodiff::{Array, Backend, Cpu, DType, Var};
+/// use burlap_autodiff::{Array, Cpu, DType, Var};
 /// use burlap_optim::{Decay, Objective, Optimizer, Plain, Schedule, Sgd, Training};
 /// let loss = |x: Var, _: &[Var]| (x - 3.0).square().sum();
 /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);

@@ -172,8 +172,13 @@ fn checksum(arrays: &[&(String, Array)], metadata: &BTreeMap<String, String>) ->
     };
     for (name, array) in arrays {
         part(name.as_bytes());
-        part(array.dtype().to_string().as_bytes());
-        part(array.shape().to_string().as_bytes());
+        part(to_safetensors(array.dtype()).to_string().as_bytes());
+        let sizes = array.shape().iter();
+        part(
+            &sizes
+                .flat_map(|&n| (n as u64).to_le_bytes())
+                .collect::<Vec<_>>(),
+        );
         part(&bytes(array));
     }
     for (key, value) in metadata {

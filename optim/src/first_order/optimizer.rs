@@ -58,7 +58,7 @@ pub trait UpdateRule {
 /// let mut x = Array::vector([1.0, 1.0]);
 /// optimizer.step(&mut x, &Array::vector([1.0, 0.0]), 0.5)?;
 /// optimizer.step(&mut x, &Array::vector([0.0, 0.0]), 0.5)?;
-/// assert_eq!(x.to_string(), "[0.050000000000000044, 1]");
+/// assert_eq!(x.to_string(), "[0.04999999999999999, 1]");
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 pub struct Optimizer {

@@ -139,6 +139,27 @@ impl Sharpness {
         (objective.vector(out), log_weight)
     }
 
+    /// The samples that a [`SharpnessMethod`](super::SharpnessMethod) of this seed draws at a
+    /// step, with their log-weights: to look at them, or to record S with [`Sharpness::record`].
+    ///
+    /// # Errors
+    /// What preparing the measure reports.
+    pub fn draw(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        samples: usize,
+        (seed, step): (u64, u64),
+    ) -> Result<Vec<(Array, f64)>> {
+        self.check(samples)?;
+        let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
+        self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
+        let mut buffer = vec![0.0; objective.dim()];
+        let one = |i| self.sample(objective, Draw { sample: i as u32, ..draw }, &mut buffer);
+        Ok((0..samples).map(one).collect())
+    }
+
     /// S, ∂S/∂qᵢ and ∂S/∂log wᵢ from curvatures and log-weights, in double precision.
     pub(super) fn weigh(
         &self,
