@@ -1,1 +1,33 @@
-//! burlap
+//! burlap: automatic differentiation with exact Hessians, and sharpness-aware minimisation
+//! built on them.
+//!
+//! ```
+//! use burlap::prelude::*;
+//!
+//! let tape = Tape::new();
+//! let x = tape.input("x", DType::F64, [2]);
+//! let v = tape.input("v", DType::F64, [2]);
+//! let f = (1.0 - x.at(0)).square() + 100.0 * (x.at(1) - x.at(0).square()).square();
+//!
+//! let program = tape.compile(&Cpu::new(), &[f, f.grad(x), f.hvp(x, v)])?;
+//! let out = program.run(&[&Array::vector([1.0, 1.0]), &Array::vector([1.0, 0.0])])?;
+//! assert_eq!(out[2].to_string(), "[802, -400]");
+//! # Ok::<(), burlap::autodiff::Error>(())
+//! ```
+//!
+//! This crate only re-exports: [`autodiff`] holds tape, transforms, programs and backends,
+//! [`optim`] optimizers, sharpness measures and curvature tools, [`nn`] layers and data.
+
+pub use burlap_autodiff as autodiff;
+pub use burlap_nn as nn;
+pub use burlap_optim as optim;
+
+/// What most programs need.
+pub mod prelude {
+    pub use burlap_autodiff::{Array, Backend, Cpu, DType, Interpreter, Program, Shape, Tape, Var};
+    pub use burlap_nn::{Activation, Dropout, Linear, Model, Sequential, loss, mlp};
+    pub use burlap_optim::{
+        Adam, AdamW, Decay, Estimator, Method, Objective, Optimizer, Plain, Sam, Schedule, Sgd,
+        Sharpness, SharpnessMethod, Training,
+    };
+}

@@ -124,6 +124,10 @@ impl MapKernel {
 
     /// Evaluates points `start..end`; `targets` are where the reducers accumulate.
     fn tile(&self, bases: &[Base], start: usize, end: usize, targets: &mut [*mut u8]) {
+        // Not even what is the same at all points may be read when there is none.
+        if start == end {
+            return;
+        }
         REGISTERS.with_borrow_mut(|memory| {
             let words = (self.registers * REGISTER_BYTES) / 8 + 8;
             if memory.len() < words {

@@ -13,11 +13,25 @@
 //! Random programs and the conformance test need the feature `proptest`.
 
 mod checks;
+#[cfg(feature = "proptest")]
+mod conformance;
 mod differences;
+#[cfg(feature = "proptest")]
+mod moves;
+#[cfg(feature = "proptest")]
+mod programs;
+#[cfg(feature = "proptest")]
+mod recorder;
 mod report;
+#[cfg(feature = "proptest")]
+mod steps;
 
 pub use checks::{
     Point, assert_gradient, assert_hessian, check_gradient, check_hessian, check_jvp_vjp,
 };
+#[cfg(feature = "proptest")]
+pub use conformance::{Agreement, check_program, conformance};
 pub use differences::{Estimate, derivative};
+#[cfg(feature = "proptest")]
+pub use programs::{Instruction, RandomProgram, Recorded, Step, programs, random_programs};
 pub use report::{Property, Report};

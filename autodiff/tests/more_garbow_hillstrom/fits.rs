@@ -37,7 +37,7 @@ fn literal(tape: &Tape, values: &[f64]) -> Var {
     tape.literal(&Array::vector(values))
 }
 
-/// first, first + step, … as abscissae; `f64` steps so that both sides round alike.
+/// The abscissae at i = 1, …, m.
 fn grid(m: u32, at: impl Fn(f64) -> f64) -> Vec<f64> {
     (1..=m).map(|i| at(f64::from(i))).collect()
 }
@@ -51,8 +51,8 @@ fn biggs(t: f64) -> f64 {
     (-t).exp() - 5.0 * (-10.0 * t).exp() + 3.0 * (-4.0 * t).exp()
 }
 
-/// The abscissae of the Gulf research function for i/100, i = 1, …, 20. The paper prints
-/// y m i x₂ for y − x₂, which does not vanish at its minimiser.
+/// The observations of the Gulf function. The paper prints y m i x₂ for y − x₂, with which
+/// f does not vanish at the minimiser that it gives.
 fn gulf(t: f64) -> f64 {
     25.0 + (-50.0 * t.ln()).powf(2.0 / 3.0)
 }

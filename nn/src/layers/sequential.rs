@@ -92,6 +92,11 @@ impl Module for Sequential {
             }
         }
         for (index, (name, module)) in self.children.iter().enumerate() {
+            if name.is_empty() {
+                return Err(Error::BadName {
+                    name: String::new(),
+                });
+            }
             // Also for children without parameters, which would go unnoticed.
             if self.children[..index]
                 .iter()

@@ -1,0 +1,67 @@
+//! Saved runs: parameters, momenta, step and seeds, with the settings they belong to.
+
+use crate::options::Options;
+use anyhow::{Result, bail};
+use burlap::nn::Checkpoint;
+use burlap::optim::{State, Training};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What must agree for a run to go on as if it had not stopped.
+fn settings(o: &Options) -> BTreeMap<String, String> {
+    let number = |x: Option<f64>| x.map_or("default".into(), |x| x.to_string());
+    [
+        ("data", o.data.clone()),
+        ("model", o.model.clone()),
+        ("optimizer", o.optimizer.join(",")),
+        ("estimator", o.estimator.clone().unwrap_or("default".into())),
+        ("rho", number(o.rho)),
+        ("lambda", number(o.lambda)),
+        ("samples", o.samples.map_or("default".into(), |n| n.to_string())),
+        ("lr", o.lr.to_string()),
+        ("momentum", o.momentum.to_string()),
+        ("weight-decay", o.weight_decay.to_string()),
+        ("epochs", o.epochs.to_string()),
+        ("batch", o.batch.to_string()),
+        ("seed", o.seed.to_string()),
+        ("label-noise", o.label_noise.to_string()),
+        ("fraction", o.fraction.to_string()),
+    ]
+    .map(|(k, v)| (k.to_owned(), v))
+    .into()
+}
+
+/// Marks whole numbers of the state among the metadata.
+const NUMBER: &str = "number:";
+
+pub(crate) fn save(path: &Path, options: &Options, training: &Training) -> Result<()> {
+    let state = training.state();
+    let mut checkpoint = Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(options) };
+    for (name, value) in state.numbers {
+        checkpoint.metadata.insert(format!("{NUMBER}{name}"), value.to_string());
+    }
+    checkpoint.save(path)?;
+    Ok(())
+}
+
+pub(crate) fn resume(path: &Path, options: &Options, training: &mut Training) -> Result<()> {
+    let checkpoint = Checkpoint::load(path)?;
+    for (name, now) in settings(options) {
+        match checkpoint.metadata.get(&name) {
+            Some(then) if *then == now => {}
+            Some(then) => bail!("{}: saved with --{name} {then}, resumed with {now}", path.display()),
+            None => bail!("{}: not a saved run, it has no {name}", path.display()),
+        }
+    }
+    let mut state = State { arrays: checkpoint.arrays.into_iter().collect(), ..State::default() };
+    for (key, value) in &checkpoint.metadata {
+        if let Some(name) = key.strip_prefix(NUMBER) {
+            let Ok(number) = value.parse() else {
+                bail!("{}: {name} is {value:?}, not a number", path.display());
+            };
+            state.numbers.insert(name.to_owned(), number);
+        }
+    }
+    training.restore(&state)?;
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Losses against their closed forms in plain Rust.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Tape, Var};
+use burlap_nn::{Error, loss};
+use support::{assert_close, f64s, noise, run};
+
+/// Runs a loss on logits [n, classes] and labels [n].
+fn on(f: impl Fn(Var, Var) -> Var, logits: &Array, labels: &[u32]) -> Array {
+    let tape = Tape::new();
+    let z = tape.input("logits", logits.dtype(), logits.shape());
+    let l = tape.input("labels", DType::U32, [labels.len()]);
+    run(&tape, &[f(z, l)], &[logits, &Array::vector(labels)]).remove(0)
+}
+
+/// −log softmax of one row.
+fn minus_log_softmax(z: &[f64]) -> Vec<f64> {
+    let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = z.iter().map(|z| (z - largest).exp()).sum();
+    z.iter().map(|z| sum.ln() + largest - z).collect()
+}
+
+fn smoothed(z: &[f64], label: u32, s: f64) -> f64 {
+    let m = minus_log_softmax(z);
+    (1.0 - s) * m[label as usize] + s * m.iter().sum::<f64>() / m.len() as f64
+}
+
+#[test]
+fn cross_entropy_is_its_closed_form() {
+    let z = noise(1, 24).iter().map(|z| 5.0 * z).collect::<Vec<_>>();
+    let labels = [0, 3, 2, 2, 1, 0];
+    let logits = f64s(&[6, 4], &z);
+    for s in [0.0, 0.1, 0.5, 0.99] {
+        let expected: Vec<f64> = z
+            .chunks(4)
+            .zip(labels)
+            .map(|(z, l)| smoothed(z, l, s))
+            .collect();
+        let each = |z, l| loss::cross_entropy_smoothed_per_example(z, l, s).unwrap();
+        assert_close(&on(each, &logits, &labels).to_f64_vec(), &expected, 1e-14);
+        let mean = expected.iter().sum::<f64>() / 6.0;
+        let all = |z, l| loss::cross_entropy_smoothed(z, l, s).unwrap();
+        assert_close(&[on(all, &logits, &labels).item().unwrap()], &[mean], 1e-14);
+        if s == 0.0 {
+            let each = on(loss::cross_entropy_per_example, &logits, &labels);
+            assert_close(&each.to_f64_vec(), &expected, 1e-14);
+            let all = on(loss::cross_entropy, &logits, &labels);
+            assert_close(&[all.item().unwrap()], &[mean], 1e-14);
+        }
+    }
+}
+
+#[test]
+fn the_smoothed_target_is_a_distribution() {
+    // The gradient is (softmax − target)/n, which shows the target itself.
+    let tape = Tape::new();
+    let z = tape.input("logits", DType::F64, [1, 4]);
+    let l = tape.literal(&Array::vector([2u32]));
+    let f = loss::cross_entropy_smoothed(z, l, 0.2).unwrap();
+    let target = z.softmax(1) - f.grad(z);
+    let out = run(&tape, &[target], &[&f64s(&[1, 4], &noise(3, 4))]);
+    assert_close(&out[0].to_f64_vec(), &[0.05, 0.05, 0.85, 0.05], 1e-14);
+}
+
+#[test]
+fn extreme_logits_stay_finite_to_second_order() {
+    let z = [1e4, -1e4, 0.0, -1e4, 1e4, 0.0, 1e4, 1e4, -1e4];
+    let labels = [0u32, 0, 1];
+    for dtype in [DType::F32, DType::F64] {
+        let logits = f64s(&[3, 3], &z).cast(dtype);
+        let each = on(loss::cross_entropy_per_example, &logits, &labels).to_f64_vec();
+        assert_close(&each, &[0.0, 2e4, 2f64.ln()], 1e-7);
+
+        let tape = Tape::new();
+        let a = tape.input("logits", dtype, [3, 3]);
+        let v = tape.full(dtype, [3, 3], 1.0);
+        let l = tape.literal(&Array::vector(labels));
+        for f in [
+            loss::cross_entropy(a, l),
+            loss::cross_entropy_smoothed(a, l, 0.1).unwrap(),
+        ] {
+            let out = run(&tape, &[f, f.grad(a), f.hvp(a, v)], &[&logits]);
+            let all = out.iter().flat_map(Array::to_f64_vec);
+            assert!(all.into_iter().all(f64::is_finite), "{out:?}");
+        }
+    }
+}
+
+#[test]
+fn labels_may_have_any_number_of_axes() {
+    let z = noise(4, 24);
+    let tape = Tape::new();
+    let logits = tape.input("logits", DType::F64, [2, 3, 4]);
+    let labels = tape.input("labels", DType::U32, [2, 3]);
+    let one = tape.input("one", DType::F64, [4]);
+    let label = tape.input("label", DType::U32, ());
+    let outputs = [
+        loss::cross_entropy_per_example(logits, labels),
+        loss::accuracy_per_example(logits, labels),
+        loss::cross_entropy(one, label),
+    ];
+    let l = [0u32, 1, 2, 3, 0, 1];
+    let inputs = [
+        f64s(&[2, 3, 4], &z),
+        Array::from_vec([2, 3], l.to_vec()).unwrap(),
+        f64s(&[4], &z[..4]),
+        Array::scalar(3u32),
+    ];
+    let out = run(&tape, &outputs, &inputs.each_ref());
+    assert_eq!(*out[0].shape(), [2, 3]);
+    assert_eq!(*out[1].shape(), [2, 3]);
+    let expected: Vec<f64> = z
+        .chunks(4)
+        .zip(l)
+        .map(|(z, l)| smoothed(z, l, 0.0))
+        .collect();
+    assert_close(&out[0].to_f64_vec(), &expected, 1e-14);
+    assert_close(
+        &[out[2].item().unwrap()],
+        &[smoothed(&z[..4], 3, 0.0)],
+        1e-14,
+    );
+}
+
+#[test]
+fn negative_log_likelihood_picks_the_labels() {
+    let log_probs = f64s(&[2, 3], &[-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+    let each = on(loss::nll_per_example, &log_probs, &[2, 0]);
+    assert_eq!(each.to_f64_vec(), [3.0, 4.0]);
+    assert_eq!(on(loss::nll, &log_probs, &[2, 0]).item().unwrap(), 3.5);
+}
+
+#[test]
+fn mean_squared_error_is_a_mean_over_all_elements() {
+    let tape = Tape::new();
+    let p = tape.input("pred", DType::F64, [2, 3]);
+    let t = tape.input("target", DType::F64, [2, 3]);
+    let outputs = [loss::mse(p, t), loss::mse_per_example(p, t)];
+    let (a, b) = (noise(1, 6), noise(2, 6));
+    let out = run(&tape, &outputs, &[&f64s(&[2, 3], &a), &f64s(&[2, 3], &b)]);
+    let square = |i: usize| (a[i] - b[i]) * (a[i] - b[i]);
+    let rows = [0, 3].map(|r| (square(r) + square(r + 1) + square(r + 2)) / 3.0);
+    assert_close(&out[1].to_f64_vec(), &rows, 1e-15);
+    assert_close(
+        &[out[0].item().unwrap()],
+        &[(rows[0] + rows[1]) / 2.0],
+        1e-15,
+    );
+}
+
+#[test]
+fn accuracy_counts_the_first_largest() {
+    let logits = f64s(
+        &[4, 3],
+        &[0., 2., 1., 5., 5., 1., 5., 5., 1., -3., -2., -1.],
+    );
+    let labels = [1, 0, 1, 2];
+    let each = on(loss::accuracy_per_example, &logits, &labels);
+    assert_eq!(each.to_f64_vec(), [1.0, 1.0, 0.0, 1.0]);
+    for dtype in [DType::F32, DType::F64] {
+        let fraction = on(loss::accuracy, &logits.cast(dtype), &labels);
+        assert_eq!((fraction.dtype(), fraction.item().unwrap()), (dtype, 0.75));
+    }
+}
+
+#[test]
+fn a_label_beyond_the_classes_is_an_error_of_the_run() {
+    let tape = Tape::new();
+    let z = tape.input("logits", DType::F32, [2, 3]);
+    let l = tape.input("labels", DType::U32, [2]);
+    let f = loss::cross_entropy(z, l);
+    for outputs in [vec![f], vec![f.grad(z)]] {
+        let program = tape.compile(&Cpu::new(), &outputs).unwrap();
+        let logits = Array::zeros(DType::F32, [2, 3]);
+        for label in [3, u32::MAX] {
+            let error = program
+                .run(&[&logits, &Array::vector([1, label])])
+                .unwrap_err();
+            let Engine::Index {
+                index,
+                position,
+                size,
+                ..
+            } = error
+            else {
+                panic!("{error}");
+            };
+            assert_eq!((index, position, size), (label, 1, 3));
+        }
+        assert!(program.run(&[&logits, &Array::vector([1u32, 2])]).is_ok());
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_errors_of_the_tape() {
+    type Loss = fn(Var, Var) -> Var;
+    let classes: [Loss; 3] = [loss::cross_entropy, loss::nll, loss::accuracy];
+    for (f, logits, labels) in classes.into_iter().flat_map(|f| {
+        [
+            (f, &[4, 3][..], &[5][..]),
+            (f, &[4, 3], &[4, 1]),
+            (f, &[], &[]),
+        ]
+    }) {
+        let tape = Tape::new();
+        let z = tape.input("logits", DType::F64, logits);
+        let l = tape.input("labels", DType::U32, labels);
+        let error = tape
+            .compile(&Cpu::new(), &[f(z, l)])
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("loss.rs"),
+            "{logits:?} {labels:?}: {error}"
+        );
+    }
+    let squares: [Loss; 2] = [loss::mse, loss::mse_per_example];
+    for f in squares {
+        let tape = Tape::new();
+        let p = tape.input("pred", DType::F64, [4]);
+        let t = tape.input("target", DType::F64, [4, 1]);
+        let error = tape
+            .compile(&Cpu::new(), &[f(p, t)])
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("the shapes differ"), "{error}");
+    }
+}
+
+#[test]
+fn smoothing_outside_its_range_is_refused() {
+    let tape = Tape::new();
+    let z = tape.input("logits", DType::F64, [2, 3]);
+    let l = tape.input("labels", DType::U32, [2]);
+    for s in [-0.1, 1.0, 2.0, f64::NAN] {
+        let error = loss::cross_entropy_smoothed(z, l, s).unwrap_err();
+        assert!(matches!(error, Error::Fraction { .. }), "{s}: {error}");
+    }
+    assert!(tape.error().is_none());
+}
