@@ -58,27 +58,18 @@ impl Array {
                 ),
             });
         }
-        Ok(Array {
-            shape,
-            data: T::data(values),
-        })
+        Ok(Array { shape, data: T::data(values) })
     }
 
     /// A one-dimensional array.
     pub fn vector<T: Element>(values: impl Into<Vec<T>>) -> Array {
         let values = values.into();
-        Array {
-            shape: Shape::from([values.len()]),
-            data: T::data(values),
-        }
+        Array { shape: Shape::from([values.len()]), data: T::data(values) }
     }
 
     /// A scalar.
     pub fn scalar<T: Element>(value: T) -> Array {
-        Array {
-            shape: Shape::scalar(),
-            data: T::data(vec![value]),
-        }
+        Array { shape: Shape::scalar(), data: T::data(vec![value]) }
     }
 
     /// An array whose elements are all the value nearest to `value`.
@@ -167,9 +158,7 @@ impl Array {
     }
 
     fn wrong_type(&self, asked: DType) -> Error {
-        Error::Array {
-            problem: format!("elements are {}, not {asked}", self.dtype()),
-        }
+        Error::Array { problem: format!("elements are {}, not {asked}", self.dtype()) }
     }
 
     /// The elements as `f64`s (exact for every element type).
@@ -189,10 +178,7 @@ impl Array {
         {
             return None;
         }
-        let i = position
-            .iter()
-            .zip(self.shape.iter())
-            .fold(0, |i, (p, d)| i * d + p);
+        let i = position.iter().zip(self.shape.iter()).fold(0, |i, (p, d)| i * d + p);
         Some(self.at(i))
     }
 
@@ -231,14 +217,9 @@ impl Array {
     pub fn reshaped(&self, shape: impl Into<Shape>) -> Result<Array> {
         let shape = shape.into();
         if shape.count() != self.len() {
-            return Err(Error::Array {
-                problem: format!("reshape: {} to {shape}", self.shape),
-            });
+            return Err(Error::Array { problem: format!("reshape: {} to {shape}", self.shape) });
         }
-        Ok(Array {
-            shape,
-            data: self.data.clone(),
-        })
+        Ok(Array { shape, data: self.data.clone() })
     }
 
     /// The elements rounded to another element type.

@@ -116,6 +116,4 @@ macro_rules! element {
 element!(f32, F32, |x: f64| x as f32, f64::from);
 element!(f64, F64, |x: f64| x, |x: f64| x);
 element!(u32, U32, |x: f64| x as u32, f64::from);
-element!(bool, Bool, |x: f64| x != 0.0, |x: bool| f64::from(
-    u8::from(x)
-));
+element!(bool, Bool, |x: f64| x != 0.0, |x: bool| f64::from(u8::from(x)));

@@ -19,7 +19,9 @@ pub(crate) fn load(options: &Options) -> Result<(Dataset, Dataset)> {
         }
         path if Path::new(path).is_dir() => data::from_idx_dir(path)?,
         path if Path::new(path).is_file() => data::csv_dataset(path)?.stratified_split(0.2, 0)?,
-        path => bail!("--data {path}: neither digits, mnist, fashion-mnist, nor an existing file or folder"),
+        path => bail!(
+            "--data {path}: neither digits, mnist, fashion-mnist, nor an existing file or folder"
+        ),
     };
     if options.fraction != 1.0 {
         train = train.first_fraction(options.fraction)?;
@@ -34,14 +36,20 @@ pub(crate) fn load(options: &Options) -> Result<(Dataset, Dataset)> {
 pub(crate) fn model(name: &str, data: &Dataset) -> Result<Model> {
     let hidden: Vec<usize> = match name.split_once(':') {
         Some(("mlp", sizes)) => {
-            let parsed: std::result::Result<_, _> = sizes.split(',').map(|s| s.trim().parse()).collect();
-            parsed.with_context(|| format!("--model {name}: hidden sizes are numbers separated by commas"))?
+            let parsed: std::result::Result<_, _> =
+                sizes.split(',').map(|s| s.trim().parse()).collect();
+            parsed.with_context(|| {
+                format!("--model {name}: hidden sizes are numbers separated by commas")
+            })?
         }
         None if name == "mlp" => vec![64],
-        None if name == "simple" => return Ok(Model::new(SimpleNet::new(data.dim(), data.classes()))?),
+        None if name == "simple" => {
+            return Ok(Model::new(SimpleNet::new(data.dim(), data.classes()))?);
+        }
         _ => bail!("--model {name}: there are mlp, mlp:H1,H2,… and simple"),
     };
-    let sizes: Vec<usize> = std::iter::once(data.dim()).chain(hidden).chain([data.classes()]).collect();
+    let sizes: Vec<usize> =
+        std::iter::once(data.dim()).chain(hidden).chain([data.classes()]).collect();
     Ok(Model::new(mlp(&sizes, Activation::Relu)?)?)
 }
 

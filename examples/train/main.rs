@@ -15,9 +15,21 @@ use options::Options;
 use run::{CURVATURE_EXAMPLES, Outcome, Setting};
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::process::ExitCode;
 use std::rc::Rc;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match train() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence with its causes; a backtrace would tell of this program only.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn train() -> Result<()> {
     let options = Options::parse();
     if options.optimizer.len() != 1 && (options.save.is_some() || options.resume.is_some()) {
         bail!("--save and --resume need exactly one --optimizer");

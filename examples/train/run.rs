@@ -101,12 +101,16 @@ impl Setting<'_> {
             saved::resume(path, o, &mut training)?;
         }
         let bar = ProgressBar::new(o.epochs * per_epoch);
-        bar.set_style(ProgressStyle::with_template("{prefix:>13} {bar:30} {pos}/{len} {msg} {eta}")?);
+        bar.set_style(ProgressStyle::with_template(
+            "{prefix:>13} {bar:30} {pos}/{len} {msg} {eta}",
+        )?);
         bar.set_prefix(name.to_owned());
         for epoch in training.steps() / per_epoch.max(1)..o.epochs {
             for indices in loader.epoch(epoch) {
                 let batch = data::arrays(self.train.gather(&indices)?, self.train.dim())?;
-                let found = training.step(&batch).with_context(|| format!("{name}, step {}", training.steps()))?;
+                let found = training
+                    .step(&batch)
+                    .with_context(|| format!("{name}, step {}", training.steps()))?;
                 bar.set_message(format!("loss {:.4}", found.loss));
                 bar.inc(1);
             }
@@ -120,7 +124,13 @@ impl Setting<'_> {
         Ok(outcome)
     }
 
-    fn judge(&self, name: &str, training: &Training, named: &optim::Named, seconds: f64) -> Result<Outcome> {
+    fn judge(
+        &self,
+        name: &str,
+        training: &Training,
+        named: &optim::Named,
+        seconds: f64,
+    ) -> Result<Outcome> {
         let o = self.options;
         let x = training.parameters();
         let (train_loss, _) = self.evaluate(self.train, x)?;

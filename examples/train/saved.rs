@@ -36,7 +36,8 @@ const NUMBER: &str = "number:";
 
 pub(crate) fn save(path: &Path, options: &Options, training: &Training) -> Result<()> {
     let state = training.state();
-    let mut checkpoint = Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(options) };
+    let mut checkpoint =
+        Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(options) };
     for (name, value) in state.numbers {
         checkpoint.metadata.insert(format!("{NUMBER}{name}"), value.to_string());
     }
@@ -49,7 +50,9 @@ pub(crate) fn resume(path: &Path, options: &Options, training: &mut Training) ->
     for (name, now) in settings(options) {
         match checkpoint.metadata.get(&name) {
             Some(then) if *then == now => {}
-            Some(then) => bail!("{}: saved with --{name} {then}, resumed with {now}", path.display()),
+            Some(then) => {
+                bail!("{}: saved with --{name} {then}, resumed with {now}", path.display())
+            }
             None => bail!("{}: not a saved run, it has no {name}", path.display()),
         }
     }

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// What the first values of a parameter are drawn from.
 ///
-/// A weight of shape [out, in, r…] has fan-in in · Πr and fan-out out · Πr, as in PyTorch's
+/// A weight of shape `[out, in, r…]` has fan-in in · Πr and fan-out out · Πr, as in PyTorch's
 /// `torch.nn.init`. Each parameter draws from a stream of its own, a function of the seed and
 /// its name only; draws are made in `f64` and then rounded, so that an `f32` and an `f64`
 /// model start at the same point.

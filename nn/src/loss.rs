@@ -1,7 +1,7 @@
 //! Losses and accuracy, as functions on recorded values.
 //!
-//! Classes lie along the last axis of logits and log-probabilities, […, classes]; labels are
-//! `U32` of the shape […]. Each loss is the mean of its `_per_example` variant. Shapes that do
+//! Classes lie along the last axis of logits and log-probabilities, `[…, classes]`; labels are
+//! `U32` of the shape `[…]`. Each loss is the mean of its `_per_example` variant. Shapes that do
 //! not fit are errors of the tape, which `compile` returns; a label that is not below the
 //! number of classes is [`burlap_autodiff::Error::Index`] when the program runs.
 //!
@@ -33,7 +33,7 @@ pub fn mse(pred: Var, target: Var) -> Var {
     squares(pred, target).mean()
 }
 
-/// The mean squared difference of each example: [n, …] → [n].
+/// The mean squared difference of each example: `[n, …]` → `[n]`.
 #[track_caller]
 #[must_use]
 pub fn mse_per_example(pred: Var, target: Var) -> Var {
@@ -51,7 +51,7 @@ fn squares(pred: Var, target: Var) -> Var {
     (pred - target).square()
 }
 
-/// The mean negative log-likelihood −log p(label) of `log_probs` […, classes].
+/// The mean negative log-likelihood −log p(label) of `log_probs` `[…, classes]`.
 #[track_caller]
 #[must_use]
 pub fn nll(log_probs: Var, labels: Var) -> Var {

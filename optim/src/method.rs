@@ -68,11 +68,6 @@ impl Method for Plain {
         _: u64,
     ) -> Result<Evaluation> {
         let (loss, gradient) = objective.value_grad(x, batch)?;
-        Ok(Evaluation {
-            loss,
-            gradient,
-            sharpness: None,
-            gradients: 1,
-        })
+        Ok(Evaluation { loss, gradient, sharpness: None, gradients: 1 })
     }
 }

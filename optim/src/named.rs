@@ -40,18 +40,45 @@ pub struct Named {
 
 impl std::fmt::Debug for Named {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} with rho {:?}, lambda {:?}, {:?}", self.method.name(), self.rho, self.lambda, self.estimator)
+        write!(
+            f,
+            "{} with rho {:?}, lambda {:?}, {:?}",
+            self.method.name(),
+            self.rho,
+            self.lambda,
+            self.estimator
+        )
     }
 }
 
-/// Defaults of a penalised sharpness: ρ, λ, samples, estimator.
-type Defaults = (f64, f64, usize, Estimator);
+/// Default weights λ at ρ = 0.01 by estimator. Finite differences multiply the noise of a few
+/// directions by 1/ρ² and, one-sided, the gradient by 1/ρ: what they bear is less.
+struct Weights {
+    exact: f64,
+    central: f64,
+    one_sided: f64,
+}
 
-fn penalised(sharpness: Sharpness, settings: &MethodSettings, (rho, lambda, samples, estimator): Defaults) -> Result<Named> {
-    let rho = settings.rho.unwrap_or(rho);
-    let lambda = settings.lambda.unwrap_or(lambda);
+impl Weights {
+    fn of(&self, estimator: Estimator) -> f64 {
+        match estimator {
+            Estimator::Exact | Estimator::HvpNorm => self.exact,
+            Estimator::Central => self.central,
+            Estimator::OneSided => self.one_sided,
+        }
+    }
+}
+
+fn penalised(
+    sharpness: Sharpness,
+    settings: &MethodSettings,
+    weights: &Weights,
+    samples: usize,
+) -> Result<Named> {
+    let estimator = settings.estimator.unwrap_or(Estimator::Exact);
+    let rho = settings.rho.unwrap_or(0.01);
+    let lambda = settings.lambda.unwrap_or(weights.of(estimator));
     let samples = settings.samples.unwrap_or(samples);
-    let estimator = settings.estimator.unwrap_or(estimator);
     let sharpness = sharpness.with_rho(rho).with_estimator(estimator);
     let method = SharpnessMethod::new(sharpness, lambda, samples, settings.seed)?;
     Ok(Named {
@@ -73,7 +100,13 @@ fn two_point(method: Sam, rho: f64) -> Named {
 /// [`Error::Unknown`] for another name; [`Error::Setting`] for a setting out of range.
 pub fn method(name: &str, settings: &MethodSettings) -> Result<Named> {
     match name {
-        "sgd" => Ok(Named { method: Box::new(Plain), estimator: None, rho: None, lambda: None, samples: None }),
+        "sgd" => Ok(Named {
+            method: Box::new(Plain),
+            estimator: None,
+            rho: None,
+            lambda: None,
+            samples: None,
+        }),
         "sam" => {
             let rho = settings.rho.unwrap_or(0.05);
             Ok(two_point(Sam::new(rho)?, rho))
@@ -82,19 +115,34 @@ pub fn method(name: &str, settings: &MethodSettings) -> Result<Named> {
             let rho = settings.rho.unwrap_or(0.5);
             Ok(two_point(Sam::adaptive(rho, 0.01)?, rho))
         }
-        "trace-sam" => penalised(Sharpness::trace(), settings, (0.01, 1.0, 1, Estimator::Exact)),
-        "frob-sam" => match settings.estimator {
-            Some(Estimator::HvpNorm) => {
-                penalised(Sharpness::frobenius_by_hvp(), settings, (0.01, 0.1, 1, Estimator::HvpNorm))
-            }
-            _ => penalised(Sharpness::frobenius(), settings, (0.01, 0.1, 2, Estimator::Exact)),
-        },
-        "logdet-sam" => penalised(Sharpness::log_det(0.1), settings, (0.01, 10.0, 2, Estimator::Exact)),
-        "tilted-sam" => {
-            let sharpness = Sharpness::tilted(1.0, Gaussian { sigma: 0.1 })?;
-            penalised(sharpness, settings, (0.01, 10.0, 2, Estimator::Exact))
+        "trace-sam" => {
+            let weights = Weights { exact: 30.0, central: 10.0, one_sided: 2.0 };
+            penalised(Sharpness::trace(), settings, &weights, 1)
         }
-        "max-eigen-sam" => penalised(Sharpness::max_eigen(), settings, (0.01, 10.0, 1, Estimator::Exact)),
-        _ => Err(Error::Unknown { what: "optimizer", name: name.into(), known: METHODS.join(", ") }),
+        "frob-sam" => {
+            let weights = Weights { exact: 10.0, central: 0.5, one_sided: 0.02 };
+            match settings.estimator {
+                Some(Estimator::HvpNorm) => {
+                    penalised(Sharpness::frobenius_by_hvp(), settings, &weights, 1)
+                }
+                _ => penalised(Sharpness::frobenius(), settings, &weights, 2),
+            }
+        }
+        "logdet-sam" => {
+            let weights = Weights { exact: 10_000.0, central: 100.0, one_sided: 10.0 };
+            penalised(Sharpness::log_det(0.1), settings, &weights, 2)
+        }
+        "tilted-sam" => {
+            let weights = Weights { exact: 10_000.0, central: 100.0, one_sided: 10.0 };
+            let sharpness = Sharpness::tilted(1.0, Gaussian { sigma: 0.1 })?;
+            penalised(sharpness, settings, &weights, 2)
+        }
+        "max-eigen-sam" => {
+            let weights = Weights { exact: 100.0, central: 100.0, one_sided: 10.0 };
+            penalised(Sharpness::max_eigen(), settings, &weights, 1)
+        }
+        _ => {
+            Err(Error::Unknown { what: "optimizer", name: name.into(), known: METHODS.join(", ") })
+        }
     }
 }

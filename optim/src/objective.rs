@@ -67,13 +67,7 @@ impl Recording<'_> {
 
 impl std::fmt::Debug for Objective {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Objective of {} {} parameters on {}",
-            self.dim,
-            self.dtype,
-            self.backend.name()
-        )
+        write!(f, "Objective of {} {} parameters on {}", self.dim, self.dtype, self.backend.name())
     }
 }
 
@@ -132,10 +126,7 @@ impl Objective {
         batch: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
     ) -> Result<Rc<Program>> {
-        let signature: Signature = batch
-            .iter()
-            .map(|a| (a.dtype(), a.shape().clone()))
-            .collect();
+        let signature: Signature = batch.iter().map(|a| (a.dtype(), a.shape().clone())).collect();
         let key = (name.to_owned(), signature);
         if let Some(program) = self.programs.borrow().get(&key) {
             return Ok(Rc::clone(program));
@@ -148,13 +139,8 @@ impl Objective {
             .enumerate()
             .map(|(i, (dtype, shape))| tape.input(&format!("batch {i}"), *dtype, shape))
             .collect();
-        let recording = Recording {
-            tape: &tape,
-            x,
-            batch: &inputs,
-            loss: &*self.loss,
-            dtype: self.dtype,
-        };
+        let recording =
+            Recording { tape: &tape, x, batch: &inputs, loss: &*self.loss, dtype: self.dtype };
         let outputs = record(&recording);
         let program = Rc::new(tape.compile(&*self.backend, &outputs)?);
         self.programs.borrow_mut().insert(key, Rc::clone(&program));
@@ -169,10 +155,8 @@ impl Objective {
         batch: &[Array],
         rest: &[&Array],
     ) -> Result<Vec<Array>> {
-        let inputs: Vec<&Array> = std::iter::once(x)
-            .chain(batch)
-            .chain(rest.iter().copied())
-            .collect();
+        let inputs: Vec<&Array> =
+            std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
         Ok(program.run(&inputs)?)
     }
 
@@ -190,16 +174,10 @@ impl Objective {
         if loss.is_finite() {
             return Ok((loss, outputs));
         }
-        let inputs: Vec<&Array> = std::iter::once(x)
-            .chain(batch)
-            .chain(rest.iter().copied())
-            .collect();
+        let inputs: Vec<&Array> =
+            std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
         let cause = program.find_non_finite(&inputs)?.map(Box::new);
-        Err(Error::NonFiniteLoss {
-            of: of.to_owned(),
-            loss,
-            cause,
-        })
+        Err(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
     }
 
     /// L(x).

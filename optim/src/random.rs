@@ -54,12 +54,7 @@ impl Draw {
         let high = ((self.step >> 32) as u32) << 24;
         Stream {
             key: [self.seed as u32, (self.seed >> 32) as u32],
-            counter: [
-                0,
-                chunk ^ high,
-                self.step as u32,
-                purpose | (self.sample & 0x00ff_ffff),
-            ],
+            counter: [0, chunk ^ high, self.step as u32, purpose | (self.sample & 0x00ff_ffff)],
             words: [0; 4],
             used: 4,
         }
@@ -125,12 +120,7 @@ mod tests {
     use super::{Draw, Purpose};
     use rand_distr::{Distribution, StandardNormal};
 
-    const DRAW: Draw = Draw {
-        seed: 7,
-        purpose: Purpose::Direction,
-        step: 3,
-        sample: 1,
-    };
+    const DRAW: Draw = Draw { seed: 7, purpose: Purpose::Direction, step: 3, sample: 1 };
 
     fn normal(draw: Draw, n: usize) -> Vec<f64> {
         let mut out = vec![0.0; n];
@@ -143,20 +133,11 @@ mod tests {
         assert_eq!(normal(DRAW, 100_000), normal(DRAW, 100_000));
         let others = [
             Draw { seed: 8, ..DRAW },
-            Draw {
-                seed: 7 | 1 << 40,
-                ..DRAW
-            },
+            Draw { seed: 7 | 1 << 40, ..DRAW },
             Draw { step: 4, ..DRAW },
-            Draw {
-                step: 3 | 1 << 32,
-                ..DRAW
-            },
+            Draw { step: 3 | 1 << 32, ..DRAW },
             Draw { sample: 2, ..DRAW },
-            Draw {
-                purpose: Purpose::Probe,
-                ..DRAW
-            },
+            Draw { purpose: Purpose::Probe, ..DRAW },
         ];
         for other in others {
             assert_ne!(normal(DRAW, 4), normal(other, 4), "{other:?}");

@@ -19,14 +19,9 @@ impl State {
     /// # Errors
     /// [`Error::State`] when it is missing or has another shape or type than `like`.
     pub fn array(&self, of: &str, name: &str, like: &Array) -> Result<Array> {
-        let fail = |problem: String| Error::State {
-            of: of.to_owned(),
-            problem,
-        };
-        let array = self
-            .arrays
-            .get(name)
-            .ok_or_else(|| fail(format!("there is no array {name:?}")))?;
+        let fail = |problem: String| Error::State { of: of.to_owned(), problem };
+        let array =
+            self.arrays.get(name).ok_or_else(|| fail(format!("there is no array {name:?}")))?;
         if array.shape() != like.shape() || array.dtype() != like.dtype() {
             let (s, t) = (like.shape(), like.dtype());
             return Err(fail(format!(
@@ -43,48 +38,24 @@ impl State {
     /// # Errors
     /// [`Error::State`] when it is missing.
     pub fn number(&self, of: &str, name: &str) -> Result<u64> {
-        let missing = || Error::State {
-            of: of.to_owned(),
-            problem: format!("there is no number {name:?}"),
-        };
+        let missing =
+            || Error::State { of: of.to_owned(), problem: format!("there is no number {name:?}") };
         self.numbers.get(name).copied().ok_or_else(missing)
     }
 
     /// Adds another state's entries under a prefix.
     pub fn absorb(&mut self, prefix: &str, other: State) {
-        self.arrays.extend(
-            other
-                .arrays
-                .into_iter()
-                .map(|(k, v)| (format!("{prefix}.{k}"), v)),
-        );
-        self.numbers.extend(
-            other
-                .numbers
-                .into_iter()
-                .map(|(k, v)| (format!("{prefix}.{k}"), v)),
-        );
+        self.arrays.extend(other.arrays.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
+        self.numbers.extend(other.numbers.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
     }
 
     /// The entries under a prefix, without it.
     #[must_use]
     pub fn part(&self, prefix: &str) -> State {
-        let strip = |key: &str| {
-            key.strip_prefix(prefix)?
-                .strip_prefix('.')
-                .map(str::to_owned)
-        };
+        let strip = |key: &str| key.strip_prefix(prefix)?.strip_prefix('.').map(str::to_owned);
         State {
-            arrays: self
-                .arrays
-                .iter()
-                .filter_map(|(k, v)| Some((strip(k)?, v.clone())))
-                .collect(),
-            numbers: self
-                .numbers
-                .iter()
-                .filter_map(|(k, v)| Some((strip(k)?, *v)))
-                .collect(),
+            arrays: self.arrays.iter().filter_map(|(k, v)| Some((strip(k)?, v.clone()))).collect(),
+            numbers: self.numbers.iter().filter_map(|(k, v)| Some((strip(k)?, *v))).collect(),
         }
     }
 }

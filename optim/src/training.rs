@@ -64,13 +64,7 @@ impl Training {
         parameters: Array,
     ) -> Result<Training> {
         objective.check_vector("training", &parameters)?;
-        Ok(Training {
-            objective,
-            method,
-            optimizer,
-            schedule,
-            parameters,
-        })
+        Ok(Training { objective, method, optimizer, schedule, parameters })
     }
 
     /// One step on a batch. On an error nothing has changed.
@@ -79,14 +73,8 @@ impl Training {
     /// What the method and the optimizer report.
     pub fn step(&mut self, batch: &[Array]) -> Result<Evaluation> {
         let step = self.optimizer.steps();
-        let found = self
-            .method
-            .evaluate(&self.objective, &self.parameters, batch, step)?;
-        self.optimizer.step(
-            &mut self.parameters,
-            &found.gradient,
-            self.schedule.rate(step),
-        )?;
+        let found = self.method.evaluate(&self.objective, &self.parameters, batch, step)?;
+        self.optimizer.step(&mut self.parameters, &found.gradient, self.schedule.rate(step))?;
         Ok(found)
     }
 
@@ -113,9 +101,7 @@ impl Training {
     /// Parameters, momenta, step and seeds.
     pub fn state(&self) -> State {
         let mut state = State::default();
-        state
-            .arrays
-            .insert("parameters".into(), self.parameters.clone());
+        state.arrays.insert("parameters".into(), self.parameters.clone());
         state.absorb("optimizer", self.optimizer.state());
         state.absorb("method", self.method.state());
         state

@@ -24,11 +24,7 @@ unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [T] {
 }
 
 fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
-    let count = if i.along {
-        i.outer * i.positions * i.inner
-    } else {
-        i.positions
-    };
+    let count = if i.along { i.outer * i.positions * i.inner } else { i.positions };
     let Some(view) = &i.indices else {
         return Ok(&[]);
     };
@@ -38,13 +34,7 @@ fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]
         None => Ok(indices),
         Some(position) => {
             let index = indices[position];
-            Err(Error::Index {
-                op: kernel.name,
-                index,
-                position,
-                size: i.size,
-                at: kernel.at,
-            })
+            Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
         }
     }
 }

@@ -98,11 +98,7 @@ impl MapKernel {
             physical,
             once,
             registers,
-            reducers: map
-                .reductions
-                .iter()
-                .map(|r| Reducer::new(r, buffers))
-                .collect(),
+            reducers: map.reductions.iter().map(|r| Reducer::new(r, buffers)).collect(),
             split,
         }
     }
@@ -116,10 +112,9 @@ impl MapKernel {
             });
             return;
         }
-        self.split
-            .run(&self.reducers, bases, divide, |start, end, targets| {
-                self.tile(bases, start, end, targets);
-            });
+        self.split.run(&self.reducers, bases, divide, |start, end, targets| {
+            self.tile(bases, start, end, targets);
+        });
     }
 
     /// Evaluates points `start..end`; `targets` are where the reducers accumulate.
@@ -209,15 +204,8 @@ impl MapKernel {
 /// The order in which axes are walked: kept ones, reduced ones, then the trailing kept ones.
 fn point_order(map: &Map) -> Axes {
     let rank = map.domain.len() as u8;
-    let trailing = (0..rank)
-        .rev()
-        .take_while(|a| !map.reduced.contains(a))
-        .count() as u8;
-    let inner = if map.reduced.is_empty() {
-        0
-    } else {
-        rank - trailing
-    };
+    let trailing = (0..rank).rev().take_while(|a| !map.reduced.contains(a)).count() as u8;
+    let inner = if map.reduced.is_empty() { 0 } else { rank - trailing };
     let outer = (0..inner).filter(|a| !map.reduced.contains(a));
     let reduced = (0..inner).filter(|a| map.reduced.contains(a));
     outer.chain(reduced).chain(inner..rank).collect()
@@ -231,16 +219,9 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
             last[r as usize] = i;
         }
     }
-    let kept = map
-        .stores
-        .iter()
-        .map(|(r, _)| *r)
-        .chain(map.reductions.iter().map(|r| r.register));
+    let kept = map.stores.iter().map(|(r, _)| *r).chain(map.reductions.iter().map(|r| r.register));
     kept.for_each(|r| last[r as usize] = usize::MAX);
-    once.iter()
-        .enumerate()
-        .filter(|(_, once)| **once)
-        .for_each(|(i, _)| last[i] = usize::MAX);
+    once.iter().enumerate().filter(|(_, once)| **once).for_each(|(i, _)| last[i] = usize::MAX);
     let mut physical = vec![0; map.code.len()];
     let mut free: Vec<u16> = Vec::new();
     let mut count = 0;
@@ -260,9 +241,7 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
         gone.sort_unstable();
         gone.dedup();
         free.extend(
-            gone.into_iter()
-                .filter(|&r| last[r as usize] == i)
-                .map(|r| physical[r as usize]),
+            gone.into_iter().filter(|&r| last[r as usize] == i).map(|r| physical[r as usize]),
         );
     }
     (physical, count as usize)

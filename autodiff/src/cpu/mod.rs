@@ -38,9 +38,7 @@ impl Cpu {
     /// As many threads as rayon's global pool has: one for each processor, unless
     /// `RAYON_NUM_THREADS` says otherwise.
     pub fn new() -> Cpu {
-        Cpu {
-            pool: Pool::global(),
-        }
+        Cpu { pool: Pool::global() }
     }
 
     /// A pool of its own with the given number of threads; with one, all work stays on the
@@ -49,9 +47,7 @@ impl Cpu {
     /// # Errors
     /// [`Error::Backend`] for 0 threads, or when the system does not grant them.
     pub fn with_threads(threads: usize) -> Result<Cpu> {
-        Ok(Cpu {
-            pool: Pool::own(threads)?,
-        })
+        Ok(Cpu { pool: Pool::own(threads)? })
     }
 
     /// The number of threads that work is divided among.
@@ -169,11 +165,7 @@ impl Executable for CpuProgram {
             Part::Late => &self.kernels[self.early..],
         };
         let bases = &self.bases[..];
-        self.pool.enter(|divide| {
-            kernels
-                .iter()
-                .try_for_each(|kernel| run(kernel, bases, divide))
-        })
+        self.pool.enter(|divide| kernels.iter().try_for_each(|kernel| run(kernel, bases, divide)))
     }
 }
 
@@ -194,21 +186,13 @@ fn run(kernel: &Ready, bases: &[Base], divide: bool) -> Result<()> {
                 index::argmax(i, bases);
                 Ok(())
             }
-            Work::Random {
-                key,
-                out,
-                distribution,
-                stream,
-                count,
-                dtype,
-            } => {
+            Work::Random { key, out, distribution, stream, count, dtype } => {
                 random::run(key, out, *distribution, *stream, *count, *dtype, bases);
                 Ok(())
             }
-            Work::Map(_) => Err(Error::Backend {
-                backend: "cpu",
-                problem: "a map was not made ready".into(),
-            }),
+            Work::Map(_) => {
+                Err(Error::Backend { backend: "cpu", problem: "a map was not made ready".into() })
+            }
         },
     }
 }

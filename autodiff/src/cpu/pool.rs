@@ -49,31 +49,18 @@ impl Pool {
     }
 
     pub(super) fn global() -> Pool {
-        Pool {
-            kind: if rayon::current_num_threads() > 1 {
-                Kind::Global
-            } else {
-                Kind::Inline
-            },
-        }
+        Pool { kind: if rayon::current_num_threads() > 1 { Kind::Global } else { Kind::Inline } }
     }
 
     pub(super) fn own(threads: usize) -> Result<Pool> {
-        let fail = |problem: String| Error::Backend {
-            backend: "cpu",
-            problem,
-        };
+        let fail = |problem: String| Error::Backend { backend: "cpu", problem };
         match threads {
-            0 => Err(fail(
-                "0 threads were asked for; at least one is needed".into(),
-            )),
+            0 => Err(fail("0 threads were asked for; at least one is needed".into())),
             1 => Ok(Pool::inline()),
             _ => {
                 let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 let pool = built.map_err(|e| fail(format!("{threads} threads: {e}")))?;
-                Ok(Pool {
-                    kind: Kind::Own(Arc::new(pool)),
-                })
+                Ok(Pool { kind: Kind::Own(Arc::new(pool)) })
             }
         }
     }

@@ -29,51 +29,38 @@ pub(super) fn run(p: &Product, bases: &[Base], divide: bool) {
     let side = p.m.max(p.n);
     let step = side.div_ceil(pieces).next_multiple_of(GRAIN);
     let pieces = side.div_ceil(step);
-    each(
-        count * pieces,
-        divide && one * count >= PRODUCT_WORTH,
-        |task| {
-            let (matrix, piece) = (task / pieces, task % pieces);
-            let position = position(&p.batch, matrix);
-            let start = |view: &crate::program::plan::View| {
-                let along: isize = position
-                    .iter()
-                    .zip(&view.strides)
-                    .map(|(&p, s)| p as isize * s)
-                    .sum();
-                view.offset + along
-            };
-            let (mut a, mut b, mut c) = (start(&p.left), start(&p.right), start(&p.out));
-            let (mut m, mut n) = (p.m, p.n);
-            let (from, to) = (piece * step, ((piece + 1) * step).min(side));
-            if p.m >= p.n {
-                a += from as isize * p.left.strides[nb];
-                c += from as isize * p.out.strides[nb];
-                m = to - from;
-            } else {
-                b += from as isize * p.right.strides[nb + 1];
-                c += from as isize * p.out.strides[nb + 1];
-                n = to - from;
-            }
-            let bases = [
-                bases[p.left.buffer].0,
-                bases[p.right.buffer].0,
-                bases[p.out.buffer].0,
-            ];
-            let strides = [&p.left, &p.right, &p.out].map(|v| (v.strides[nb], v.strides[nb + 1]));
-            // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
-            unsafe {
-                match p.dtype {
-                    DType::F32 => {
-                        product::<f32>(matrixmultiply::sgemm, m, p.k, n, bases, [a, b, c], strides)
-                    }
-                    _ => {
-                        product::<f64>(matrixmultiply::dgemm, m, p.k, n, bases, [a, b, c], strides)
-                    }
+    each(count * pieces, divide && one * count >= PRODUCT_WORTH, |task| {
+        let (matrix, piece) = (task / pieces, task % pieces);
+        let position = position(&p.batch, matrix);
+        let start = |view: &crate::program::plan::View| {
+            let along: isize =
+                position.iter().zip(&view.strides).map(|(&p, s)| p as isize * s).sum();
+            view.offset + along
+        };
+        let (mut a, mut b, mut c) = (start(&p.left), start(&p.right), start(&p.out));
+        let (mut m, mut n) = (p.m, p.n);
+        let (from, to) = (piece * step, ((piece + 1) * step).min(side));
+        if p.m >= p.n {
+            a += from as isize * p.left.strides[nb];
+            c += from as isize * p.out.strides[nb];
+            m = to - from;
+        } else {
+            b += from as isize * p.right.strides[nb + 1];
+            c += from as isize * p.out.strides[nb + 1];
+            n = to - from;
+        }
+        let bases = [bases[p.left.buffer].0, bases[p.right.buffer].0, bases[p.out.buffer].0];
+        let strides = [&p.left, &p.right, &p.out].map(|v| (v.strides[nb], v.strides[nb + 1]));
+        // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
+        unsafe {
+            match p.dtype {
+                DType::F32 => {
+                    product::<f32>(matrixmultiply::sgemm, m, p.k, n, bases, [a, b, c], strides)
                 }
+                _ => product::<f64>(matrixmultiply::dgemm, m, p.k, n, bases, [a, b, c], strides),
             }
-        },
-    );
+        }
+    });
 }
 
 fn position(shape: &[usize], mut i: usize) -> SmallVec<[usize; 4]> {
@@ -124,25 +111,7 @@ unsafe fn product<T: num_traits::Float>(
             }
             return;
         }
-        let (a, b) = (
-            bases[0].cast::<T>().offset(a),
-            bases[1].cast::<T>().offset(b),
-        );
-        gemm(
-            m,
-            k,
-            n,
-            T::one(),
-            a,
-            sa.0,
-            sa.1,
-            b,
-            sb.0,
-            sb.1,
-            T::zero(),
-            c,
-            sc.0,
-            sc.1,
-        );
+        let (a, b) = (bases[0].cast::<T>().offset(a), bases[1].cast::<T>().offset(b));
+        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, T::zero(), c, sc.0, sc.1);
     }
 }

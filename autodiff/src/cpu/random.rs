@@ -23,27 +23,13 @@ pub(super) fn run(
     // SAFETY: the plan's result is contiguous and has `count` elements.
     unsafe {
         match dtype {
-            DType::F32 => fill(
-                base.cast::<f32>().offset(out.offset),
-                count,
-                key,
-                distribution,
-                stream,
-            ),
-            DType::F64 => fill(
-                base.cast::<f64>().offset(out.offset),
-                count,
-                key,
-                distribution,
-                stream,
-            ),
-            _ => fill(
-                base.cast::<u32>().offset(out.offset),
-                count,
-                key,
-                distribution,
-                stream,
-            ),
+            DType::F32 => {
+                fill(base.cast::<f32>().offset(out.offset), count, key, distribution, stream)
+            }
+            DType::F64 => {
+                fill(base.cast::<f64>().offset(out.offset), count, key, distribution, stream)
+            }
+            _ => fill(base.cast::<u32>().offset(out.offset), count, key, distribution, stream),
         }
     }
 }

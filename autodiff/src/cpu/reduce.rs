@@ -41,28 +41,15 @@ thread_local! {
 impl Split {
     pub(super) fn new(map: &Map) -> Split {
         let rank = map.domain.len() as u8;
-        let trailing = (0..rank)
-            .rev()
-            .take_while(|a| !map.reduced.contains(a))
-            .count() as u8;
+        let trailing = (0..rank).rev().take_while(|a| !map.reduced.contains(a)).count() as u8;
         let b: usize = map.domain[(rank - trailing) as usize..].iter().product();
-        let r: usize = map
-            .reduced
-            .iter()
-            .map(|&a| map.domain[a as usize])
-            .product();
+        let r: usize = map.reduced.iter().map(|&a| map.domain[a as usize]).product();
         let a: usize = (0..rank - trailing)
             .filter(|a| !map.reduced.contains(a))
             .map(|a| map.domain[a as usize])
             .product();
         let (b1, r1) = (b.max(1), r.max(1));
-        Split {
-            a,
-            r,
-            b,
-            whole: (TILE / (b1 * r1)).max(1),
-            rows: (TILE / b1).max(1),
-        }
+        Split { a, r, b, whole: (TILE / (b1 * r1)).max(1), rows: (TILE / b1).max(1) }
     }
 
     /// Calls `tile(start, end, targets)` for all tasks, then combines partial results.
@@ -73,13 +60,7 @@ impl Split {
         divide: bool,
         tile: impl Fn(usize, usize, &mut [*mut u8]) + Sync + Send,
     ) {
-        let Split {
-            a,
-            r,
-            b,
-            whole,
-            rows,
-        } = *self;
+        let Split { a, r, b, whole, rows } = *self;
         let chunks = r.div_ceil(rows);
         let kept = a * b;
         for reducer in reducers {
@@ -125,10 +106,8 @@ impl Split {
             for (i, reducer) in reducers.iter().enumerate() {
                 for t in 0..a * chunks {
                     let from = reducer.at(partial_of(i), (t * b) as isize);
-                    let to = reducer.at(
-                        bases[reducer.buffer],
-                        reducer.offset + (t / chunks * b) as isize,
-                    );
+                    let to = reducer
+                        .at(bases[reducer.buffer], reducer.offset + (t / chunks * b) as isize);
                     // SAFETY: both have `b` elements, in distinct buffers.
                     unsafe { reducer.merge(from, to, b) };
                 }
@@ -274,10 +253,7 @@ fn add_rows<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]) {
     match combine {
         Combine::Sum => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.plus(f)),
         Combine::Max => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.larger(f)),
-        Combine::Min => to
-            .iter_mut()
-            .zip(from)
-            .for_each(|(t, &f)| *t = t.smaller(f)),
+        Combine::Min => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.smaller(f)),
     }
 }
 

@@ -30,10 +30,7 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
     let arg = |i: usize| -> &[f64] { &values[node.args[i] as usize] };
     let shape_of = |i: usize| -> &Shape { &graph.node(node.args[i]).shape };
     let out = &node.shape;
-    let operand_type = node
-        .args
-        .first()
-        .map_or(node.dtype, |&a| graph.node(a).dtype);
+    let operand_type = node.args.first().map_or(node.dtype, |&a| graph.node(a).dtype);
     Ok(match &node.op {
         Op::Constant(bits) => vec![f64::from_bits(*bits)],
         Op::Unary(f) => arg(0).iter().map(|&x| f.eval(x)).collect(),
@@ -43,76 +40,48 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
             _ => f.eval(a, b),
         }),
         Op::Compare(f) => zip(arg(0), arg(1), |a, b| f64::from(u8::from(f.eval(a, b)))),
-        Op::Select => (0..out.count())
-            .map(|i| {
-                if arg(0)[i] != 0.0 {
-                    arg(1)[i]
-                } else {
-                    arg(2)[i]
-                }
-            })
-            .collect(),
+        Op::Select => {
+            (0..out.count()).map(|i| if arg(0)[i] != 0.0 { arg(1)[i] } else { arg(2)[i] }).collect()
+        }
         Op::Cast | Op::StopGradient | Op::Hold(_) | Op::Reshape => arg(0).to_vec(),
-        Op::Sum(axes) => reduce(arg(0), shape_of(0), out, axes, 0.0, |a, b| a + b),
-        Op::Max(axes) => reduce(
-            arg(0),
-            shape_of(0),
-            out,
-            axes,
-            f64::NEG_INFINITY,
-            crate::ops::Scalar::larger,
-        ),
-        Op::Min(axes) => reduce(
-            arg(0),
-            shape_of(0),
-            out,
-            axes,
-            f64::INFINITY,
-            crate::ops::Scalar::smaller,
-        ),
+        Op::Sum(axes) => reduce(arg(0), shape_of(0), out, axes, 0.0, |a, b| plus(node.dtype, a, b)),
+        Op::Max(axes) => {
+            reduce(arg(0), shape_of(0), out, axes, f64::NEG_INFINITY, crate::ops::Scalar::larger)
+        }
+        Op::Min(axes) => {
+            reduce(arg(0), shape_of(0), out, axes, f64::INFINITY, crate::ops::Scalar::smaller)
+        }
         Op::ArgMax(axis) => argmax(arg(0), shape_of(0), out, *axis as usize),
         Op::Broadcast(axes) => positions(out)
             .map(|p| {
-                arg(0)[flat(
-                    shape_of(0),
-                    &axes.iter().map(|&a| p[a as usize]).collect::<Vec<_>>(),
-                )]
+                arg(0)[flat(shape_of(0), &axes.iter().map(|&a| p[a as usize]).collect::<Vec<_>>())]
             })
             .collect(),
         Op::Transpose(axes) => positions(out)
             .map(|p| {
                 let mut from = vec![0; p.len()];
-                axes.iter()
-                    .enumerate()
-                    .for_each(|(i, &a)| from[a as usize] = p[i]);
+                axes.iter().enumerate().for_each(|(i, &a)| from[a as usize] = p[i]);
                 arg(0)[flat(shape_of(0), &from)]
             })
             .collect(),
         Op::Slice(ranges) => positions(out)
             .map(|p| {
-                let from: Vec<usize> = p
-                    .iter()
-                    .zip(ranges)
-                    .map(|(p, r)| r.start + p * r.step)
-                    .collect();
+                let from: Vec<usize> =
+                    p.iter().zip(ranges).map(|(p, r)| r.start + p * r.step).collect();
                 arg(0)[flat(shape_of(0), &from)]
             })
             .collect(),
         Op::Flip(axes) => positions(out)
             .map(|mut p| {
-                axes.iter()
-                    .for_each(|&a| p[a as usize] = out[a as usize] - 1 - p[a as usize]);
+                axes.iter().for_each(|&a| p[a as usize] = out[a as usize] - 1 - p[a as usize]);
                 arg(0)[flat(out, &p)]
             })
             .collect(),
         Op::Pad(padding) => {
             let mut result = vec![0.0; out.count()];
             for (p, &x) in positions(shape_of(0)).zip(arg(0)) {
-                let to: Vec<usize> = p
-                    .iter()
-                    .zip(padding)
-                    .map(|(p, q)| q.before + p * (q.between + 1))
-                    .collect();
+                let to: Vec<usize> =
+                    p.iter().zip(padding).map(|(p, q)| q.before + p * (q.between + 1)).collect();
                 result[flat(out, &to)] = x;
             }
             result
@@ -141,9 +110,7 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
                 node,
             };
             let mut result = vec![0.0; out.count()];
-            walk.each(out, shape_of(0), |small, whole| {
-                result[small] = arg(0)[whole]
-            })?;
+            walk.each(out, shape_of(0), |small, whole| result[small] = arg(0)[whole])?;
             result
         }
         Op::ScatterAdd(axis) | Op::ScatterAlong(axis) => {
@@ -157,7 +124,7 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
             };
             let mut result = vec![0.0; out.count()];
             walk.each(shape_of(0), out, |small, whole| {
-                result[whole] = node.dtype.round(result[whole] + arg(0)[small])
+                result[whole] = node.dtype.round(plus(node.dtype, result[whole], arg(0)[small]))
             })?;
             result
         }
@@ -169,6 +136,14 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
         }
         Op::Input(_) | Op::Literal(_) | Op::Poison(_) => Vec::new(),
     })
+}
+
+/// a + b; integers wrap.
+fn plus(dtype: DType, a: f64, b: f64) -> f64 {
+    match dtype {
+        DType::U32 => f64::from((a as u32).wrapping_add(b as u32)),
+        _ => a + b,
+    }
 }
 
 fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
@@ -185,10 +160,8 @@ fn reduce(
 ) -> Vec<f64> {
     let mut result = vec![start; out.count()];
     for (p, &x) in positions(from).zip(x) {
-        let kept: Vec<usize> = (0..p.len())
-            .filter(|&a| !axes.contains(&(a as u8)))
-            .map(|a| p[a])
-            .collect();
+        let kept: Vec<usize> =
+            (0..p.len()).filter(|&a| !axes.contains(&(a as u8))).map(|a| p[a]).collect();
         let i = flat(out, &kept);
         result[i] = f(result[i], x);
     }
@@ -232,14 +205,8 @@ fn contract(
                 pa[c.left_batch[i] as usize] = q;
                 pb[c.right_batch[i] as usize] = q;
             }
-            left_free
-                .iter()
-                .zip(rows)
-                .for_each(|(&axis, &q)| pa[axis as usize] = q);
-            right_free
-                .iter()
-                .zip(columns)
-                .for_each(|(&axis, &q)| pb[axis as usize] = q);
+            left_free.iter().zip(rows).for_each(|(&axis, &q)| pa[axis as usize] = q);
+            right_free.iter().zip(columns).for_each(|(&axis, &q)| pb[axis as usize] = q);
             positions(&summed)
                 .map(|s| {
                     for (i, &q) in s.iter().enumerate() {
@@ -264,11 +231,7 @@ struct Indexing<'a> {
 
 impl Indexing<'_> {
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
-        let span = if self.along {
-            1
-        } else {
-            self.index_shape.len()
-        };
+        let span = if self.along { 1 } else { self.index_shape.len() };
         for (i, p) in positions(small).enumerate() {
             let at = if self.along {
                 i

@@ -63,10 +63,7 @@ fn evaluate(
     for (id, node) in graph.nodes.iter().enumerate() {
         node.args.iter().for_each(|&a| last[a as usize] = id);
     }
-    graph
-        .outputs
-        .iter()
-        .for_each(|&o| last[o as usize] = usize::MAX);
+    graph.outputs.iter().for_each(|&o| last[o as usize] = usize::MAX);
     let mut values: Vec<Vec<f64>> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
         let mut value = match node.op {
@@ -100,12 +97,7 @@ pub(crate) fn first_non_finite(graph: &Graph, inputs: &[&Array]) -> Result<()> {
     let values = evaluate(graph, inputs, |id, values| {
         let node = &graph.nodes[id];
         match wrong(&values[id]) {
-            Some(p)
-                if node
-                    .args
-                    .iter()
-                    .all(|&a| wrong(&values[a as usize]).is_none()) =>
-            {
+            Some(p) if node.args.iter().all(|&a| wrong(&values[a as usize]).is_none()) => {
                 Err(error(id, p, values[id][p]))
             }
             _ => Ok(()),

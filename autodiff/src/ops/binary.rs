@@ -184,24 +184,14 @@ pub(crate) fn combine(
             let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
             if ta != tb {
                 let problem = "the element types differ".into();
-                return Err(Error::DType {
-                    op: name,
-                    problem,
-                    operands: vec![ta, tb],
-                    at,
-                });
+                return Err(Error::DType { op: name, problem, operands: vec![ta, tb], at });
             }
             if sa == sb {
                 return Ok(record(tape, a, b, sa, ta));
             }
             let Some(shape) = broadcast_shapes(&sa, &sb) else {
                 let problem = "the shapes cannot be broadcast together".into();
-                return Err(Error::Shape {
-                    op: name,
-                    problem,
-                    operands: vec![sa, sb],
-                    at,
-                });
+                return Err(Error::Shape { op: name, problem, operands: vec![sa, sb], at });
             };
             let a = tape.broadcast_to(a, &shape, at);
             let b = tape.broadcast_to(b, &shape, at);
@@ -225,11 +215,7 @@ pub(crate) fn combine(
 pub(crate) fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
     let rank = a.len().max(b.len());
     let size = |s: &Shape, axis: usize| {
-        if axis + s.len() >= rank {
-            s[axis + s.len() - rank]
-        } else {
-            1
-        }
+        if axis + s.len() >= rank { s[axis + s.len() - rank] } else { 1 }
     };
     (0..rank)
         .map(|axis| match (size(a, axis), size(b, axis)) {

@@ -89,10 +89,7 @@ impl Var {
     #[track_caller]
     pub fn softmax(self, axis: usize) -> Var {
         let shape = self.shape();
-        let largest = self
-            .max_axes(&[axis])
-            .stop_gradient()
-            .keep_axes(&[axis], &shape);
+        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
         let e = (self - largest).exp();
         e / e.sum_axes(&[axis]).keep_axes(&[axis], &shape)
     }
@@ -101,17 +98,9 @@ impl Var {
     #[track_caller]
     pub fn log_softmax(self, axis: usize) -> Var {
         let shape = self.shape();
-        let largest = self
-            .max_axes(&[axis])
-            .stop_gradient()
-            .keep_axes(&[axis], &shape);
+        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
         let shifted = self - largest;
-        shifted
-            - shifted
-                .exp()
-                .sum_axes(&[axis])
-                .log()
-                .keep_axes(&[axis], &shape)
+        shifted - shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape)
     }
 
     /// The distance a − b in absolute value.

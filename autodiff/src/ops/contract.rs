@@ -22,9 +22,7 @@ pub struct Contraction {
 }
 
 fn free(rank: usize, batch: &[u8], sum: &[u8]) -> Axes {
-    (0..rank as u8)
-        .filter(|a| !batch.contains(a) && !sum.contains(a))
-        .collect()
+    (0..rank as u8).filter(|a| !batch.contains(a) && !sum.contains(a)).collect()
 }
 
 impl Contraction {
@@ -63,14 +61,8 @@ impl Contraction {
             }
         }
         let batch = self.left_batch.iter().map(|&a| left[a as usize]);
-        let lefts = self
-            .left_free(left.len())
-            .into_iter()
-            .map(|a| left[a as usize]);
-        let rights = self
-            .right_free(right.len())
-            .into_iter()
-            .map(|a| right[a as usize]);
+        let lefts = self.left_free(left.len()).into_iter().map(|a| left[a as usize]);
+        let rights = self.right_free(right.len()).into_iter().map(|a| right[a as usize]);
         Ok(batch.chain(lefts).chain(rights).collect())
     }
 }
@@ -83,25 +75,9 @@ pub(super) fn transpose(c: &Contraction, i: usize, args: &[Var], ct: Var) -> Var
     let left_free = c.left_free(left.rank());
     let right_free = c.right_free(right.rank());
     let (other, other_batch, other_free, own_batch, own_free, own_sum, other_sum) = if i == 0 {
-        (
-            right,
-            &c.right_batch,
-            &right_free,
-            &c.left_batch,
-            &left_free,
-            &c.left_sum,
-            &c.right_sum,
-        )
+        (right, &c.right_batch, &right_free, &c.left_batch, &left_free, &c.left_sum, &c.right_sum)
     } else {
-        (
-            left,
-            &c.left_batch,
-            &left_free,
-            &c.right_batch,
-            &right_free,
-            &c.right_sum,
-            &c.left_sum,
-        )
+        (left, &c.left_batch, &left_free, &c.right_batch, &right_free, &c.right_sum, &c.left_sum)
     };
     // Where the other operand's free axes lie in the cotangent.
     let first = batch + if i == 0 { left_free.len() } else { 0 };
@@ -116,11 +92,8 @@ pub(super) fn transpose(c: &Contraction, i: usize, args: &[Var], ct: Var) -> Var
     // ascending order of *its* axes; each stands for the own axis it is paired with.
     let at = node_of(args[i]).map_or(At::caller(), |n| n.at);
     let own = ct.contract_at(other, product, "contract", at);
-    let mut summed: Vec<(u8, u8)> = other_sum
-        .iter()
-        .copied()
-        .zip(own_sum.iter().copied())
-        .collect();
+    let mut summed: Vec<(u8, u8)> =
+        other_sum.iter().copied().zip(own_sum.iter().copied()).collect();
     summed.sort_unstable();
     let order: Vec<u8> = own_batch
         .iter()
@@ -146,22 +119,12 @@ fn record(
     let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
     if ta != tb || !ta.is_float() {
         let problem = "the operands must be of one float type".into();
-        return Err(Error::DType {
-            op,
-            problem,
-            operands: vec![ta, tb],
-            at,
-        });
+        return Err(Error::DType { op, problem, operands: vec![ta, tb], at });
     }
     let shape = match c.shape(&sa, &sb) {
         Ok(shape) => shape,
         Err(problem) => {
-            return Err(Error::Shape {
-                op,
-                problem,
-                operands: vec![sa, sb],
-                at,
-            });
+            return Err(Error::Shape { op, problem, operands: vec![sa, sb], at });
         }
     };
     tape.check_size(op, &shape, at)?;
@@ -176,9 +139,7 @@ impl Var {
     }
 
     pub(super) fn contract_at(self, other: Var, c: Contraction, op: &'static str, at: At) -> Var {
-        record2(self, other, op, at, |tape, a, b| {
-            record(tape, a, b, c, op, at)
-        })
+        record2(self, other, op, at, |tape, a, b| record(tape, a, b, c, op, at))
     }
 
     /// The matrix product, as in NumPy: vectors are rows on the left and columns on the
@@ -190,44 +151,23 @@ impl Var {
             let (sa, sb) = (tape.aval(a).0, tape.aval(b).0);
             if sa.is_empty() || sb.is_empty() {
                 let problem = "an operand is a scalar".into();
-                return Err(Error::Shape {
-                    op: "matmul",
-                    problem,
-                    operands: vec![sa, sb],
-                    at,
-                });
+                return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
             }
             let inner_b = if sb.len() == 1 { 0 } else { sb.len() - 2 };
             if sa[sa.len() - 1] != sb[inner_b] {
                 let problem = "inner sizes differ".into();
-                return Err(Error::Shape {
-                    op: "matmul",
-                    problem,
-                    operands: vec![sa, sb],
-                    at,
-                });
+                return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
             }
             let mut c = Contraction::default();
             if sa.len() > 2 && sb.len() > 2 {
-                let (lead_a, lead_b) = (
-                    Shape::from(&sa[..sa.len() - 2]),
-                    Shape::from(&sb[..sb.len() - 2]),
-                );
+                let (lead_a, lead_b) =
+                    (Shape::from(&sa[..sa.len() - 2]), Shape::from(&sb[..sb.len() - 2]));
                 let Some(lead) = super::binary::broadcast_shapes(&lead_a, &lead_b) else {
                     let problem = "the batches cannot be broadcast together".into();
-                    return Err(Error::Shape {
-                        op: "matmul",
-                        problem,
-                        operands: vec![sa, sb],
-                        at,
-                    });
+                    return Err(Error::Shape { op: "matmul", problem, operands: vec![sa, sb], at });
                 };
-                let full = |s: &Shape| {
-                    lead.iter()
-                        .chain(&s[s.len() - 2..])
-                        .copied()
-                        .collect::<Shape>()
-                };
+                let full =
+                    |s: &Shape| lead.iter().chain(&s[s.len() - 2..]).copied().collect::<Shape>();
                 a = tape.broadcast_to(a, &full(&sa), at);
                 b = tape.broadcast_to(b, &full(&sb), at);
                 c.left_batch = (0..lead.len() as u8).collect();
@@ -257,21 +197,11 @@ impl Var {
             let ((sa, ta), (sb, tb)) = (tape.aval(a), tape.aval(b));
             if sa != sb {
                 let problem = "the shapes differ".into();
-                return Err(Error::Shape {
-                    op: "dot",
-                    problem,
-                    operands: vec![sa, sb],
-                    at,
-                });
+                return Err(Error::Shape { op: "dot", problem, operands: vec![sa, sb], at });
             }
             if ta != tb || ta == DType::Bool {
                 let problem = "the operands must be of one numeric type".into();
-                return Err(Error::DType {
-                    op: "dot",
-                    problem,
-                    operands: vec![ta, tb],
-                    at,
-                });
+                return Err(Error::DType { op: "dot", problem, operands: vec![ta, tb], at });
             }
             // Recorded as a product and a sum: it fuses with what computes the operands.
             let product = tape.push(Op::Binary(super::Binary::Mul), &[a, b], sa.clone(), ta, at);

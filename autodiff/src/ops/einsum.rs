@@ -24,15 +24,8 @@ fn parse(spec: &str) -> Option<Spec> {
         }
         Some(letters)
     };
-    let spec = Spec {
-        left: letters(left)?,
-        right: letters(right)?,
-        result: letters(result)?,
-    };
-    let known = spec
-        .result
-        .iter()
-        .all(|c| spec.left.contains(c) || spec.right.contains(c));
+    let spec = Spec { left: letters(left)?, right: letters(right)?, result: letters(result)? };
+    let known = spec.result.iter().all(|c| spec.left.contains(c) || spec.right.contains(c));
     known.then_some(spec)
 }
 
@@ -43,20 +36,9 @@ impl Var {
     pub fn einsum(self, spec: &str, other: Var) -> Var {
         let at = At::caller();
         let fail = |problem: String| {
-            record1(self, "einsum", at, |_, _| {
-                Err(Error::Parameter {
-                    op: "einsum",
-                    problem,
-                    at,
-                })
-            })
+            record1(self, "einsum", at, |_, _| Err(Error::Parameter { op: "einsum", problem, at }))
         };
-        let Some(Spec {
-            mut left,
-            mut right,
-            result,
-        }) = parse(spec)
-        else {
+        let Some(Spec { mut left, mut right, result }) = parse(spec) else {
             return fail(format!(
                 "{spec:?} is not of the form \"ij,jk->ik\" with each letter once an operand"
             ));

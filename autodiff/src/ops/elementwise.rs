@@ -102,12 +102,7 @@ impl Var {
             let (shape, dtype) = tape.aval(x);
             if !dtype.is_float() {
                 let problem = "the operand must be f32 or f64".into();
-                return Err(Error::DType {
-                    op: f.name(),
-                    problem,
-                    operands: vec![dtype],
-                    at,
-                });
+                return Err(Error::DType { op: f.name(), problem, operands: vec![dtype], at });
             }
             Ok(tape.push(Op::Unary(f), &[x], shape, dtype, at))
         })

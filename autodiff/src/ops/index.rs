@@ -27,12 +27,7 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
 
 /// The shape that gathering along `axis` gives: the axis is replaced by the indices' axes.
 fn gathered(from: &Shape, axis: usize, indices: &Shape) -> Shape {
-    from[..axis]
-        .iter()
-        .chain(indices.iter())
-        .chain(&from[axis + 1..])
-        .copied()
-        .collect()
+    from[..axis].iter().chain(indices.iter()).chain(&from[axis + 1..]).copied().collect()
 }
 
 fn check(
@@ -46,12 +41,7 @@ fn check(
     let ((from, dtype), (index, index_dtype)) = (tape.aval(x), tape.aval(indices));
     if index_dtype != DType::U32 {
         let problem = "the indices must be u32".into();
-        return Err(Error::DType {
-            op,
-            problem,
-            operands: vec![dtype, index_dtype],
-            at,
-        });
+        return Err(Error::DType { op, problem, operands: vec![dtype, index_dtype], at });
     }
     if axis >= from.len() {
         return Err(Error::Parameter {
@@ -82,35 +72,29 @@ impl Var {
     #[track_caller]
     pub fn scatter_add(self, axis: usize, indices: Var, updates: Var) -> Var {
         let at = At::caller();
-        let scattered = record_many(
-            &[updates, indices, self],
-            "scatter_add",
-            at,
-            |tape, nodes| {
-                let (to, index, dtype) = check(tape, "scatter_add", nodes[2], nodes[1], axis, at)?;
-                let (from, update_dtype) = tape.aval(nodes[0]);
-                if update_dtype != dtype || dtype == DType::Bool {
-                    let problem = "updates and target must be of one numeric type".into();
-                    return Err(Error::DType {
-                        op: "scatter_add",
-                        problem,
-                        operands: vec![dtype, update_dtype],
-                        at,
-                    });
-                }
-                if from != gathered(&to, axis, &index) {
-                    let problem =
-                        format!("target, indices and updates do not fit along axis {axis}");
-                    return Err(Error::Shape {
-                        op: "scatter_add",
-                        problem,
-                        operands: vec![to, index, from],
-                        at,
-                    });
-                }
-                Ok(tape.push(Op::ScatterAdd(axis as u8), &nodes[..2], to, dtype, at))
-            },
-        );
+        let scattered = record_many(&[updates, indices, self], "scatter_add", at, |tape, nodes| {
+            let (to, index, dtype) = check(tape, "scatter_add", nodes[2], nodes[1], axis, at)?;
+            let (from, update_dtype) = tape.aval(nodes[0]);
+            if update_dtype != dtype || dtype == DType::Bool {
+                let problem = "updates and target must be of one numeric type".into();
+                return Err(Error::DType {
+                    op: "scatter_add",
+                    problem,
+                    operands: vec![dtype, update_dtype],
+                    at,
+                });
+            }
+            if from != gathered(&to, axis, &index) {
+                let problem = format!("target, indices and updates do not fit along axis {axis}");
+                return Err(Error::Shape {
+                    op: "scatter_add",
+                    problem,
+                    operands: vec![to, index, from],
+                    at,
+                });
+            }
+            Ok(tape.push(Op::ScatterAdd(axis as u8), &nodes[..2], to, dtype, at))
+        });
         self + scattered
     }
 

@@ -42,11 +42,7 @@ fn unit(high: u32, low: u32) -> f64 {
 /// Element `i` of the uniform stream: in [0, 1), with 53 random bits.
 pub(crate) fn uniform(key: [u32; 2], stream: u32, i: u64) -> f64 {
     let w = block(key, stream, i / 2);
-    if i.is_multiple_of(2) {
-        unit(w[0], w[1])
-    } else {
-        unit(w[2], w[3])
-    }
+    if i.is_multiple_of(2) { unit(w[0], w[1]) } else { unit(w[2], w[3]) }
 }
 
 /// Element `i` of the standard normal stream, by the method of Box and Muller.
@@ -70,14 +66,8 @@ mod tests {
     /// The known answers of the authors' Random123 distribution (kat_vectors).
     #[test]
     fn known_answers() {
-        assert_eq!(
-            philox([0; 2], [0; 4]),
-            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
-        );
-        assert_eq!(
-            philox([!0; 2], [!0; 4]),
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        );
+        assert_eq!(philox([0; 2], [0; 4]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([!0; 2], [!0; 4]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         assert_eq!(
             philox(
                 [0xa409_3822, 0x299f_31d0],

@@ -35,21 +35,13 @@ pub trait Real: Float + Element + Scalar {
     fn sigmoid(self) -> Self {
         let e = (-self.abs()).exp();
         let p = e / (Self::one() + e);
-        if self >= Self::zero() {
-            Self::one() / (Self::one() + e)
-        } else {
-            p
-        }
+        if self >= Self::zero() { Self::one() / (Self::one() + e) } else { p }
     }
 
     /// log(1 + eˣ) without overflow.
     fn softplus(self) -> Self {
         let tail = (-self.abs()).exp().ln_1p();
-        if self > Self::zero() {
-            self + tail
-        } else {
-            tail
-        }
+        if self > Self::zero() { self + tail } else { tail }
     }
 }
 

@@ -9,9 +9,7 @@ use crate::{DType, Shape};
 
 /// ∂/∂x of Σx over `axes` repeats the cotangent along them.
 pub(super) fn transpose_sum(axes: &Axes, operand: &Shape, ct: Var) -> Var {
-    let kept: Vec<usize> = (0..operand.len())
-        .filter(|&a| !axes.contains(&(a as u8)))
-        .collect();
+    let kept: Vec<usize> = (0..operand.len()).filter(|&a| !axes.contains(&(a as u8))).collect();
     ct.broadcast_axes(operand, &kept)
 }
 
@@ -32,22 +30,12 @@ impl Var {
             let axes = sorted_axes(name, axes, &from, at)?;
             if dtype == DType::Bool {
                 let problem = "the operand must be numeric; cast masks first".into();
-                return Err(Error::DType {
-                    op: name,
-                    problem,
-                    operands: vec![dtype],
-                    at,
-                });
+                return Err(Error::DType { op: name, problem, operands: vec![dtype], at });
             }
             let empty = axes.iter().any(|&a| from[a as usize] == 0);
             if empty && !matches!(op(Axes::new()), Op::Sum(_)) {
                 let problem = "there is no element to choose from".into();
-                return Err(Error::Shape {
-                    op: name,
-                    problem,
-                    operands: vec![from],
-                    at,
-                });
+                return Err(Error::Shape { op: name, problem, operands: vec![from], at });
             }
             if axes.is_empty() {
                 return Ok(x);
@@ -107,20 +95,11 @@ impl Var {
             if axis >= from.len() || from[axis] == 0 || from[axis] > u32::MAX as usize {
                 let problem =
                     format!("there is nothing to choose along axis {axis} of the shape {from}");
-                return Err(Error::Parameter {
-                    op: "argmax",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "argmax", problem, at });
             }
             if dtype == DType::Bool {
                 let problem = "the operand must be numeric; cast masks first".into();
-                return Err(Error::DType {
-                    op: "argmax",
-                    problem,
-                    operands: vec![dtype],
-                    at,
-                });
+                return Err(Error::DType { op: "argmax", problem, operands: vec![dtype], at });
             }
             let shape = from.without(&[axis as u8]);
             Ok(tape.push(Op::ArgMax(axis as u8), &[x], shape, DType::U32, at))
@@ -141,10 +120,7 @@ impl Var {
 
     fn mean_axes_at(self, axes: &[usize], at: At) -> Var {
         let shape = self.shape();
-        let n: usize = axes
-            .iter()
-            .map(|&a| shape.get(a).copied().unwrap_or(1))
-            .product();
+        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
         if n == 0 {
             return record1(self, "mean", at, |tape, x| {
                 let operands = vec![tape.aval(x).0];
@@ -166,20 +142,12 @@ impl Var {
     pub fn variance(self, axes: &[usize], correction: usize) -> Var {
         let at = At::caller();
         let shape = self.shape();
-        let n: usize = axes
-            .iter()
-            .map(|&a| shape.get(a).copied().unwrap_or(1))
-            .product();
+        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
         if n <= correction {
             return record1(self, "variance", at, |tape, x| {
                 let problem =
                     format!("{n} elements leave nothing after the correction {correction}");
-                Err(Error::Shape {
-                    op: "variance",
-                    problem,
-                    operands: vec![tape.aval(x).0],
-                    at,
-                })
+                Err(Error::Shape { op: "variance", problem, operands: vec![tape.aval(x).0], at })
             });
         }
         let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
@@ -194,11 +162,7 @@ impl Var {
         // An infinite maximum would give ∞ − ∞.
         let finite = largest.abs().lt(f64::INFINITY);
         let shift = finite.select(largest, largest.constant_like(0.0));
-        (self - shift.keep_axes(axes, &shape))
-            .exp()
-            .sum_axes(axes)
-            .log()
-            + shift
+        (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift
     }
 
     /// The Euclidean norm of all elements; its derivative at 0 is taken as 0.

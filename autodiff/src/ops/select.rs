@@ -34,29 +34,16 @@ impl Var {
             }
         };
         record_many(&[self, a, b], "select", at, |tape, nodes| {
-            let [(sm, tm), (sa, ta), (sb, tb)] = [
-                tape.aval(nodes[0]),
-                tape.aval(nodes[1]),
-                tape.aval(nodes[2]),
-            ];
+            let [(sm, tm), (sa, ta), (sb, tb)] =
+                [tape.aval(nodes[0]), tape.aval(nodes[1]), tape.aval(nodes[2])];
             if tm != DType::Bool || ta != tb {
                 let problem = "expected a bool mask and two values of one type".into();
-                return Err(Error::DType {
-                    op: "select",
-                    problem,
-                    operands: vec![tm, ta, tb],
-                    at,
-                });
+                return Err(Error::DType { op: "select", problem, operands: vec![tm, ta, tb], at });
             }
             let common = broadcast_shapes(&sa, &sb).and_then(|s| broadcast_shapes(&s, &sm));
             let Some(shape) = common else {
                 let problem = "the shapes cannot be broadcast together".into();
-                return Err(Error::Shape {
-                    op: "select",
-                    problem,
-                    operands: vec![sm, sa, sb],
-                    at,
-                });
+                return Err(Error::Shape { op: "select", problem, operands: vec![sm, sa, sb], at });
             };
             let args = [0, 1, 2].map(|i| tape.broadcast_to(nodes[i], &shape, at));
             Ok(tape.push(Op::Select, &args, shape, ta, at))

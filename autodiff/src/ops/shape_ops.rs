@@ -13,9 +13,8 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
     match op {
         Op::Reshape => Some(ct.reshape(operand)),
         Op::Broadcast(axes) => {
-            let repeated: Vec<usize> = (0..ct.rank())
-                .filter(|&a| !axes.contains(&(a as u8)))
-                .collect();
+            let repeated: Vec<usize> =
+                (0..ct.rank()).filter(|&a| !axes.contains(&(a as u8))).collect();
             Some(ct.sum_axes(&repeated))
         }
         Op::Transpose(axes) => {
@@ -43,15 +42,7 @@ pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Va
                 .zip(operand.iter())
                 .map(|(p, &n)| {
                     let step = p.between + 1;
-                    (
-                        p.before,
-                        if n == 0 {
-                            p.before
-                        } else {
-                            p.before + (n - 1) * step + 1
-                        },
-                        step,
-                    )
+                    (p.before, if n == 0 { p.before } else { p.before + (n - 1) * step + 1 }, step)
                 })
                 .collect();
             Some(ct.slice_steps(&ranges))
@@ -96,12 +87,7 @@ impl Var {
             tape.check_size("reshape", &to, at)?;
             if from.count() != to.count() {
                 let problem = format!("{} elements cannot become {}", from.count(), to.count());
-                return Err(Error::Shape {
-                    op: "reshape",
-                    problem,
-                    operands: vec![from, to],
-                    at,
-                });
+                return Err(Error::Shape { op: "reshape", problem, operands: vec![from, to], at });
             }
             Ok(tape.reshape(x, to, at))
         })
@@ -149,10 +135,7 @@ impl Var {
             let ascending = list.windows(2).all(|w| w[0] < w[1]);
             if list.len() != from.len()
                 || !ascending
-                || list
-                    .iter()
-                    .zip(from.iter())
-                    .any(|(&a, &n)| to[a as usize] != n)
+                || list.iter().zip(from.iter()).any(|(&a, &n)| to[a as usize] != n)
             {
                 let problem = format!("axes {axes:?} of the second do not have the first's sizes");
                 return Err(Error::Shape {
@@ -175,11 +158,7 @@ impl Var {
             let list = check_axes("transpose", axes, &from, at)?;
             if list.len() != from.len() {
                 let problem = format!("{axes:?} does not name every axis of the shape {from}");
-                return Err(Error::Parameter {
-                    op: "transpose",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "transpose", problem, at });
             }
             let shape = list.iter().map(|&a| from[a as usize]).collect();
             Ok(tape.push(Op::Transpose(list), &[x], shape, dtype, at))
@@ -210,11 +189,7 @@ impl Var {
             if ranges.len() != from.len() || !ranges.iter().zip(from.iter()).all(fits) {
                 let problem =
                     format!("ranges (start, end, step) {ranges:?} do not fit the shape {from}");
-                return Err(Error::Parameter {
-                    op: "slice",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "slice", problem, at });
             }
             Ok(slice(tape, x, ranges, at))
         })
@@ -229,11 +204,7 @@ impl Var {
             if axis >= from.len() || start > end || end > from[axis] {
                 let problem =
                     format!("{start}..{end} along axis {axis} does not fit the shape {from}");
-                return Err(Error::Parameter {
-                    op: "slice",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "slice", problem, at });
             }
             let mut ranges: Vec<(usize, usize, usize)> = from.iter().map(|&n| (0, n, 1)).collect();
             ranges[axis] = (start, end, 1);
@@ -249,11 +220,7 @@ impl Var {
             let (from, _) = tape.aval(x);
             if from.is_empty() || index >= from[0] {
                 let problem = format!("index {index} is beyond the first axis of the shape {from}");
-                return Err(Error::Parameter {
-                    op: "at",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "at", problem, at });
             }
             let mut ranges: Vec<(usize, usize, usize)> = from.iter().map(|&n| (0, n, 1)).collect();
             ranges[0] = (index, index + 1, 1);
@@ -270,11 +237,7 @@ impl Var {
             let (from, dtype) = tape.aval(x);
             if padding.len() != from.len() {
                 let problem = format!("{} axes are padded, but the shape is {from}", padding.len());
-                return Err(Error::Parameter {
-                    op: "pad",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "pad", problem, at });
             }
             if padding.iter().all(|p| *p == Padding::default()) {
                 return Ok(x);
@@ -284,13 +247,7 @@ impl Var {
             };
             let shape: Shape = padding.iter().zip(from.iter()).map(size).collect();
             tape.check_size("pad", &shape, at)?;
-            Ok(tape.push(
-                Op::Pad(SmallVec::from_slice(padding)),
-                &[x],
-                shape,
-                dtype,
-                at,
-            ))
+            Ok(tape.push(Op::Pad(SmallVec::from_slice(padding)), &[x], shape, dtype, at))
         })
     }
 
@@ -309,9 +266,7 @@ impl Var {
     #[track_caller]
     pub fn join(self, others: &[Var], axis: usize) -> Var {
         let at = At::caller();
-        let parts: Vec<Var> = std::iter::once(self)
-            .chain(others.iter().copied())
-            .collect();
+        let parts: Vec<Var> = std::iter::once(self).chain(others.iter().copied()).collect();
         record_concat(&parts, axis, at)
     }
 
@@ -326,11 +281,7 @@ impl Var {
             let (mut shape, _) = tape.aval(x);
             if axis > shape.len() {
                 let problem = format!("there is no position {axis} in the shape {shape}");
-                return Err(Error::Parameter {
-                    op: "expand_dims",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "expand_dims", problem, at });
             }
             let mut sizes = shape.to_vec();
             sizes.insert(axis, 1);
@@ -343,25 +294,16 @@ impl Var {
 /// A well-formed slice.
 fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: At) -> NodeId {
     let dtype = tape.node(x).dtype;
-    let shape = ranges
-        .iter()
-        .map(|&(start, end, step)| (end - start).div_ceil(step))
-        .collect();
-    let ranges = ranges
-        .iter()
-        .map(|&(start, _, step)| Range { start, step })
-        .collect();
+    let shape = ranges.iter().map(|&(start, end, step)| (end - start).div_ceil(step)).collect();
+    let ranges = ranges.iter().map(|&(start, _, step)| Range { start, step }).collect();
     tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
 }
 
 impl Op {
     pub(crate) fn concat(tape: &Tape, parts: &[Var], axis: usize, at: At) -> Var {
         if parts.is_empty() {
-            let error = Error::Parameter {
-                op: "concat",
-                problem: "there is nothing to join".into(),
-                at,
-            };
+            let error =
+                Error::Parameter { op: "concat", problem: "there is nothing to join".into(), at };
             return with_tape(tape.id(), |t| t.fail(error, Shape::scalar(), DType::F64))
                 .map_or(Var::dead(), |node| Var::new(tape.id(), node));
         }
@@ -376,11 +318,7 @@ pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
         let mut shape = first.clone();
         if axis >= first.len() {
             let problem = format!("there is no axis {axis} in the shape {first}");
-            return Err(Error::Parameter {
-                op: "concat",
-                problem,
-                at,
-            });
+            return Err(Error::Parameter { op: "concat", problem, at });
         }
         shape[axis] = 0;
         for &node in nodes {

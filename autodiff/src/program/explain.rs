@@ -16,11 +16,7 @@ fn describe(kernel: &Kernel) -> String {
             } else {
                 format!(" over {:?}", map.reduced)
             };
-            format!(
-                "{kind} {}{reduced}, {} instructions",
-                map.domain,
-                map.code.len()
-            )
+            format!("{kind} {}{reduced}, {} instructions", map.domain, map.code.len())
         }
         Work::Product(p) if p.batch.count() == 1 => format!("product {} × {} × {}", p.m, p.k, p.n),
         Work::Product(p) => format!("product {} of {} × {} × {}", p.batch, p.m, p.k, p.n),
@@ -49,10 +45,7 @@ pub(super) fn explain(plan: &Plan) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{line}");
     };
-    write(format_args!(
-        "{:>4}  {:<14} {:>9} {:>9}  work",
-        "", "primitive", "flops", "bytes"
-    ));
+    write(format_args!("{:>4}  {:<14} {:>9} {:>9}  work", "", "primitive", "flops", "bytes"));
     let (mut flops, mut bytes) = (0, 0);
     for (i, kernel) in plan.kernels.iter().enumerate() {
         let (f, b) = (kernel.flops(), plan.bytes(kernel));
@@ -67,10 +60,7 @@ pub(super) fn explain(plan: &Plan) -> String {
                 describe(kernel)
             ));
         } else if i == SHOWN {
-            write(format_args!(
-                "   …  and {} more",
-                plan.kernels.len() - SHOWN
-            ));
+            write(format_args!("   …  and {} more", plan.kernels.len() - SHOWN));
         }
     }
     let outside: usize = plan

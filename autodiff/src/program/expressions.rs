@@ -9,12 +9,7 @@ use crate::{DType, Shape};
 use rustc_hash::FxHashMap;
 
 fn instruction(scalar: Scalar, dtype: DType) -> Instruction {
-    Instruction {
-        scalar,
-        operand: dtype,
-        dtype,
-        args: [0; 3],
-    }
+    Instruction { scalar, operand: dtype, dtype, args: [0; 3] }
 }
 
 /// One load, one store.
@@ -97,17 +92,10 @@ impl Lowering<'_> {
             }
             if let Some(combine) = combine(&node.op) {
                 let store = self.place(id);
-                e.map.reductions.push(Reduction {
-                    register: args[0],
-                    combine,
-                    store,
-                });
+                e.map.reductions.push(Reduction { register: args[0], combine, store });
                 continue;
             }
-            let operand = node
-                .args
-                .last()
-                .map_or(node.dtype, |&a| self.graph.node(a).dtype);
+            let operand = node.args.last().map_or(node.dtype, |&a| self.graph.node(a).dtype);
             let scalar = match &node.op {
                 Op::Unary(f) => Scalar::Unary(*f),
                 Op::Binary(f) => Scalar::Binary(*f),
@@ -118,12 +106,7 @@ impl Lowering<'_> {
                 // Groups hold elementwise nodes, reductions and literals only.
                 _ => continue,
             };
-            let r = e.push(Instruction {
-                scalar,
-                operand,
-                dtype: node.dtype,
-                args,
-            });
+            let r = e.push(Instruction { scalar, operand, dtype: node.dtype, args });
             e.registers.insert(id, r);
             if self.stored[id as usize] {
                 let store = self.place(id);

@@ -50,11 +50,8 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
             Op::Sum(axes) | Op::Max(axes) | Op::Min(axes) => Some(axes.clone()),
             _ => None,
         };
-        let latest = node
-            .args
-            .iter()
-            .filter_map(|&a| of[layouts[a as usize].source as usize])
-            .max();
+        let latest =
+            node.args.iter().filter_map(|&a| of[layouts[a as usize].source as usize]).max();
         let joins = latest.filter(|&g| {
             let group: &Group = &groups[g];
             let direct = node.args.iter().all(|&a| {
@@ -70,12 +67,7 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
                 && direct
         });
         let g = joins.unwrap_or_else(|| {
-            groups.push(Group {
-                nodes: Vec::new(),
-                domain,
-                reduced: None,
-                early: early[id],
-            });
+            groups.push(Group { nodes: Vec::new(), domain, reduced: None, early: early[id] });
             groups.len() - 1
         });
         groups[g].nodes.push(id as NodeId);
@@ -111,11 +103,7 @@ fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Optio
     const MANY: usize = usize::MAX;
     let mut user = vec![NONE; groups.len()];
     let mark = |user: &mut Vec<usize>, g: usize, by: usize| {
-        user[g] = if user[g] == NONE || user[g] == by {
-            by
-        } else {
-            MANY
-        };
+        user[g] = if user[g] == NONE || user[g] == by { by } else { MANY };
     };
     for &out in &graph.outputs {
         if let Some(g) = of[layouts[out as usize].source as usize] {

@@ -38,10 +38,7 @@ impl Graph {
         for &out in &self.outputs {
             needed[out as usize] = true;
         }
-        for id in (0..self.nodes.len())
-            .rev()
-            .filter(|&id| id < self.nodes.len())
-        {
+        for id in (0..self.nodes.len()).rev().filter(|&id| id < self.nodes.len()) {
             if needed[id] {
                 for &arg in &self.nodes[id].args {
                     needed[arg as usize] = true;

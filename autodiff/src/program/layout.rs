@@ -40,12 +40,8 @@ pub(super) struct Layout {
 pub(super) fn layouts(graph: &Graph) -> Vec<Layout> {
     let mut all: Vec<Layout> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
-        let own = |role| Layout {
-            role,
-            source: id as NodeId,
-            offset: 0,
-            strides: node.shape.strides(),
-        };
+        let own =
+            |role| Layout { role, source: id as NodeId, offset: 0, strides: node.shape.strides() };
         let layout = match &node.op {
             Op::Input(_) | Op::Literal(_) => own(Role::Array),
             Op::Constant(_) => own(Role::Constant),
@@ -98,12 +94,7 @@ fn view(node: &Node, from: &Shape, operand: &Layout) -> Option<Layout> {
         }
         _ => return None,
     };
-    Some(Layout {
-        role: Role::View,
-        source: operand.source,
-        offset,
-        strides,
-    })
+    Some(Layout { role: Role::View, source: operand.source, offset, strides })
 }
 
 /// Strides of the same elements under another shape, or `None` where only a copy has them.
@@ -135,10 +126,8 @@ pub(crate) fn reshaped_strides(from: &[usize], strides: &[isize], to: &[usize]) 
             }
         }
         // Within a run of the operand neighbours must follow one another.
-        let run: SmallVec<[(usize, isize); 4]> = (i0..i)
-            .filter(|&a| from[a] != 1)
-            .map(|a| (from[a], strides[a]))
-            .collect();
+        let run: SmallVec<[(usize, isize); 4]> =
+            (i0..i).filter(|&a| from[a] != 1).map(|a| (from[a], strides[a])).collect();
         if run.windows(2).any(|w| w[0].1 != w[1].1 * w[1].0 as isize) {
             return None;
         }

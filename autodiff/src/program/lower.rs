@@ -53,19 +53,9 @@ pub(crate) fn plan(graph: &Graph, early: usize) -> Plan {
         }
     }
     lowering.copy_outputs(&outputs);
-    let Lowering {
-        mut buffers,
-        kernels,
-        ..
-    } = lowering;
+    let Lowering { mut buffers, kernels, .. } = lowering;
     let arena = memory::assign(&mut buffers, &kernels, early_kernels);
-    Plan {
-        graph: graph.clone(),
-        kernels,
-        early: early_kernels,
-        buffers,
-        arena,
-    }
+    Plan { graph: graph.clone(), kernels, early: early_kernels, buffers, arena }
 }
 
 impl Lowering<'_> {
@@ -102,22 +92,14 @@ impl Lowering<'_> {
     }
 
     pub(super) fn buffer(&mut self, dtype: DType, count: usize) -> BufferId {
-        self.buffers.push(Buffer {
-            dtype,
-            count,
-            place: Place::Arena(0),
-        });
+        self.buffers.push(Buffer { dtype, count, place: Place::Arena(0) });
         self.buffers.len() - 1
     }
 
     /// A fresh contiguous buffer.
     pub(super) fn fresh(&mut self, shape: &Shape, dtype: DType) -> View {
         let buffer = self.buffer(dtype, shape.count());
-        View {
-            buffer,
-            offset: 0,
-            strides: shape.strides(),
-        }
+        View { buffer, offset: 0, strides: shape.strides() }
     }
 
     /// Where a source node lies; decides it at first use.
@@ -144,18 +126,13 @@ impl Lowering<'_> {
             return base;
         }
         // Only contiguous places have views taken of them: see `assign`.
-        View {
-            buffer: base.buffer,
-            offset: base.offset + layout.offset,
-            strides: layout.strides,
-        }
+        View { buffer: base.buffer, offset: base.offset + layout.offset, strides: layout.strides }
     }
 
     fn uses(&self) -> Vec<u32> {
         let mut uses = vec![0; self.graph.nodes.len()];
         let args = self.graph.nodes.iter().flat_map(|n| &n.args);
-        args.chain(&self.graph.outputs)
-            .for_each(|&a| uses[a as usize] += 1);
+        args.chain(&self.graph.outputs).for_each(|&a| uses[a as usize] += 1);
         uses
     }
 
@@ -234,11 +211,7 @@ impl Lowering<'_> {
             for (number, &part) in node.args.iter().enumerate() {
                 let size = self.shape(part)[axis as usize];
                 let offset = whole.offset + start as isize * whole.strides[axis as usize];
-                let target = View {
-                    buffer: whole.buffer,
-                    offset,
-                    strides: whole.strides.clone(),
-                };
+                let target = View { buffer: whole.buffer, offset, strides: whole.strides.clone() };
                 // Early parts of a late whole would be overwritten between runs.
                 let same_stage = self.stage(part) == self.stage(id as NodeId);
                 if same_stage && size > 0 && self.assign(part, target, &uses) {
@@ -257,11 +230,7 @@ impl Lowering<'_> {
     fn copy_outputs(&mut self, copies: &[(NodeId, BufferId)]) {
         for &(out, buffer) in copies {
             let view = self.view(out);
-            let to = View {
-                buffer,
-                offset: 0,
-                strides: self.shape(out).strides(),
-            };
+            let to = View { buffer, offset: 0, strides: self.shape(out).strides() };
             self.copy(view, to, out, self.shape(out).clone());
         }
     }
@@ -277,11 +246,7 @@ impl Lowering<'_> {
 
     pub(super) fn push(&mut self, work: Work, id: NodeId) {
         let node = self.graph.node(id);
-        self.kernels.push(Kernel {
-            work,
-            name: node.op.name(),
-            at: node.at,
-        });
+        self.kernels.push(Kernel { work, name: node.op.name(), at: node.at });
     }
 
     fn emit(&mut self, g: usize) {
@@ -316,11 +281,7 @@ impl Lowering<'_> {
             Op::Reshape => {
                 let from = self.view(node.args[0]);
                 let shape = self.shape(node.args[0]).clone();
-                let to = View {
-                    buffer: out.buffer,
-                    offset: out.offset,
-                    strides: shape.strides(),
-                };
+                let to = View { buffer: out.buffer, offset: out.offset, strides: shape.strides() };
                 self.copy(from, to, id, shape);
             }
             Op::Pad(padding) => {
@@ -341,11 +302,7 @@ impl Lowering<'_> {
                 for (number, &part) in node.args.iter().enumerate() {
                     let shape = self.shape(part).clone();
                     let offset = out.offset + start as isize * out.strides[axis];
-                    let to = View {
-                        buffer: out.buffer,
-                        offset,
-                        strides: out.strides.clone(),
-                    };
+                    let to = View { buffer: out.buffer, offset, strides: out.strides.clone() };
                     if !self.in_place.contains(&(id, number)) {
                         let from = self.view(part);
                         self.copy(from, to, part, shape.clone());
@@ -376,11 +333,7 @@ impl Lowering<'_> {
         let x = self.contiguous(node.args[0]);
         let indices = node.args.get(1).map(|&i| self.contiguous(i));
         let from = self.shape(node.args[0]).clone();
-        let index_shape = node
-            .args
-            .get(1)
-            .map(|&i| self.shape(i).clone())
-            .unwrap_or_default();
+        let index_shape = node.args.get(1).map(|&i| self.shape(i).clone()).unwrap_or_default();
         // The axis is that of the larger side: the source of a gather, the result of a scatter.
         let (axis, whole, along) = match op {
             Op::Gather(a) => (a, &from, false),
@@ -397,11 +350,7 @@ impl Lowering<'_> {
             out,
             outer: whole[..axis].iter().product(),
             size: whole[axis],
-            positions: if along {
-                index_shape[axis]
-            } else {
-                index_shape.count()
-            },
+            positions: if along { index_shape[axis] } else { index_shape.count() },
             inner: whole[axis + 1..].iter().product(),
             along,
             dtype: self.dtype(node.args[0]),

@@ -19,11 +19,8 @@ struct Arena {
 
 impl Arena {
     fn take(&mut self, bytes: usize) -> usize {
-        let best = self
-            .free
-            .iter()
-            .filter(|(_, size)| **size >= bytes)
-            .min_by_key(|(_, size)| **size);
+        let best =
+            self.free.iter().filter(|(_, size)| **size >= bytes).min_by_key(|(_, size)| **size);
         if let Some((&offset, &size)) = best {
             self.free.remove(&offset);
             if size > bytes {

@@ -60,16 +60,8 @@ impl Program {
         let plan = make_plan(&graph, 0);
         let explanation = explain::explain(&plan);
         let executable = backend.compile(plan)?;
-        let shared = Arc::new(Shared {
-            graph,
-            backend: backend.boxed(),
-        });
-        Ok(Program {
-            shared,
-            executable: Mutex::new(executable),
-            check_finite: false,
-            explanation,
-        })
+        let shared = Arc::new(Shared { graph, backend: backend.boxed() });
+        Ok(Program { shared, executable: Mutex::new(executable), check_finite: false, explanation })
     }
 
     /// Lets every run fail with [`Error::NonFinite`] when an output holds a NaN or an
@@ -128,11 +120,7 @@ impl Program {
         self.shared.check_inputs(inputs, 0)?;
         self.shared.check_outputs(outputs)?;
         lock(&self.executable).run(Part::All, inputs, outputs)?;
-        if self.check_finite {
-            self.shared.check_finite(inputs, outputs)
-        } else {
-            Ok(())
-        }
+        if self.check_finite { self.shared.check_finite(inputs, outputs) } else { Ok(()) }
     }
 
     /// The first primitive whose result is not finite on these inputs though its operands
@@ -177,10 +165,7 @@ impl Shared {
     }
 
     fn empty_outputs(&self) -> Vec<Array> {
-        self.outputs()
-            .into_iter()
-            .map(|(shape, dtype)| Array::zeros(dtype, shape))
-            .collect()
+        self.outputs().into_iter().map(|(shape, dtype)| Array::zeros(dtype, shape)).collect()
     }
 
     /// Checks inputs that start at position `first`.
@@ -188,26 +173,15 @@ impl Shared {
         let specs = &self.graph.inputs[first..];
         if specs.len() != given.len() {
             let (expected, found) = (specs.len(), given.len());
-            return Err(Error::Count {
-                what: "inputs",
-                expected,
-                found,
-            });
+            return Err(Error::Count { what: "inputs", expected, found });
         }
-        specs
-            .iter()
-            .zip(given)
-            .try_for_each(|(spec, array)| spec.check(array))
+        specs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
     }
 
     fn check_outputs(&self, given: &[Array]) -> Result<()> {
         let ids = &self.graph.outputs;
         if ids.len() != given.len() {
-            return Err(Error::Count {
-                what: "outputs",
-                expected: ids.len(),
-                found: given.len(),
-            });
+            return Err(Error::Count { what: "outputs", expected: ids.len(), found: given.len() });
         }
         for (index, (&id, array)) in ids.iter().zip(given).enumerate() {
             let node = self.graph.node(id);

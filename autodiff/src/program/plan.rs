@@ -228,12 +228,7 @@ impl Kernel {
             Work::Map(map) => {
                 let reads = map.loads.iter().map(|v| v.buffer).collect();
                 let stores = map.stores.iter().map(|(_, v)| v.buffer);
-                (
-                    reads,
-                    stores
-                        .chain(map.reductions.iter().map(|r| r.store.buffer))
-                        .collect(),
-                )
+                (reads, stores.chain(map.reductions.iter().map(|r| r.store.buffer)).collect())
             }
             Work::Product(p) => (vec![p.left.buffer, p.right.buffer], vec![p.out.buffer]),
             Work::Gather(i) | Work::Scatter(i) | Work::ArgMax(i) => {
@@ -270,8 +265,6 @@ impl Plan {
         let mut all: Vec<BufferId> = reads.into_iter().chain(writes).collect();
         all.sort_unstable();
         all.dedup();
-        all.iter()
-            .map(|&b| self.buffers[b].count * self.buffers[b].dtype.size())
-            .sum()
+        all.iter().map(|&b| self.buffers[b].count * self.buffers[b].dtype.size()).sum()
     }
 }

@@ -43,10 +43,7 @@ fn operand(l: &mut Lowering, id: NodeId, batch: &[u8], first: &[u8], second: &[u
     let order: Axes = batch.iter().chain(first).chain(second).copied().collect();
     let packed: Shape = order.iter().map(|&a| shape[a as usize]).collect();
     let fresh = l.fresh(&packed, l.graph.node(id).dtype);
-    let from = View {
-        strides: order.iter().map(|&a| view.strides[a as usize]).collect(),
-        ..view
-    };
+    let from = View { strides: order.iter().map(|&a| view.strides[a as usize]).collect(), ..view };
     l.copy(from, fresh.clone(), id, packed.clone());
     let count = |axes: &[u8]| axes.iter().map(|&a| shape[a as usize]).product::<usize>() as isize;
     let mut strides: Strides = fresh.strides[..batch.len()].iter().copied().collect();
@@ -68,9 +65,7 @@ pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View) {
     // The result's axes are the batch, the left free and the right free ones.
     let nb = batch.len();
     let rows: Axes = (nb..nb + left_free.len()).map(|i| i as u8).collect();
-    let columns: Axes = (nb + left_free.len()..node.shape.len())
-        .map(|i| i as u8)
-        .collect();
+    let columns: Axes = (nb + left_free.len()..node.shape.len()).map(|i| i as u8).collect();
     let (target, copy_back) = match merged(&node.shape, &out.strides, &rows).zip(merged(
         &node.shape,
         &out.strides,
@@ -79,13 +74,7 @@ pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View) {
         Some((m, n)) => {
             let mut strides: Strides = out.strides[..nb].iter().copied().collect();
             strides.extend([m.1, n.1]);
-            (
-                View {
-                    strides,
-                    ..out.clone()
-                },
-                false,
-            )
+            (View { strides, ..out.clone() }, false)
         }
         None => {
             let fresh = l.fresh(&node.shape.clone(), node.dtype);
@@ -106,10 +95,7 @@ pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View) {
     };
     l.push(Work::Product(product), id);
     if copy_back {
-        let from = View {
-            strides: node.shape.strides(),
-            ..target
-        };
+        let from = View { strides: node.shape.strides(), ..target };
         l.copy(from, out, id, node.shape.clone());
     }
 }

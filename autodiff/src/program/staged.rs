@@ -17,9 +17,7 @@ pub struct Bound {
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bound")
-            .field("bound", &self.leading.len())
-            .finish()
+        f.debug_struct("Bound").field("bound", &self.leading.len()).finish()
     }
 }
 
@@ -37,15 +35,9 @@ impl Bound {
                 found: leading.len(),
             });
         }
-        let executable = shared
-            .backend
-            .compile(make_plan(&shared.graph, leading.len()))?;
-        let mut bound = Bound {
-            shared,
-            executable: Mutex::new(executable),
-            leading: Vec::new(),
-            check_finite,
-        };
+        let executable = shared.backend.compile(make_plan(&shared.graph, leading.len()))?;
+        let mut bound =
+            Bound { shared, executable: Mutex::new(executable), leading: Vec::new(), check_finite };
         bound.rebind(leading)?;
         Ok(bound)
     }
@@ -64,9 +56,7 @@ impl Bound {
             });
         }
         let specs = self.shared.graph.inputs.iter();
-        specs
-            .zip(leading)
-            .try_for_each(|(spec, array)| spec.check(array))?;
+        specs.zip(leading).try_for_each(|(spec, array)| spec.check(array))?;
         let mut none: [Array; 0] = [];
         let result = lock(&self.executable).run(Part::Early, leading, &mut none);
         if let Err(error) = result {
@@ -100,10 +90,6 @@ impl Bound {
         self.shared.check_outputs(outputs)?;
         let all: SmallVec<[&Array; 16]> = self.leading.iter().chain(rest.iter().copied()).collect();
         lock(&self.executable).run(Part::Late, &all, outputs)?;
-        if self.check_finite {
-            self.shared.check_finite(&all, outputs)
-        } else {
-            Ok(())
-        }
+        if self.check_finite { self.shared.check_finite(&all, outputs) } else { Ok(()) }
     }
 }

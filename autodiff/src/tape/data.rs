@@ -89,21 +89,14 @@ impl TapeData {
     fn insert(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
         let key = Node::key(&op, args, &shape, dtype);
         let nodes = &self.nodes;
-        if let Some(&id) = self
-            .shared
-            .find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype))
+        if let Some(&id) =
+            self.shared.find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype))
         {
             return id;
         }
         let id = self.nodes.len() as NodeId;
         let at = self.stems_from.unwrap_or(at);
-        self.nodes.push(Node {
-            op,
-            args: SmallVec::from_slice(args),
-            shape,
-            dtype,
-            at,
-        });
+        self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
         let nodes = &self.nodes;
         self.shared.insert_unique(key, id, |&id| {
             let n = &nodes[id as usize];
@@ -129,17 +122,10 @@ impl TapeData {
         self.check_size("input", &shape, at)?;
         if self.inputs.iter().any(|i| i.name == name) {
             let problem = format!("there is an input named {name:?} already");
-            return Err(Error::Parameter {
-                op: "input",
-                problem,
-                at,
-            });
+            return Err(Error::Parameter { op: "input", problem, at });
         }
         let node = self.insert(Op::Input(self.inputs.len() as u32), &[], shape, dtype, at);
-        self.inputs.push(Input {
-            name: name.to_owned(),
-            node,
-        });
+        self.inputs.push(Input { name: name.to_owned(), node });
         Ok(node)
     }
 
@@ -174,13 +160,7 @@ impl TapeData {
         if shape.is_empty() {
             return scalar;
         }
-        self.insert(
-            Op::Broadcast(Axes::new()),
-            &[scalar],
-            shape.clone(),
-            dtype,
-            at,
-        )
+        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
     }
 
     /// The literal that all elements of a node equal, if it is one.
@@ -208,9 +188,7 @@ impl TapeData {
             return x;
         }
         let shift = shape.len() - from.len();
-        let kept: Vec<usize> = (0..from.len())
-            .filter(|&i| from[i] == shape[i + shift])
-            .collect();
+        let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
         let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
         let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
         self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
@@ -240,11 +218,7 @@ impl TapeData {
         for (i, var) in inputs.iter().enumerate() {
             let Op::Input(_) = self.node(var.node()).op else {
                 let problem = format!("{var:?} is not an input");
-                return Err(Error::Parameter {
-                    op: "compile",
-                    problem,
-                    at,
-                });
+                return Err(Error::Parameter { op: "compile", problem, at });
             };
             position[var.node() as usize] = Some(i as u32);
         }
@@ -290,10 +264,7 @@ impl TapeData {
                 op => replay.push(op.clone(), &args, shape, dtype, at),
             };
         }
-        graph.outputs = outputs
-            .iter()
-            .map(|v| renumbered[v.node() as usize])
-            .collect();
+        graph.outputs = outputs.iter().map(|v| renumbered[v.node() as usize]).collect();
         graph.nodes = replay.nodes;
         graph.literals = replay.literals;
         graph.prune();

@@ -46,9 +46,7 @@ impl Default for Tape {
 impl Tape {
     /// An empty tape.
     pub fn new() -> Tape {
-        Tape {
-            id: registry::open(),
-        }
+        Tape { id: registry::open() }
     }
 
     /// Declares an input: a value that is given each time a program runs. Programs take
@@ -143,10 +141,7 @@ impl Tape {
     #[track_caller]
     pub fn compile(&self, backend: &dyn Backend, outputs: &[Var]) -> Result<Program> {
         let inputs: Vec<Var> = with_tape(self.id, |tape| {
-            tape.inputs
-                .iter()
-                .map(|i| Var::new(self.id, i.node))
-                .collect()
+            tape.inputs.iter().map(|i| Var::new(self.id, i.node)).collect()
         })
         .unwrap_or_default();
         self.compile_with(backend, &inputs, outputs)

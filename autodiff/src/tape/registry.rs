@@ -15,10 +15,7 @@ pub(crate) struct TapeId {
 
 impl TapeId {
     /// An identity that no tape has.
-    pub(crate) const NONE: TapeId = TapeId {
-        slot: u32::MAX,
-        generation: u32::MAX,
-    };
+    pub(crate) const NONE: TapeId = TapeId { slot: u32::MAX, generation: u32::MAX };
 }
 
 #[derive(Default)]
@@ -39,10 +36,7 @@ pub(super) fn open() -> TapeId {
         });
         let (generation, tape) = &mut registry.slots[slot as usize];
         *tape = Some(Box::default());
-        TapeId {
-            slot,
-            generation: *generation,
-        }
+        TapeId { slot, generation: *generation }
     })
 }
 
@@ -138,10 +132,7 @@ pub(crate) fn record_many(
     for var in vars.iter().rev() {
         let poisoned = with_tape(var.tape(), |tape| {
             let (shape, dtype) = tape.aval(var.node());
-            Var::new(
-                var.tape(),
-                tape.fail(Error::ForeignVar { op, at }, shape, dtype),
-            )
+            Var::new(var.tape(), tape.fail(Error::ForeignVar { op, at }, shape, dtype))
         });
         result = poisoned.unwrap_or(result);
     }

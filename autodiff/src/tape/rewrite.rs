@@ -60,11 +60,7 @@ pub(super) fn rewrite(
 
 fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     if let Some(c) = tape.constant_value(x) {
-        return Constant(if dtype == DType::F32 {
-            f64::from(f.eval(c as f32))
-        } else {
-            f.eval(c)
-        });
+        return Constant(if dtype == DType::F32 { f64::from(f.eval(c as f32)) } else { f.eval(c) });
     }
     match (&tape.node(x).op, f) {
         (Op::Unary(Unary::Neg), Unary::Neg) => Node(tape.node(x).args[0]),
@@ -136,11 +132,7 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
     }
     // One order for commutative operands, so that a + b and b + a are one node.
     let commutes = matches!(f, Binary::Add | Binary::Mul);
-    if commutes && a > b {
-        two(f, b, a)
-    } else {
-        Same
-    }
+    if commutes && a > b { two(f, b, a) } else { Same }
 }
 
 fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
@@ -182,24 +174,18 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Reshape, _) if node.shape == *shape => Node(x),
         (Op::Reshape, Op::Reshape) => one(Op::Reshape, node.args[0]),
         (Op::Broadcast(_), _) if node.shape == *shape => Node(x),
-        (Op::Broadcast(outer), Op::Broadcast(inner)) => one(
-            Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()),
-            node.args[0],
-        ),
+        (Op::Broadcast(outer), Op::Broadcast(inner)) => {
+            one(Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()), node.args[0])
+        }
         (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => {
             Node(x)
         }
-        (Op::Transpose(outer), Op::Transpose(inner)) => one(
-            Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()),
-            node.args[0],
-        ),
+        (Op::Transpose(outer), Op::Transpose(inner)) => {
+            one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
+        }
         (Op::Flip(axes), _) if axes.is_empty() => Node(x),
         (Op::Flip(outer), Op::Flip(inner)) => {
-            let mut axes: Axes = outer
-                .iter()
-                .filter(|a| !inner.contains(a))
-                .copied()
-                .collect();
+            let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
             axes.extend(inner.iter().filter(|a| !outer.contains(a)).copied());
             axes.sort_unstable();
             one(Op::Flip(axes), node.args[0])
@@ -209,10 +195,8 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         }
         (Op::Slice(outer), Op::Slice(inner)) => {
             let both = outer.iter().zip(inner);
-            let ranges = both.map(|(o, i)| Range {
-                start: i.start + o.start * i.step,
-                step: i.step * o.step,
-            });
+            let ranges = both
+                .map(|(o, i)| Range { start: i.start + o.start * i.step, step: i.step * o.step });
             one(Op::Slice(ranges.collect()), node.args[0])
         }
         (Op::Slice(ranges), Op::Concat(axis)) => {

@@ -19,14 +19,9 @@ pub struct Var {
 impl std::fmt::Debug for Var {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match node_of(*self) {
-            Some(node) => write!(
-                f,
-                "%{} = {} {}{}",
-                self.node,
-                node.op.name(),
-                node.dtype,
-                node.shape
-            ),
+            Some(node) => {
+                write!(f, "%{} = {} {}{}", self.node, node.op.name(), node.dtype, node.shape)
+            }
             None => write!(f, "%{} of a tape that is gone", self.node),
         }
     }
@@ -34,11 +29,7 @@ impl std::fmt::Debug for Var {
 
 impl Var {
     pub(crate) fn new(tape: TapeId, node: NodeId) -> Var {
-        Var {
-            tape,
-            node,
-            not_send: PhantomData,
-        }
+        Var { tape, node, not_send: PhantomData }
     }
 
     /// A variable of no tape: what operations return when they have no tape to record in.

@@ -98,20 +98,8 @@ impl Checker {
         let f = f(x);
         let v = tape.input("v", DType::F64, point.shape());
         let length = norm(&point.to_f64_vec());
-        let length = if length > 0.0 && length.is_finite() {
-            length
-        } else {
-            1.0
-        };
-        Checker {
-            tape,
-            x,
-            v,
-            f,
-            point,
-            length,
-            report: Report::default(),
-        }
+        let length = if length > 0.0 && length.is_finite() { length } else { 1.0 };
+        Checker { tape, x, v, f, point, length, report: Report::default() }
     }
 
     /// A random direction: each element about as large as the point's, but not much smaller
@@ -119,11 +107,7 @@ impl Checker {
     fn direction(&self, number: u32) -> Array {
         let mut direction = self.point.clone();
         let scale = |x: f64| {
-            if x.is_finite() {
-                x.abs().max(self.length / 16.0)
-            } else {
-                1.0
-            }
+            if x.is_finite() { x.abs().max(self.length / 16.0) } else { 1.0 }
         };
         let values: Vec<f64> = (0u64..)
             .zip(self.point.to_f64_vec())
@@ -147,8 +131,7 @@ impl Checker {
     }
 
     fn compile(&self, inputs: &[Var], outputs: &[Var]) -> Result<Program> {
-        self.tape
-            .compile_with(&Cpu::with_threads(1)?, inputs, outputs)
+        self.tape.compile_with(&Cpu::with_threads(1)?, inputs, outputs)
     }
 
     fn shifted(&self, t: f64, direction: &Array) -> Array {
@@ -166,32 +149,19 @@ impl Checker {
         direction: &Array,
         f: impl Fn(&Array) -> Result<Vec<f64>>,
     ) -> Result<()> {
-        let Estimate {
-            value,
-            error,
-            roundoff,
-            step,
-        } = derivative(|t| f(&self.shifted(t, direction)), FIRST_STEP)?;
+        let Estimate { value, error, roundoff, step } =
+            derivative(|t| f(&self.shifted(t, direction)), FIRST_STEP)?;
         let size = norm(exact).max(norm(&value));
         if error > SETTLED * size + 1e3 * roundoff {
             let problem = format!(
                 "differences do not settle: they leave an error of {error:.3e} in {size:.3e}, down to step {step:.3e}; \
                  the function is not smooth there, or its values are too noisy"
             );
-            return Err(Error::Check {
-                check: name,
-                problem,
-            });
+            return Err(Error::Check { check: name, problem });
         }
         let circumstances =
             format_args!("extrapolated from steps down to {step:.3e} with an error of {error:.1e}");
-        self.report.compare(
-            name,
-            &value,
-            exact,
-            (DIFFERENCES, 10.0 * error),
-            circumstances,
-        )
+        self.report.compare(name, &value, exact, (DIFFERENCES, 10.0 * error), circumstances)
     }
 
     fn run(program: &Program, inputs: &[&Array]) -> Result<Vec<Vec<f64>>> {
@@ -237,13 +207,7 @@ impl Checker {
             })?;
             let (left, right) = (dot(&weights, &out[0]), dot(&out[1], &along));
             let floor = ADJOINT * dot_size(&weights, &out[0]).max(dot_size(&out[1], &along));
-            self.report.compare(
-                "⟨u, Jv⟩ = ⟨Jᵀu, v⟩",
-                &[left],
-                &[right],
-                (ADJOINT, floor),
-                "",
-            )?;
+            self.report.compare("⟨u, Jv⟩ = ⟨Jᵀu, v⟩", &[left], &[right], (ADJOINT, floor), "")?;
         }
         Ok(())
     }
@@ -253,11 +217,7 @@ impl Checker {
         let at = f.value_grad_hvp(x, v);
         let gradient = self.compile(&[x], &[f.grad(x)])?;
         let orders = [f.hvp(x, v), f.grad(x).jvp(x, v), f.grad(x).dot(v).grad(x)];
-        let [
-            reverse_over_forward,
-            forward_over_reverse,
-            reverse_over_reverse,
-        ] = orders;
+        let [reverse_over_forward, forward_over_reverse, reverse_over_reverse] = orders;
         let outputs = [
             reverse_over_forward,
             forward_over_reverse,
@@ -286,17 +246,13 @@ impl Checker {
             let natural =
                 (norm(&out[8]) + norm(&out[7]) / self.length) * norm(&along) / self.length;
             let grant = (IDENTITY, ROUNDOFF * natural);
-            let grant_dot = (
-                IDENTITY,
-                n as f64 * norm(&along) * (IDENTITY * norm(hv) + ROUNDOFF * natural),
-            );
+            let grant_dot =
+                (IDENTITY, n as f64 * norm(&along) * (IDENTITY * norm(hv) + ROUNDOFF * natural));
             self.differences("H v = differences of ∇f", hv, direction, |x| {
                 Ok(gradient.run(&[x])?[0].to_f64_vec())
             })?;
-            self.report
-                .compare("forward over reverse = H v", hv, &out[1], grant, "")?;
-            self.report
-                .compare("reverse over reverse = H v", hv, &out[2], grant, "")?;
+            self.report.compare("forward over reverse = H v", hv, &out[1], grant, "")?;
+            self.report.compare("reverse over reverse = H v", hv, &out[2], grant, "")?;
             let curvature = [dot(hv, &along)];
             self.report.compare(
                 "forward over forward = vᵀ H v",
@@ -320,13 +276,11 @@ impl Checker {
                 grant_gradient,
                 "",
             )?;
-            self.report
-                .compare("product of value_grad_hvp = H v", hv, &out[6], grant, "")?;
+            self.report.compare("product of value_grad_hvp = H v", hv, &out[6], grant, "")?;
             if let Some(dense) = &dense {
                 let h = dense[0].to_f64_vec();
-                let product: Vec<f64> = (0..n)
-                    .map(|i| dot(&h[i * n..(i + 1) * n], &along))
-                    .collect();
+                let product: Vec<f64> =
+                    (0..n).map(|i| dot(&h[i * n..(i + 1) * n], &along)).collect();
                 let floor = n as f64 * norm(&along) * (IDENTITY * norm(&h) + ROUNDOFF * natural);
                 self.report.compare(
                     "dense Hessian times v = H v",
@@ -368,15 +322,7 @@ impl Checker {
         let along = self.compile(&[x, v], &[f.second_directional(x, v)])?;
         let w = self.tape.input("w", DType::F64, self.point.shape());
         let nested = f.jvp(x, v).jvp(x, v);
-        let outputs = [
-            second,
-            third,
-            third.dot(w),
-            nested.grad(x),
-            nested.jvp(x, w),
-            f,
-            f.grad(x),
-        ];
+        let outputs = [second, third, third.dot(w), nested.grad(x), nested.jvp(x, w), f, f.grad(x)];
         let program = self.compile(&[x, v, w], &outputs)?;
         let zero = Array::zeros(DType::F64, self.point.shape());
         let mut before = directions.first().unwrap_or(&zero);

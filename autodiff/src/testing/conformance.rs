@@ -44,7 +44,10 @@ impl Agreement {
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Agreement { programs, undecided, worst } = self;
-        write!(f, "{programs} programs agree, worst error {worst:.2e} of what is granted; {undecided} undecided")
+        write!(
+            f,
+            "{programs} programs agree, worst error {worst:.2e} of what is granted; {undecided} undecided"
+        )
     }
 }
 
@@ -62,8 +65,9 @@ fn compile(program: &RandomProgram, dtype: DType, backend: &dyn Backend) -> Resu
     let mut values = recorded.values;
     let v = tape.input("v", dtype, recorded.x.shape());
     let key = [program.seed, u32::MAX];
-    let direction: Vec<f64> =
-        (0..recorded.x.shape().count() as u64).map(|i| f64::from(philox::normal(key, 1, i) as f32)).collect();
+    let direction: Vec<f64> = (0..recorded.x.shape().count() as u64)
+        .map(|i| f64::from(philox::normal(key, 1, i) as f32))
+        .collect();
     values.push(Array::from_f64(dtype, v.shape(), &direction)?);
     // The numbers of F32 inputs, so that programs of both types compute the same.
     for value in values.iter_mut().filter(|v| v.dtype() == DType::F64) {
@@ -92,14 +96,20 @@ fn check(condition: bool, check: &'static str, problem: impl FnOnce() -> String)
 ///
 /// # Errors
 /// [`Error::Check`] with the program and the numbers that disagree; what the backend reports.
-pub fn check_program(backend: &dyn Backend, program: &RandomProgram, dtype: DType) -> Result<Agreement> {
+pub fn check_program(
+    backend: &dyn Backend,
+    program: &RandomProgram,
+    dtype: DType,
+) -> Result<Agreement> {
     let expected = run(&compile(program, dtype, &Interpreter)?)?;
     let compiled = compile(program, dtype, backend)?;
     let found = run(&compiled)?;
     let name = backend.name();
-    check(run(&compiled)?.iter().zip(&found).all(|(a, b)| same_bits(a, b)), "same bits from run to run", || {
-        format!("{name} gave other bits when run again: {program:?}")
-    })?;
+    check(
+        run(&compiled)?.iter().zip(&found).all(|(a, b)| same_bits(a, b)),
+        "same bits from run to run",
+        || format!("{name} gave other bits when run again: {program:?}"),
+    )?;
     let exact = match dtype {
         DType::F32 => run(&compile(program, DType::F64, &Interpreter)?)?,
         _ => expected.clone(),
@@ -110,11 +120,13 @@ pub fn check_program(backend: &dyn Backend, program: &RandomProgram, dtype: DTyp
     }
     let mut compare = |found: &[Array], how: &str| {
         for (i, output) in OUTPUTS.into_iter().enumerate() {
-            let [found, expected, exact] = [&found[i], &expected[i], &exact[i]].map(Array::to_f64_vec);
+            let [found, expected, exact] =
+                [&found[i], &expected[i], &exact[i]].map(Array::to_f64_vec);
             let size = norm(&exact).max(1.0);
             let granted = match dtype {
                 DType::F32 => {
-                    F32_FACTOR * distance(&expected, &exact) + F32_ROUNDINGS * f64::from(f32::EPSILON) * size
+                    F32_FACTOR * distance(&expected, &exact)
+                        + F32_ROUNDINGS * f64::from(f32::EPSILON) * size
                 }
                 _ => F64_TOLERANCE * size,
             };

@@ -24,21 +24,17 @@ const ORDERS: usize = 7;
 
 /// The largest absolute value; NaN when there is one.
 pub(super) fn norm(x: &[f64]) -> f64 {
-    x.iter().fold(
-        0.0,
-        |n: f64, x| if x.is_nan() { f64::NAN } else { n.max(x.abs()) },
-    )
+    x.iter().fold(0.0, |n: f64, x| if x.is_nan() { f64::NAN } else { n.max(x.abs()) })
 }
 
 /// The largest absolute difference.
 pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |n: f64, (a, b)| {
-        if (a - b).is_nan() {
-            f64::NAN
-        } else {
-            n.max((a - b).abs())
-        }
-    })
+    a.iter().zip(b).fold(
+        0.0,
+        |n: f64, (a, b)| {
+            if (a - b).is_nan() { f64::NAN } else { n.max((a - b).abs()) }
+        },
+    )
 }
 
 /// The derivative at 0 of a function of one variable with several values.
@@ -82,29 +78,17 @@ pub fn derivative(mut f: impl FnMut(f64) -> Result<Vec<f64>>, first_step: f64) -
         if best.as_ref().is_some_and(|b| roundoff > b.error) {
             break;
         }
-        let quotient = ahead
-            .iter()
-            .zip(&behind)
-            .map(|(a, b)| (a - b) / (2.0 * step))
-            .collect();
+        let quotient = ahead.iter().zip(&behind).map(|(a, b)| (a - b) / (2.0 * step)).collect();
         let mut row: Vec<Vec<f64>> = vec![quotient];
         let mut power = 1.0;
         for order in 1..=former.len().min(ORDERS) {
             power *= 4.0;
             let (coarse, fine) = (&former[order - 1], &row[order - 1]);
-            let value: Vec<f64> = coarse
-                .iter()
-                .zip(fine)
-                .map(|(c, f)| f + (f - c) / (power - 1.0))
-                .collect();
+            let value: Vec<f64> =
+                coarse.iter().zip(fine).map(|(c, f)| f + (f - c) / (power - 1.0)).collect();
             let error = distance(&value, fine).max(distance(&value, coarse)) + roundoff;
             if best.as_ref().is_none_or(|b| error < b.error) {
-                best = Some(Estimate {
-                    value: value.clone(),
-                    error,
-                    roundoff,
-                    step,
-                });
+                best = Some(Estimate { value: value.clone(), error, roundoff, step });
             }
             row.push(value);
         }
@@ -136,10 +120,7 @@ mod tests {
         for (i, (f, exact, first)) in cases.into_iter().enumerate() {
             let d = derivative(|t| Ok(vec![f(t)]), first).unwrap_or_else(|e| unreachable!("{e}"));
             // Ten times: the estimate is of size, not a bound.
-            assert!(
-                (d.value[0] - exact).abs() <= 10.0 * d.error,
-                "case {i}: {d:?}"
-            );
+            assert!((d.value[0] - exact).abs() <= 10.0 * d.error, "case {i}: {d:?}");
             assert!(d.error <= 1e-7 * exact.abs().max(1e-6), "case {i}: {d:?}");
         }
     }

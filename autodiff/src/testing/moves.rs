@@ -76,7 +76,8 @@ impl Recorder<'_> {
             }
             Step::Broadcast => match c.below(2) {
                 0 => {
-                    let mut to: Vec<usize> = shape.iter().map(|&n| if n == 1 { 1 + c.below(3) } else { n }).collect();
+                    let mut to: Vec<usize> =
+                        shape.iter().map(|&n| if n == 1 { 1 + c.below(3) } else { n }).collect();
                     if c.below(2) == 0 && rank < 4 {
                         to.insert(0, c.below(4));
                     }
@@ -109,7 +110,11 @@ impl Recorder<'_> {
             Step::Pad => {
                 let padding: Vec<Padding> = shape
                     .iter()
-                    .map(|_| Padding { before: c.below(3), between: c.below(4) / 2, after: c.below(2) })
+                    .map(|_| Padding {
+                        before: c.below(3),
+                        between: c.below(4) / 2,
+                        after: c.below(2),
+                    })
                     .collect();
                 (format!("pad({name}, {padding:?})"), x.pad(&padding))
             }
@@ -127,7 +132,8 @@ impl Recorder<'_> {
         let axis = c.below(shape.len());
         let fits = |v: &Value| {
             let other = v.var.shape();
-            other.len() == shape.len() && (0..other.len()).all(|i| i == axis || other[i] == shape[i])
+            other.len() == shape.len()
+                && (0..other.len()).all(|i| i == axis || other[i] == shape[i])
         };
         let b = self.values_of(dtype).find(c, fits);
         let (other, other_name, bound, depends) = match &b {
@@ -140,7 +146,8 @@ impl Recorder<'_> {
             _ => vec![x, other],
         };
         let joined = self.tape.concat(&parts, axis);
-        let text = format!("concat({} and {other_name}, {} parts, axis {axis})", a.name, parts.len());
+        let text =
+            format!("concat({} and {other_name}, {} parts, axis {axis})", a.name, parts.len());
         self.give(text, joined, a.bound.max(bound), a.depends || depends);
     }
 
@@ -163,7 +170,8 @@ impl Recorder<'_> {
             right.push(j as u8);
             n *= if batch { 1 } else { sa[i] };
         }
-        let text = format!("contract({}, {}, pairs (left, right, batch) {paired:?})", a.name, b.name);
+        let text =
+            format!("contract({}, {}, pairs (left, right, batch) {paired:?})", a.name, b.name);
         let result = a.var.contract(b.var, contraction);
         self.give(text, result, a.bound * b.bound * n.max(1) as f64, a.depends || b.depends);
     }
@@ -178,13 +186,19 @@ impl Recorder<'_> {
             match other.len() {
                 0 => false,
                 1 => other[0] == inner,
-                n if n > 2 && shape.len() > 2 => other[n - 2] == inner && (n != shape.len() || other[0] == shape[0]),
+                n if n > 2 && shape.len() > 2 => {
+                    other[n - 2] == inner && (n != shape.len() || other[0] == shape[0])
+                }
                 n => other[n - 2] == inner,
             }
         };
         let found = if c.below(4) == 0 { None } else { self.reals.find(c, fits) };
         // Batches of different ranks or sizes may still not go together; then against itself.
-        let partner = found.filter(|v| v.var.rank() <= 2 || shape.len() <= 2 || v.var.shape()[..v.var.rank() - 2] == shape[..shape.len() - 2]);
+        let partner = found.filter(|v| {
+            v.var.rank() <= 2
+                || shape.len() <= 2
+                || v.var.shape()[..v.var.rank() - 2] == shape[..shape.len() - 2]
+        });
         let (other, name, bound, depends) = match &partner {
             Some(b) => (b.var, b.name.clone(), b.bound, b.depends),
             None => (x.t(), format!("{} transposed", a.name), a.bound, a.depends),
@@ -207,7 +221,8 @@ impl Recorder<'_> {
         letters.extend(right.iter().filter(|l| !left.contains(l)));
         let order = c.permutation(letters.len());
         let dropped = c.axes(letters.len().min(6));
-        let kept: Vec<char> = order.iter().filter(|i| !dropped.contains(i)).map(|&i| letters[i]).collect();
+        let kept: Vec<char> =
+            order.iter().filter(|i| !dropped.contains(i)).map(|&i| letters[i]).collect();
         let text = |letters: &[char]| letters.iter().collect::<String>();
         let spec = format!("{},{}->{}", text(&left), text(&right), text(&kept));
         let result = a.var.einsum(&spec, b.var);
@@ -245,7 +260,9 @@ impl Recorder<'_> {
 
     fn gather(&mut self, c: &mut Choices) {
         let dtype = [DType::F64, DType::F64, DType::U32, DType::Bool][c.below(4)];
-        let Some((a, x, axis)) = self.indexable(dtype, c) else { return };
+        let Some((a, x, axis)) = self.indexable(dtype, c) else {
+            return;
+        };
         let (indices, name) = self.indices_below(x.shape()[axis], c);
         // Indices of any rank.
         let indices = match c.below(3) {
@@ -259,23 +276,33 @@ impl Recorder<'_> {
 
     fn scatter_add(&mut self, c: &mut Choices) {
         let dtype = [DType::F64, DType::F64, DType::F64, DType::U32][c.below(4)];
-        let Some((a, x, axis)) = self.indexable(dtype, c) else { return };
+        let Some((a, x, axis)) = self.indexable(dtype, c) else {
+            return;
+        };
         let (indices, name) = self.indices_below(x.shape()[axis], c);
         let like = x.gather(axis, indices);
         let other = self.values_of(dtype).take(c);
         let updates = match self.fit(other.var, &like.shape(), c) {
-            Some(fitted) if joint(&like.shape(), &fitted.shape()) == like.shape() => fitted.broadcast_to(like.shape()),
+            Some(fitted) if joint(&like.shape(), &fitted.shape()) == like.shape() => {
+                fitted.broadcast_to(like.shape())
+            }
             _ => like,
         };
         let result = x.scatter_add(axis, indices, updates);
-        let bound = if dtype == DType::U32 { f64::from(u32::MAX) } else { a.bound + 6.0 * other.bound.max(a.bound) };
+        let bound = if dtype == DType::U32 {
+            f64::from(u32::MAX)
+        } else {
+            a.bound + 6.0 * other.bound.max(a.bound)
+        };
         let text = format!("scatter_add({}, axis {axis}, {name}, {})", a.name, other.name);
         self.give(text, result, bound, a.depends || other.depends);
     }
 
     fn take_along(&mut self, c: &mut Choices) {
         let dtype = [DType::F64, DType::F64, DType::U32, DType::Bool][c.below(4)];
-        let Some((a, x, axis)) = self.indexable(dtype, c) else { return };
+        let Some((a, x, axis)) = self.indexable(dtype, c) else {
+            return;
+        };
         let shape = x.shape();
         let n = shape[axis];
         let (line, name) = self.indices_below(n, c);
@@ -291,7 +318,12 @@ impl Recorder<'_> {
             indices = sum - (sum / size) * size;
         }
         let result = x.take_along(axis, indices);
-        self.give(format!("take_along({}, axis {axis}, {name})", a.name), result, a.bound, a.depends);
+        self.give(
+            format!("take_along({}, axis {axis}, {name})", a.name),
+            result,
+            a.bound,
+            a.depends,
+        );
     }
 
     fn one_hot(&mut self, c: &mut Choices) {
@@ -299,6 +331,11 @@ impl Recorder<'_> {
         // One beyond is allowed, and gives zeros.
         let (indices, name) = self.indices_below(classes + 1, c);
         let dtype = self.dtype;
-        self.give(format!("one_hot({name}, {classes} classes)"), indices.one_hot(classes, dtype), 1.0, false);
+        self.give(
+            format!("one_hot({name}, {classes} classes)"),
+            indices.one_hot(classes, dtype),
+            1.0,
+            false,
+        );
     }
 }

@@ -92,7 +92,9 @@ impl Step {
         }
         all.extend(Compare::ALL.iter().flat_map(|&f| [Step::Compare(f), Step::IntegerCompare(f)]));
         all.extend(Binary::ALL.iter().flat_map(|&f| [Step::IntegerBinary(f), Step::MaskBinary(f)]));
-        all.extend([Distribution::Uniform, Distribution::Normal, Distribution::Bits].map(Step::Random));
+        all.extend(
+            [Distribution::Uniform, Distribution::Normal, Distribution::Bits].map(Step::Random),
+        );
         all.extend([
             Step::RoundTrip,
             Step::ToInteger,
@@ -198,7 +200,10 @@ impl RandomProgram {
 impl fmt::Debug for RandomProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RandomProgram { seed, variable, data, smooth, .. } = self;
-        write!(f, "program with seed {seed}, x of shape {variable:?}, data of shape {data:?}, smooth {smooth}:")?;
+        write!(
+            f,
+            "program with seed {seed}, x of shape {variable:?}, data of shape {data:?}, smooth {smooth}:"
+        )?;
         let tape = Tape::new();
         let recorded = self.record(&tape, DType::F64);
         recorded.listing.iter().try_for_each(|line| write!(f, "\n    {line}"))
@@ -225,9 +230,15 @@ fn instruction() -> impl Strategy<Value = Instruction> {
 /// the same.
 pub fn programs(length: usize, smooth: bool) -> impl Strategy<Value = RandomProgram> {
     let instructions = prop::collection::vec(instruction(), 1..=length.max(1));
-    (any::<u32>(), shape(1), shape(0), instructions).prop_map(move |(seed, variable, data, instructions)| {
-        RandomProgram { seed, variable, data, instructions, smooth }
-    })
+    (any::<u32>(), shape(1), shape(0), instructions).prop_map(
+        move |(seed, variable, data, instructions)| RandomProgram {
+            seed,
+            variable,
+            data,
+            instructions,
+            smooth,
+        },
+    )
 }
 
 /// The same `count` programs for the same seed, of up to 14 instructions.
@@ -240,7 +251,10 @@ pub fn random_programs(count: usize, seed: u64, smooth: bool) -> Vec<RandomProgr
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = programs(14, smooth);
     // The strategy rejects nothing, so there is a tree each time.
-    (0..count).filter_map(|_| strategy.new_tree(&mut runner).ok()).map(|tree| tree.current()).collect()
+    (0..count)
+        .filter_map(|_| strategy.new_tree(&mut runner).ok())
+        .map(|tree| tree.current())
+        .collect()
 }
 
 #[cfg(test)]

@@ -40,7 +40,11 @@ impl Values {
     }
 
     /// The first value from a chosen one on that satisfies a condition.
-    pub(super) fn find(&mut self, choices: &mut Choices, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub(super) fn find(
+        &mut self,
+        choices: &mut Choices,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let n = self.0.len();
         let start = choices.below(n);
         let found = (0..n).map(|i| (start + i) % n).find(|&i| fits(&self.0[i]))?;
@@ -100,7 +104,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(program: &'a RandomProgram, tape: &'a Tape, dtype: DType, stopped_are_inputs: bool) -> Self {
+    pub(super) fn new(
+        program: &'a RandomProgram,
+        tape: &'a Tape,
+        dtype: DType,
+        stopped_are_inputs: bool,
+    ) -> Self {
         Recorder {
             program,
             tape,
@@ -139,7 +148,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn input(&mut self, name: &str, dtype: DType, shape: &[usize], number: impl Fn([u32; 2], u64) -> f64) {
+    fn input(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        shape: &[usize],
+        number: impl Fn([u32; 2], u64) -> f64,
+    ) {
         let key = [self.program.seed, self.inputs.len() as u32];
         let shape = Shape::from(shape);
         let numbers: Vec<f64> = (0..shape.count() as u64).map(|i| number(key, i)).collect();
@@ -211,7 +226,8 @@ impl<'a> Recorder<'a> {
             return value.var.stop_gradient();
         }
         let (shape, dtype) = (value.var.shape(), value.var.dtype());
-        let input = self.tape.input(&format!("stopped {}", self.stopped.len()), dtype, shape.clone());
+        let input =
+            self.tape.input(&format!("stopped {}", self.stopped.len()), dtype, shape.clone());
         self.inputs.push(input);
         self.values.push(Array::zeros(dtype, shape));
         input
@@ -224,7 +240,8 @@ impl<'a> Recorder<'a> {
         let own = var.shape();
         for axis in 0..own.len() {
             let from_end = own.len() - axis;
-            let wanted = if from_end <= shape.len() { shape[shape.len() - from_end] } else { own[axis] };
+            let wanted =
+                if from_end <= shape.len() { shape[shape.len() - from_end] } else { own[axis] };
             if own[axis] == wanted || own[axis] == 1 || (wanted == 1 && own[axis] > 0) {
                 continue;
             }

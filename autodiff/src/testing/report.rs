@@ -40,10 +40,7 @@ pub struct Report {
 impl Report {
     /// The worst relative error of a property.
     pub fn worst(&self, name: &str) -> Option<f64> {
-        self.properties
-            .iter()
-            .find(|p| p.name == name)
-            .map(|p| p.worst)
+        self.properties.iter().find(|p| p.name == name).map(|p| p.worst)
     }
 
     /// Compares what should agree: fails unless the relative error is within the tolerance.
@@ -62,41 +59,27 @@ impl Report {
         // NaN is never within a tolerance.
         let within = relative <= tolerance && expected.len() == found.len();
         if !within {
-            let worst = expected
-                .iter()
-                .zip(found)
-                .enumerate()
-                .max_by(|a, b| gap(a.1).total_cmp(&gap(b.1)));
+            let worst =
+                expected.iter().zip(found).enumerate().max_by(|a, b| gap(a.1).total_cmp(&gap(b.1)));
             let place = match worst {
-                Some((i, (e, f))) => format!(
-                    "expected {e:e}, found {f:e} (element {i} of {})",
-                    expected.len()
-                ),
-                None => format!(
-                    "expected {} elements, found {}",
-                    expected.len(),
-                    found.len()
-                ),
+                Some((i, (e, f))) => {
+                    format!("expected {e:e}, found {f:e} (element {i} of {})", expected.len())
+                }
+                None => format!("expected {} elements, found {}", expected.len(), found.len()),
             };
             let problem = format!(
                 "{place}; relative error {relative:.3e}, at most {tolerance:e}; {circumstances}"
             );
-            return Err(Error::Check {
-                check: name,
-                problem,
-            });
+            return Err(Error::Check { check: name, problem });
         }
         match self.properties.iter_mut().find(|p| p.name == name) {
             Some(property) => {
                 property.comparisons += 1;
                 property.worst = property.worst.max(relative);
             }
-            None => self.properties.push(Property {
-                name,
-                comparisons: 1,
-                worst: relative,
-                tolerance,
-            }),
+            None => {
+                self.properties.push(Property { name, comparisons: 1, worst: relative, tolerance })
+            }
         }
         Ok(())
     }
@@ -109,25 +92,12 @@ fn gap((expected, found): (&f64, &f64)) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .properties
-            .iter()
-            .map(|p| p.name.chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(8);
+        let width =
+            self.properties.iter().map(|p| p.name.chars().count()).max().unwrap_or(0).max(8);
         write!(f, "{:width$}  times  worst error  tolerance", "property")?;
         for p in &self.properties {
-            let Property {
-                name,
-                comparisons,
-                worst,
-                tolerance,
-            } = p;
-            write!(
-                f,
-                "\n{name:width$}  {comparisons:5}  {worst:11.2e}  {tolerance:9.0e}"
-            )?;
+            let Property { name, comparisons, worst, tolerance } = p;
+            write!(f, "\n{name:width$}  {comparisons:5}  {worst:11.2e}  {tolerance:9.0e}")?;
         }
         Ok(())
     }

@@ -45,7 +45,9 @@ fn positive(a: Var, m: f64, choices: &mut Choices) -> (Var, f64) {
 /// The shape to which two that fit are broadcast.
 pub(super) fn joint(a: &Shape, b: &Shape) -> Shape {
     let rank = a.len().max(b.len());
-    let size = |s: &Shape, axis: usize| if axis + s.len() >= rank { s[axis + s.len() - rank] } else { 1 };
+    let size = |s: &Shape, axis: usize| {
+        if axis + s.len() >= rank { s[axis + s.len() - rank] } else { 1 }
+    };
     (0..rank).map(|axis| if size(a, axis) == 1 { size(b, axis) } else { size(a, axis) }).collect()
 }
 
@@ -190,7 +192,9 @@ impl Recorder<'_> {
     fn select(&mut self, c: &mut Choices) {
         let mask = self.masks.take(c);
         let (a, b, fitted) = self.pair(c);
-        let Some(chooser) = self.fit(mask.var, &joint(&a.var.shape(), &fitted.shape()), c) else { return };
+        let Some(chooser) = self.fit(mask.var, &joint(&a.var.shape(), &fitted.shape()), c) else {
+            return;
+        };
         let (result, other) = match c.below(4) {
             0 => (chooser.select(a.var, 0.5), "0.5".to_owned()),
             _ => (chooser.select(a.var, fitted), b.name.clone()),
@@ -209,7 +213,12 @@ impl Recorder<'_> {
         let there = a.var.cast(other);
         // Only what no rounding can disturb happens over there.
         let moved = if c.below(2) == 0 { there.t() } else { -there };
-        self.give(format!("cast({}) to {other} and back", a.name), moved.cast(self.dtype), a.bound, a.depends);
+        self.give(
+            format!("cast({}) to {other} and back", a.name),
+            moved.cast(self.dtype),
+            a.bound,
+            a.depends,
+        );
     }
 
     fn to_integer(&mut self, c: &mut Choices) {
@@ -265,7 +274,12 @@ impl Recorder<'_> {
             self.decide(a.var.equal(result.keep_axes(&axes, &shape)));
         }
         let result = if keep { result.keep_axes(&axes, &shape) } else { result };
-        self.give(format!("{name}({}, axes {axes:?}, repeated {keep})", a.name), result, bound, a.depends);
+        self.give(
+            format!("{name}({}, axes {axes:?}, repeated {keep})", a.name),
+            result,
+            bound,
+            a.depends,
+        );
     }
 
     fn argmax(&mut self, c: &mut Choices) {
@@ -280,7 +294,12 @@ impl Recorder<'_> {
         if !integer {
             self.decide(place);
         }
-        self.give(format!("argmax({}, axis {axis})", a.name), place, var.shape()[axis] as f64, false);
+        self.give(
+            format!("argmax({}, axis {axis})", a.name),
+            place,
+            var.shape()[axis] as f64,
+            false,
+        );
     }
 
     fn random(&mut self, distribution: Distribution, c: &mut Choices) {
@@ -295,10 +314,16 @@ impl Recorder<'_> {
         };
         let text = format!("{}({}, stream {stream})", distribution.name(), key.name);
         match distribution {
-            Distribution::Uniform => self.give(text, key.var.uniform(stream, self.dtype, shape), 1.0, false),
+            Distribution::Uniform => {
+                self.give(text, key.var.uniform(stream, self.dtype, shape), 1.0, false)
+            }
             // √(2 · 53 log 2): the largest that 53 bits can give.
-            Distribution::Normal => self.give(text, key.var.normal(stream, self.dtype, shape), 8.6, false),
-            Distribution::Bits => self.give(text, key.var.bits(stream, shape), f64::from(u32::MAX), false),
+            Distribution::Normal => {
+                self.give(text, key.var.normal(stream, self.dtype, shape), 8.6, false)
+            }
+            Distribution::Bits => {
+                self.give(text, key.var.bits(stream, shape), f64::from(u32::MAX), false)
+            }
         }
     }
 

@@ -24,29 +24,18 @@ fn linear_part(node: &Node, args: &[Var], tangents: &[Option<Var>]) -> Var {
 /// Records the node's primitive on other operands of the same shapes.
 fn apply(node: &Node, operands: &[Var]) -> Var {
     record_many(operands, node.op.name(), node.at, |tape, nodes| {
-        Ok(tape.push(
-            node.op.clone(),
-            nodes,
-            node.shape.clone(),
-            node.dtype,
-            node.at,
-        ))
+        Ok(tape.push(node.op.clone(), nodes, node.shape.clone(), node.dtype, node.at))
     })
 }
 
 /// The tangent of a node, from its operands' tangents, at least one of which is not zero.
 fn tangent(node: &Node, y: Var, args: &[Var], tangents: &[Option<Var>]) -> Option<Var> {
-    let given = || {
-        tangents
-            .iter()
-            .enumerate()
-            .filter_map(|(i, t)| t.map(|t| (i, t)))
-    };
+    let given = || tangents.iter().enumerate().filter_map(|(i, t)| t.map(|t| (i, t)));
     let sum = |terms: SmallVec<[Var; 3]>| terms.into_iter().reduce(|a, b| a + b);
     match node.op.kind() {
-        Kind::Elementwise => sum(given()
-            .filter_map(|(i, t)| node.op.partial(i, args, y).times(t))
-            .collect()),
+        Kind::Elementwise => {
+            sum(given().filter_map(|(i, t)| node.op.partial(i, args, y).times(t)).collect())
+        }
         Kind::Linear => Some(linear_part(node, args, tangents)),
         Kind::Bilinear => sum(given()
             .map(|(i, t)| {
@@ -90,11 +79,7 @@ pub(super) fn tangents(outputs: &[Var], pairs: &[(Var, Var)], held: &[Var]) -> V
             continue;
         }
         let look = |arg: u32| {
-            if arg >= low {
-                table[(arg - low) as usize]
-            } else {
-                None
-            }
+            if arg >= low { table[(arg - low) as usize] } else { None }
         };
         let node = with_tape(id, |tape| {
             let node = tape.node(id_node);
@@ -110,13 +95,7 @@ pub(super) fn tangents(outputs: &[Var], pairs: &[(Var, Var)], held: &[Var]) -> V
     drop(stemming);
     outputs
         .iter()
-        .map(|o| {
-            if o.node() >= low {
-                table[(o.node() - low) as usize]
-            } else {
-                None
-            }
-        })
+        .map(|o| if o.node() >= low { table[(o.node() - low) as usize] } else { None })
         .collect()
 }
 
@@ -126,21 +105,11 @@ pub(super) fn check_pair(op: &'static str, f: Var, x: Var, v: Var, at: At) -> Op
         let ((sx, tx), (sv, tv)) = (tape.aval(nodes[1]), tape.aval(nodes[2]));
         if tx != tv || !tx.is_float() {
             let problem = "variable and direction must be of one float type".into();
-            return Err(Error::DType {
-                op,
-                problem,
-                operands: vec![tx, tv],
-                at,
-            });
+            return Err(Error::DType { op, problem, operands: vec![tx, tv], at });
         }
         if sx != sv {
             let problem = "variable and direction must have one shape".into();
-            return Err(Error::Shape {
-                op,
-                problem,
-                operands: vec![sx, sv],
-                at,
-            });
+            return Err(Error::Shape { op, problem, operands: vec![sx, sv], at });
         }
         Ok(nodes[0])
     });

@@ -52,10 +52,7 @@ impl Var {
         if n == 0 {
             return x.reshape([0, 0]);
         }
-        let columns: Vec<Var> = unit_vectors(x, at)
-            .into_iter()
-            .map(|e| self.hvp(x, e))
-            .collect();
+        let columns: Vec<Var> = unit_vectors(x, at).into_iter().map(|e| self.hvp(x, e)).collect();
         stack(&columns, x, at)
     }
 

@@ -55,13 +55,7 @@ fn pull_back(
         }
         Kind::Linear | Kind::Bilinear => {
             if let Some(cut) = single_cut(node, &args[0].shape()) {
-                give(
-                    0,
-                    Contribution {
-                        slice: Some(cut),
-                        ct,
-                    },
-                );
+                give(0, Contribution { slice: Some(cut), ct });
                 return;
             }
             for i in (0..args.len()).filter(|&i| wanted[i]) {
@@ -156,19 +150,14 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
         for node_id in low..=high {
             let i = (node_id - low) as usize;
             let node = tape.node(node_id);
-            let depends = || {
-                node.args
-                    .iter()
-                    .any(|&a| a >= low && active[(a - low) as usize])
-            };
+            let depends = || node.args.iter().any(|&a| a >= low && active[(a - low) as usize]);
             let flows = node.op.is_differentiable() && node.dtype.is_float();
             active[i] = active[i] && (is_leaf[i] || (flows && depends()));
         }
     });
     let mut table: Vec<Contributions> = vec![Contributions::new(); active.len()];
-    for &(y, ct) in outputs
-        .iter()
-        .filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize])
+    for &(y, ct) in
+        outputs.iter().filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize])
     {
         table[(y.node() - low) as usize].push(Contribution { slice: None, ct });
     }
@@ -188,21 +177,14 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
             continue;
         };
         if is_leaf[i] {
-            for (slot, _) in found
-                .iter_mut()
-                .zip(variables)
-                .filter(|(_, x)| x.node() == node_id)
-            {
+            for (slot, _) in found.iter_mut().zip(variables).filter(|(_, x)| x.node() == node_id) {
                 *slot = Some(ct);
             }
             continue;
         }
         let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
-        let wanted: SmallVec<[bool; 3]> = node
-            .args
-            .iter()
-            .map(|&a| a >= low && active[(a - low) as usize])
-            .collect();
+        let wanted: SmallVec<[bool; 3]> =
+            node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
         pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {
             if wanted[operand] {
                 table[(args[operand].node() - low) as usize].push(contribution);
@@ -218,21 +200,11 @@ pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
         let (shape, dtype) = tape.aval(f);
         if !shape.is_empty() {
             let problem = "only a scalar has a gradient; use vjp or jacobian".into();
-            return Err(Error::Shape {
-                op,
-                problem,
-                operands: vec![shape],
-                at,
-            });
+            return Err(Error::Shape { op, problem, operands: vec![shape], at });
         }
         if !dtype.is_float() {
             let problem = "only float values have derivatives".into();
-            return Err(Error::DType {
-                op,
-                problem,
-                operands: vec![dtype],
-                at,
-            });
+            return Err(Error::DType { op, problem, operands: vec![dtype], at });
         }
         Ok(f)
     });
@@ -274,9 +246,7 @@ impl Var {
     #[track_caller]
     pub fn grads(self, variables: &[Var]) -> Vec<Var> {
         let at = At::caller();
-        let bad = variables
-            .iter()
-            .find_map(|&x| check_variable("grads", self, x, at));
+        let bad = variables.iter().find_map(|&x| check_variable("grads", self, x, at));
         if let Some(poisoned) = check_scalar("grads", self, at).or(bad) {
             return vec![poisoned; variables.len()];
         }

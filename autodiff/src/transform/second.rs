@@ -42,29 +42,17 @@ impl Var {
 
     fn second_order(self, op: &'static str, x: Var, v: Var, at: At) -> ValueGradHvp {
         if let Some(poisoned) = check(op, self, x, v, at) {
-            return ValueGradHvp {
-                value: poisoned,
-                grad: poisoned,
-                hvp: poisoned,
-            };
+            return ValueGradHvp { value: poisoned, grad: poisoned, hvp: poisoned };
         }
         let zero = x.constant_like(0.0);
         let direction = hold(self, v, at);
         let Some(slope) = tangents(&[self], &[(x, direction)], &[])[0] else {
-            return ValueGradHvp {
-                value: self,
-                grad: zero,
-                hvp: zero,
-            };
+            return ValueGradHvp { value: self, grad: zero, hvp: zero };
         };
         let one = slope.constant_like(1.0);
         let found = cotangents(&[(slope, one)], &[x, direction]);
         let or_zero = |v: Option<Var>| v.unwrap_or(zero);
-        ValueGradHvp {
-            value: self,
-            grad: or_zero(found[1]),
-            hvp: or_zero(found[0]),
-        }
+        ValueGradHvp { value: self, grad: or_zero(found[1]), hvp: or_zero(found[0]) }
     }
 
     /// The second directional derivative vᵀ∇²f(x)v of this scalar, `v` held fixed, by
@@ -76,8 +64,7 @@ impl Var {
             return poisoned;
         }
         let direction = hold(self, v, at);
-        self.twice_along(x, direction)
-            .unwrap_or_else(|| self.constant_like(0.0))
+        self.twice_along(x, direction).unwrap_or_else(|| self.constant_like(0.0))
     }
 
     /// The second directional derivative vᵀ∇²f(x)v and its gradient ∇ₓ(vᵀ∇²f(x)v), `v` held

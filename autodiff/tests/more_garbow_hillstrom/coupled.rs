@@ -7,11 +7,7 @@ use burlap_autodiff::{Padding, Tape, Var};
 /// xᵢ₋₁ and xᵢ₊₁ for each i, 0 beyond the ends.
 fn neighbours(x: Var) -> (Var, Var) {
     let n = x.shape()[0];
-    let margin = Padding {
-        before: 1,
-        after: 1,
-        ..Padding::default()
-    };
+    let margin = Padding { before: 1, after: 1, ..Padding::default() };
     let padded = x.pad(&[margin]);
     let part = |start| padded.slice_axis(0, start, start + n);
     (part(0), part(2))

@@ -41,11 +41,7 @@ pub(super) fn powell_singular(x: &[f64]) -> Residuals {
         out.push(
             root10 * ends * ends,
             &[(a, slope), (d, -slope)],
-            &[
-                (a, a, 2.0 * root10),
-                (a, d, -2.0 * root10),
-                (d, d, 2.0 * root10),
-            ],
+            &[(a, a, 2.0 * root10), (a, d, -2.0 * root10), (d, d, 2.0 * root10)],
         );
     }
     out
@@ -172,16 +168,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let mut out = Residuals::new(3);
                 out.push(
                     10.0 * x[2] - 100.0 * turns,
-                    &[
-                        (0, 50.0 * b / (PI * q)),
-                        (1, -50.0 * a / (PI * q)),
-                        (2, 10.0),
-                    ],
-                    &[
-                        (0, 0, -twist),
-                        (0, 1, 50.0 * (a * a - b * b) / (PI * q * q)),
-                        (1, 1, twist),
-                    ],
+                    &[(0, 50.0 * b / (PI * q)), (1, -50.0 * a / (PI * q)), (2, 10.0)],
+                    &[(0, 0, -twist), (0, 1, 50.0 * (a * a - b * b) / (PI * q * q)), (1, 1, twist)],
                 );
                 let cube = q * radius;
                 out.push(
@@ -238,16 +226,8 @@ pub(super) fn cases() -> Vec<Case> {
                     &[(2, 2, -2.0 * root90)],
                 );
                 out.push(1.0 - x[2], &[(2, -1.0)], &[]);
-                out.push(
-                    root10 * (x[1] + x[3] - 2.0),
-                    &[(1, root10), (3, root10)],
-                    &[],
-                );
-                out.push(
-                    (x[1] - x[3]) / root10,
-                    &[(1, 1.0 / root10), (3, -1.0 / root10)],
-                    &[],
-                );
+                out.push(root10 * (x[1] + x[3] - 2.0), &[(1, root10), (3, root10)], &[]);
+                out.push((x[1] - x[3]) / root10, &[(1, 1.0 / root10), (3, -1.0 / root10)], &[]);
                 out
             },
         },

@@ -84,13 +84,9 @@ impl Residuals {
         let terms = |g: &[f64]| -> f64 { g.iter().zip(x).map(|(g, x)| (g * x).abs()).sum() };
         Residuals {
             n: self.n,
-            r: (self.r.iter().zip(&self.g))
-                .map(|(r, g)| r.abs() + terms(g))
-                .collect(),
+            r: (self.r.iter().zip(&self.g)).map(|(r, g)| r.abs() + terms(g)).collect(),
             g: self.g.iter().map(abs).collect(),
-            h: (self.h.iter())
-                .map(|h| h.iter().map(abs).collect())
-                .collect(),
+            h: (self.h.iter()).map(|h| h.iter().map(abs).collect()).collect(),
         }
     }
 }

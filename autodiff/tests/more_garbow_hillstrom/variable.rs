@@ -10,9 +10,7 @@ pub(super) fn matrix(
     columns: usize,
     at: impl Fn(usize, usize) -> f64,
 ) -> Var {
-    let elements: Vec<f64> = (0..rows * columns)
-        .map(|i| at(i / columns, i % columns))
-        .collect();
+    let elements: Vec<f64> = (0..rows * columns).map(|i| at(i / columns, i % columns)).collect();
     tape.literal(&Array::from_vec([rows, columns], elements).unwrap())
 }
 
@@ -37,11 +35,7 @@ fn pairs(n: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// ∫₀¹ of the Chebyshev polynomial of degree i shifted to (0, 1).
 fn chebyshev_integral(i: usize) -> f64 {
-    if i % 2 == 1 {
-        0.0
-    } else {
-        -1.0 / (i as f64 * i as f64 - 1.0)
-    }
+    if i % 2 == 1 { 0.0 } else { -1.0 / (i as f64 * i as f64 - 1.0) }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -50,9 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             name: "Watson",
             start: vec![0.0; 6],
             minima: vec![(
-                vec![
-                    -0.015725, 1.012435, -0.232992, 1.260430, -1.513729, 0.992996,
-                ],
+                vec![-0.015725, 1.012435, -0.232992, 1.260430, -1.513729, 0.992996],
                 2.28767e-3,
             )],
             record: |tape, x| {
@@ -80,11 +72,7 @@ pub(super) fn cases() -> Vec<Case> {
                     );
                 }
                 out.push(x[0], &[(0, 1.0)], &[]);
-                out.push(
-                    x[1] - x[0] * x[0] - 1.0,
-                    &[(0, -2.0 * x[0]), (1, 1.0)],
-                    &[(0, 0, -2.0)],
-                );
+                out.push(x[1] - x[0] * x[0] - 1.0, &[(0, -2.0 * x[0]), (1, 1.0)], &[(0, 0, -2.0)]);
                 out
             },
         },
@@ -223,10 +211,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "Brown almost-linear",
             start: vec![0.5; 10],
-            minima: vec![
-                (vec![1.0; 10], 0.0),
-                ([[0.0; 9].as_slice(), &[11.0]].concat(), 1.0),
-            ],
+            minima: vec![(vec![1.0; 10], 0.0), ([[0.0; 9].as_slice(), &[11.0]].concat(), 1.0)],
             record: |_, x| {
                 let linear = x.slice_axis(0, 0, 9) + (x.sum() - 11.0);
                 let product = (1..10).fold(x.at(0), |p, i| p * x.at(i));
@@ -258,9 +243,7 @@ pub(super) fn cases() -> Vec<Case> {
             minima: vec![(vec![-1.0; 5], 5.0)],
             record: |tape, x| {
                 let mean = 0.2 * x.sum();
-                tape.concat(&[x - mean - 1.0, (-mean - 1.0).broadcast_to(5)], 0)
-                    .square()
-                    .sum()
+                tape.concat(&[x - mean - 1.0, (-mean - 1.0).broadcast_to(5)], 0).square().sum()
             },
             closed: |x| {
                 let (n, m) = (5, 10);
@@ -277,9 +260,7 @@ pub(super) fn cases() -> Vec<Case> {
             name: "Chebyquad",
             start: (1..=8).map(|j| f64::from(j) / 9.0).collect(),
             minima: vec![(
-                vec![
-                    0.043153, 0.193091, 0.266329, 0.5, 0.5, 0.733671, 0.806909, 0.956847,
-                ],
+                vec![0.043153, 0.193091, 0.266329, 0.5, 0.5, 0.733671, 0.806909, 0.956847],
                 3.51687e-3,
             )],
             record: |_, x| {

@@ -143,7 +143,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     out.flush()?;
     drop(out);
     file.as_file().sync_all()?;
-    fs::copy(file.path(), path)?;
+    file.persist(path).map_err(|error| error.error)?;
     // The renaming is on the disk only with the folder; not every system can open one.
     if cfg!(unix) {
         File::open(dir)?.sync_all()?;

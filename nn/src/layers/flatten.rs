@@ -4,7 +4,7 @@ use burlap_autodiff::Var;
 
 use crate::{Context, Module, Result, Scope};
 
-/// Joins all axes but the first: [n, a, b, …] → [n, a·b·…]; values of fewer than two axes are
+/// Joins all axes but the first: `[n, a, b, …]` → `[n, a·b·…]`; values of fewer than two axes are
 /// left as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flatten;

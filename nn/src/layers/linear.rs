@@ -4,9 +4,9 @@ use burlap_autodiff::Var;
 
 use crate::{Context, Init, Module, Result, Scope};
 
-/// y = x Wᵀ + b along the last axis: […, inputs] → […, outputs].
+/// y = x Wᵀ + b along the last axis: `[…, inputs]` → `[…, outputs]`.
 ///
-/// The parameters are `weight` [outputs, inputs] and `bias` [outputs], by default drawn as in
+/// The parameters are `weight` `[outputs, inputs]` and `bias` `[outputs]`, by default drawn as in
 /// PyTorch, uniformly on ±1/√inputs. An input of another width is an error of the tape.
 ///
 /// ```

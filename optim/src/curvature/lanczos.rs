@@ -19,10 +19,7 @@ pub struct Lanczos {
 
 impl Default for Lanczos {
     fn default() -> Lanczos {
-        Lanczos {
-            max_products: 100,
-            tolerance: 1e-6,
-        }
+        Lanczos { max_products: 100, tolerance: 1e-6 }
     }
 }
 
@@ -68,13 +65,8 @@ impl Lanczos {
         let steps = self.max_products.max(count).min(n);
         let random = |sample: u32| {
             let mut v = vec![0.0; n];
-            Draw {
-                seed,
-                purpose: Purpose::Lanczos,
-                step: 0,
-                sample,
-            }
-            .fill(&mut v, |s| StandardNormal.sample(s));
+            Draw { seed, purpose: Purpose::Lanczos, step: 0, sample }
+                .fill(&mut v, |s| StandardNormal.sample(s));
             v
         };
         let mut basis: Vec<Vec<f64>> = Vec::new();
@@ -100,10 +92,7 @@ impl Lanczos {
             let alpha = dot(&basis[j], &image);
             if !alpha.is_finite() {
                 let problem = format!("product {} is not finite", j + 1);
-                return Err(Error::Iteration {
-                    of: "lanczos",
-                    problem,
-                });
+                return Err(Error::Iteration { of: "lanczos", problem });
             }
             diagonal.push(alpha);
             for _ in 0..2 {
@@ -114,10 +103,7 @@ impl Lanczos {
             }
             let mut beta = dot(&image, &image).sqrt();
             let done = basis.len() == steps;
-            let scale = diagonal
-                .iter()
-                .chain(&off)
-                .fold(0.0f64, |m, x: &f64| m.max(x.abs()));
+            let scale = diagonal.iter().chain(&off).fold(0.0f64, |m, x: &f64| m.max(x.abs()));
             let invariant = beta <= f64::EPSILON * scale * n as f64;
             if invariant {
                 beta = 0.0;
@@ -152,14 +138,9 @@ impl Lanczos {
     /// # Errors
     /// As [`Lanczos::top`]; [`Error::Iteration`] for an operator of no rows.
     pub fn largest(&self, a: &mut dyn LinearOperator, seed: u64) -> Result<Eigenpair> {
-        let none = || Error::Iteration {
-            of: "lanczos",
-            problem: "the operator has no rows".into(),
-        };
-        self.top(a, 1, None, seed)?
-            .into_iter()
-            .next()
-            .ok_or_else(none)
+        let none =
+            || Error::Iteration { of: "lanczos", problem: "the operator has no rows".into() };
+        self.top(a, 1, None, seed)?.into_iter().next().ok_or_else(none)
     }
 }
 
@@ -188,15 +169,8 @@ fn ritz(diagonal: &[f64], off: &[f64], beta: f64, count: usize) -> Vec<Ritz> {
 
 fn assemble((value, residual, coordinates): Ritz, basis: &[Vec<f64>]) -> Eigenpair {
     let mut vector = vec![0.0; basis[0].len()];
-    coordinates
-        .iter()
-        .zip(basis)
-        .for_each(|(c, v)| add(&mut vector, *c, v));
+    coordinates.iter().zip(basis).for_each(|(c, v)| add(&mut vector, *c, v));
     let length = dot(&vector, &vector).sqrt();
     vector.iter_mut().for_each(|x| *x /= length);
-    Eigenpair {
-        value,
-        vector,
-        residual,
-    }
+    Eigenpair { value, vector, residual }
 }

@@ -34,11 +34,9 @@ impl MatrixOperator {
     /// [`Error::Vector`] for another shape.
     pub fn new(matrix: &Array) -> Result<MatrixOperator> {
         match matrix.shape()[..] {
-            [n, m] if n == m => Ok(MatrixOperator {
-                elements: matrix.to_f64_vec(),
-                dim: n,
-                products: 0,
-            }),
+            [n, m] if n == m => {
+                Ok(MatrixOperator { elements: matrix.to_f64_vec(), dim: n, products: 0 })
+            }
             _ => Err(Error::Vector {
                 of: "matrix".into(),
                 expected: "a square matrix".into(),
@@ -86,11 +84,7 @@ impl HessianOperator {
     pub fn new(objective: &Objective, x: &Array, batches: &[&[Array]]) -> Result<HessianOperator> {
         objective.check_vector("hessian", x)?;
         let size = |batch: &[Array]| {
-            batch
-                .first()
-                .and_then(|a| a.shape().first().copied())
-                .unwrap_or(1)
-                .max(1) as f64
+            batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
         };
         let total: f64 = batches.iter().map(|b| size(b)).sum();
         let mut parts = Vec::with_capacity(batches.len());

@@ -49,15 +49,7 @@ fn average(
     let mut image = vec![0.0; a.dim()];
     let (mut mean, mut square) = (0.0, 0.0);
     for i in 0..count {
-        probes.fill(
-            Draw {
-                seed,
-                purpose: Purpose::Probe,
-                step: 0,
-                sample: i as u32,
-            },
-            &mut v,
-        );
+        probes.fill(Draw { seed, purpose: Purpose::Probe, step: 0, sample: i as u32 }, &mut v);
         a.apply(&v, &mut image)?;
         let x = f(&v, &image);
         // Welford's update: no cancellation.
@@ -65,16 +57,9 @@ fn average(
         mean += delta / (i + 1) as f64;
         square += delta * (x - mean);
     }
-    let standard_error = if count < 2 {
-        f64::INFINITY
-    } else {
-        (square / (count - 1) as f64 / count as f64).sqrt()
-    };
-    Ok(Estimate {
-        value: mean,
-        standard_error,
-        samples: count,
-    })
+    let standard_error =
+        if count < 2 { f64::INFINITY } else { (square / (count - 1) as f64 / count as f64).sqrt() };
+    Ok(Estimate { value: mean, standard_error, samples: count })
 }
 
 /// tr A = E vᵀAv (Hutchinson 1989), with its standard error.
@@ -87,9 +72,7 @@ pub fn trace(
     count: usize,
     seed: u64,
 ) -> Result<Estimate> {
-    average(a, probes, count, seed, |v, image| {
-        v.iter().zip(image).map(|(a, b)| a * b).sum()
-    })
+    average(a, probes, count, seed, |v, image| v.iter().zip(image).map(|(a, b)| a * b).sum())
 }
 
 /// ‖A‖_F = √E‖Av‖², with its standard error by the delta method.
@@ -102,18 +85,9 @@ pub fn frobenius_norm(
     count: usize,
     seed: u64,
 ) -> Result<Estimate> {
-    let square = average(a, probes, count, seed, |_, image| {
-        image.iter().map(|x| x * x).sum()
-    })?;
+    let square = average(a, probes, count, seed, |_, image| image.iter().map(|x| x * x).sum())?;
     let value = square.value.sqrt();
-    let standard_error = if value > 0.0 {
-        square.standard_error / (2.0 * value)
-    } else {
-        square.standard_error
-    };
-    Ok(Estimate {
-        value,
-        standard_error,
-        samples: count,
-    })
+    let standard_error =
+        if value > 0.0 { square.standard_error / (2.0 * value) } else { square.standard_error };
+    Ok(Estimate { value, standard_error, samples: count })
 }

@@ -22,11 +22,7 @@ pub struct Update<'a> {
 impl Update<'_> {
     /// The gradient plus a factor of the parameters.
     pub(super) fn decayed_gradient(&self, decay: f64) -> Var {
-        if decay == 0.0 {
-            self.gradient
-        } else {
-            self.gradient + decay * self.parameters
-        }
+        if decay == 0.0 { self.gradient } else { self.gradient + decay * self.parameters }
     }
 }
 
@@ -110,17 +106,7 @@ impl Optimizer {
         let zeros = Array::zeros(dtype, [dim]);
         let backend = backend.boxed();
         let (state, spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
-        Ok(Optimizer {
-            rule,
-            backend,
-            program,
-            dtype,
-            dim,
-            state,
-            spare,
-            step: 0,
-            clip: None,
-        })
+        Ok(Optimizer { rule, backend, program, dtype, dim, state, spare, step: 0, clip: None })
     }
 
     /// Scales gradients whose Euclidean norm exceeds `norm` down to it.
@@ -167,9 +153,7 @@ impl Optimizer {
         self.program.run_into(&inputs, &mut self.spare)?;
         let mut spare = self.spare.iter_mut();
         let targets = std::iter::once(parameters).chain(&mut self.state);
-        targets
-            .zip(&mut spare)
-            .for_each(|(target, spare)| std::mem::swap(target, spare));
+        targets.zip(&mut spare).for_each(|(target, spare)| std::mem::swap(target, spare));
         self.step += 1;
         Ok(())
     }
@@ -212,22 +196,14 @@ fn compile(
     let mut gradient = tape.input("gradient", dtype, [dim]);
     let rate = tape.input("rate", dtype, ());
     let step = tape.input("step", dtype, ());
-    let state: Vec<Var> = rule
-        .state_names()
-        .iter()
-        .map(|name| tape.input(name, dtype, [dim]))
-        .collect();
+    let state: Vec<Var> =
+        rule.state_names().iter().map(|name| tape.input(name, dtype, [dim])).collect();
     if let Some(limit) = clip {
         let norm = gradient.norm();
         gradient *= norm.gt(limit).select(limit / norm, norm.constant_like(1.0));
     }
-    let (new, mut outputs) = rule.record(&Update {
-        parameters,
-        gradient,
-        rate,
-        step,
-        state: &state,
-    });
+    let (new, mut outputs) =
+        rule.record(&Update { parameters, gradient, rate, step, state: &state });
     outputs.insert(0, new);
     Ok(tape.compile(backend, &outputs)?)
 }

@@ -57,12 +57,7 @@ impl Schedule {
     pub fn new(base: f64, decay: Decay) -> Result<Schedule> {
         not_negative("schedule", "learning rate", base)?;
         let fail = |name: &'static str, value: String, expected: &'static str| {
-            Err(Error::Setting {
-                of: "schedule".into(),
-                name,
-                value,
-                expected,
-            })
+            Err(Error::Setting { of: "schedule".into(), name, value, expected })
         };
         match &decay {
             Decay::Constant => {}
@@ -77,11 +72,7 @@ impl Schedule {
             Decay::Cosine { total: 0, .. } => return fail("total", "0".into(), "positive"),
             Decay::Cosine { floor, .. } => not_negative("schedule", "floor", *floor)?,
         }
-        Ok(Schedule {
-            base,
-            decay,
-            warm_up: 0,
-        })
+        Ok(Schedule { base, decay, warm_up: 0 })
     }
 
     /// Rises linearly over the first steps: (step + 1)/`steps` of the base rate.
@@ -101,9 +92,9 @@ impl Schedule {
             * match &self.decay {
                 Decay::Constant => 1.0,
                 Decay::Step { every, factor } => factor.powi(exponent(step / every)),
-                Decay::MultiStep { milestones, factor } => factor.powi(exponent(
-                    milestones.iter().filter(|&&m| m <= step).count() as u64,
-                )),
+                Decay::MultiStep { milestones, factor } => {
+                    factor.powi(exponent(milestones.iter().filter(|&&m| m <= step).count() as u64))
+                }
                 Decay::Cosine { total, floor } => {
                     let span = total.saturating_sub(self.warm_up).max(1) as f64;
                     let part = ((step - self.warm_up) as f64 / span).min(1.0);

@@ -47,11 +47,7 @@ impl UpdateRule for Sgd {
     }
 
     fn state_names(&self) -> &[&'static str] {
-        if self.momentum == 0.0 {
-            &[]
-        } else {
-            &["momentum"]
-        }
+        if self.momentum == 0.0 { &[] } else { &["momentum"] }
     }
 
     fn record(&self, u: &Update<'_>) -> (Var, Vec<Var>) {
@@ -60,11 +56,7 @@ impl UpdateRule for Sgd {
             return (u.parameters - u.rate * gradient, Vec::new());
         };
         let momentum = self.momentum * former + gradient;
-        let direction = if self.nesterov {
-            gradient + self.momentum * momentum
-        } else {
-            momentum
-        };
+        let direction = if self.nesterov { gradient + self.momentum * momentum } else { momentum };
         (u.parameters - u.rate * direction, vec![momentum])
     }
 

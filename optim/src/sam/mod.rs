@@ -76,15 +76,9 @@ impl Sam {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         rule.check()?;
         // Rules of one name may differ in their settings.
-        let program = format!(
-            "perturbed by {} {}",
-            rule.name(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        Ok(Sam {
-            rule: Box::new(rule),
-            program,
-        })
+        let program =
+            format!("perturbed by {} {}", rule.name(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Ok(Sam { rule: Box::new(rule), program })
     }
 }
 
@@ -106,11 +100,6 @@ impl Method for Sam {
         })?;
         let (loss, outputs) = objective.run_checked(self.rule.name(), &perturbed, x, batch, &[])?;
         let (_, gradient) = objective.value_grad(&outputs[1], batch)?;
-        Ok(Evaluation {
-            loss,
-            gradient,
-            sharpness: None,
-            gradients: 2,
-        })
+        Ok(Evaluation { loss, gradient, sharpness: None, gradients: 2 })
     }
 }

@@ -73,11 +73,7 @@ impl Sharpness {
     ) -> Result<(f64, Vec<Array>)> {
         let program = self.program(objective, batch, gradient)?;
         let rho = objective.number(self.rho);
-        let rest: &[&Array] = if self.needs_loss() {
-            &[sample, &rho]
-        } else {
-            &[sample]
-        };
+        let rest: &[&Array] = if self.needs_loss() { &[sample, &rho] } else { &[sample] };
         let (first, outputs) = objective.run_checked(&self.name, &program, x, batch, rest)?;
         let square = self.rho * self.rho;
         // Each difference by itself, before they are added: their leading terms cancel.

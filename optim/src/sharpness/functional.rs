@@ -34,6 +34,11 @@ pub trait Functional {
     /// The estimate, a scalar.
     fn record(&self, samples: &Samples) -> Var;
 
+    /// Whether what it takes is ‖Hv‖² instead of ½vᵀHv.
+    fn takes_squared_products(&self) -> bool {
+        false
+    }
+
     /// Checks that so many samples suffice.
     ///
     /// # Errors
@@ -84,19 +89,14 @@ impl PhiPsi {
         psi: impl Fn(Var) -> Vec<Var> + 'static,
         phi: impl Fn(&[Var]) -> Var + 'static,
     ) -> PhiPsi {
-        PhiPsi {
-            psi: Box::new(psi),
-            phi: Box::new(phi),
-        }
+        PhiPsi { psi: Box::new(psi), phi: Box::new(phi) }
     }
 }
 
 impl Functional for PhiPsi {
     fn record(&self, samples: &Samples) -> Var {
-        let means: Vec<Var> = (self.psi)(samples.curvatures)
-            .into_iter()
-            .map(|f| samples.mean(f))
-            .collect();
+        let means: Vec<Var> =
+            (self.psi)(samples.curvatures).into_iter().map(|f| samples.mean(f)).collect();
         (self.phi)(&means)
     }
 }
@@ -119,11 +119,7 @@ enum Scale {
 impl Moments {
     /// The cumulant of the given order by its plug-in estimate.
     pub fn plug_in(order: usize) -> Moments {
-        Moments {
-            order,
-            unbiased: false,
-            factor: Scale::PowerTrace,
-        }
+        Moments { order, unbiased: false, factor: Scale::PowerTrace }
     }
 
     /// By the unbiased k-statistic.
@@ -131,22 +127,14 @@ impl Moments {
     /// # Errors
     /// [`Error::Setting`] unless the order is at most 4.
     pub fn unbiased(order: usize) -> Result<Moments> {
-        let moments = Moments {
-            order,
-            unbiased: true,
-            factor: Scale::PowerTrace,
-        };
+        let moments = Moments { order, unbiased: true, factor: Scale::PowerTrace };
         moments.check_order()?;
         Ok(moments)
     }
 
     /// ½ of the unbiased variance: the published Frob-SAM.
     pub(super) fn half_variance() -> Moments {
-        Moments {
-            order: 2,
-            unbiased: true,
-            factor: Scale::Half,
-        }
+        Moments { order: 2, unbiased: true, factor: Scale::Half }
     }
 
     pub(super) fn check_order(&self) -> Result<()> {
@@ -159,12 +147,7 @@ impl Moments {
             return Ok(());
         }
         let (of, name, value) = ("power trace".into(), "the order", self.order.to_string());
-        Err(Error::Setting {
-            of,
-            name,
-            value,
-            expected,
-        })
+        Err(Error::Setting { of, name, value, expected })
     }
 
     /// The cumulant from central moments m₂, …, m_k, by κ_n = m_n − Σ_{j=2}^{n−2} C(n−1, j−1) κ_j m_{n−j}.
@@ -226,19 +209,7 @@ impl Functional for Moments {
 
     fn check(&self, count: usize) -> Result<()> {
         self.check_order()?;
-        let least = if self.unbiased {
-            self.order
-        } else {
-            self.order.min(2)
-        };
-        at_least(
-            if self.order == 2 {
-                "frobenius"
-            } else {
-                "power trace"
-            },
-            count,
-            least,
-        )
+        let least = if self.unbiased { self.order } else { self.order.min(2) };
+        at_least(if self.order == 2 { "frobenius" } else { "power trace" }, count, least)
     }
 }

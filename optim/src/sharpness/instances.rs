@@ -1,6 +1,6 @@
 //! The named members of the class: a few lines each.
 
-use super::functional::{Moments, at_least};
+use super::functional::Moments;
 use super::measure::{
     Cube, Gaussian, Importance, Measure, ScaledByParameters, Sphere, TopEigenvector,
 };
@@ -10,15 +10,24 @@ use crate::error::{Error, Result, positive};
 use burlap_autodiff::Var;
 
 /// 2·mean, or 2d·mean on the sphere.
-struct MeanTimes {
-    of_dim: bool,
-    factor: f64,
-}
+struct MeanTimes(fn(usize) -> f64);
 
 impl Functional for MeanTimes {
     fn record(&self, s: &Samples) -> Var {
-        let factor = self.factor * if self.of_dim { s.dim as f64 } else { 1.0 };
-        factor * s.mean(s.curvatures)
+        (self.0)(s.dim) * s.mean(s.curvatures)
+    }
+}
+
+/// The mean of ‖Hv‖².
+struct MeanOfSquares;
+
+impl Functional for MeanOfSquares {
+    fn record(&self, s: &Samples) -> Var {
+        s.mean(s.curvatures)
+    }
+
+    fn takes_squared_products(&self) -> bool {
+        true
     }
 }
 
@@ -57,42 +66,15 @@ impl Functional for Tilt {
     }
 }
 
-/// The published unbiased form needs a covariance; otherwise as the plug-in.
-struct Published(PhiPsi);
-
-impl Functional for Published {
-    fn record(&self, s: &Samples) -> Var {
-        self.0.record(s)
-    }
-
-    fn check(&self, count: usize) -> Result<()> {
-        at_least("published", count, 1)
-    }
-}
-
 impl Sharpness {
     /// tr H: ψ = t, φ = 2t, μ = N(0, I).
     pub fn trace() -> Sharpness {
-        Sharpness::new(
-            "trace",
-            MeanTimes {
-                of_dim: false,
-                factor: 2.0,
-            },
-            Gaussian::STANDARD,
-        )
+        Sharpness::new("trace", MeanTimes(|_| 2.0), Gaussian::STANDARD)
     }
 
     /// tr H: ψ = t, φ = 2d·t, μ uniform on the sphere.
     pub fn trace_on_sphere() -> Sharpness {
-        Sharpness::new(
-            "trace on the sphere",
-            MeanTimes {
-                of_dim: true,
-                factor: 2.0,
-            },
-            Sphere,
-        )
+        Sharpness::new("trace on the sphere", MeanTimes(|d| 2.0 * d as f64), Sphere)
     }
 
     /// ‖H‖²_F: ψ = (t, t²), φ = 2(a₂ − a₁²), μ = N(0, I), since Var(½vᵀHv) = ½‖H‖²_F. The
@@ -110,43 +92,27 @@ impl Sharpness {
 
     /// ‖H‖²_F = E‖Hv‖²: one sample suffices.
     pub fn frobenius_by_hvp() -> Sharpness {
-        Sharpness::new(
-            "frobenius",
-            MeanTimes {
-                of_dim: false,
-                factor: 1.0,
-            },
-            Gaussian::STANDARD,
-        )
-        .with_estimator(Estimator::HvpNorm)
+        Sharpness::new("frobenius", MeanOfSquares, Gaussian::STANDARD)
+            .with_estimator(Estimator::HvpNorm)
     }
 
     /// log det(I + σ²H): ψ = e^(−t), φ = −2 log a, μ = N(0, σ²I). Finite also for indefinite H
     /// while σ²λ_min > −1.
     pub fn log_det(sigma: f64) -> Sharpness {
-        let functional = LogDeterminant {
-            lebesgue: false,
-            exponential: false,
-        };
+        let functional = LogDeterminant { lebesgue: false, exponential: false };
         Sharpness::new("log-det", functional, Gaussian { sigma })
     }
 
     /// log det H for H ≻ 0: ψ = e^(−t), φ = −2 log a + d log 2π, μ Lebesgue measure, sampled
     /// from N(0, σ²I).
     pub fn log_det_lebesgue(sigma: f64) -> Sharpness {
-        let functional = LogDeterminant {
-            lebesgue: true,
-            exponential: false,
-        };
+        let functional = LogDeterminant { lebesgue: true, exponential: false };
         Sharpness::new("log-det of H", functional, Importance { sigma })
     }
 
     /// det H for H ≻ 0: ψ = e^(−t), φ = (2π)ᵈ/a², μ Lebesgue measure, sampled from N(0, σ²I).
     pub fn determinant(sigma: f64) -> Sharpness {
-        let functional = LogDeterminant {
-            lebesgue: true,
-            exponential: true,
-        };
+        let functional = LogDeterminant { lebesgue: true, exponential: true };
         Sharpness::new("determinant", functional, Importance { sigma })
     }
 
@@ -165,11 +131,7 @@ impl Sharpness {
     /// # Errors
     /// [`Error::Setting`] unless 1 ≤ k ≤ 4.
     pub fn power_trace_unbiased(k: usize) -> Result<Sharpness> {
-        Ok(Sharpness::new(
-            "power trace",
-            Moments::unbiased(k)?,
-            Gaussian::STANDARD,
-        ))
+        Ok(Sharpness::new("power trace", Moments::unbiased(k)?, Gaussian::STANDARD))
     }
 
     /// 2 (E (½vᵀHv)ᵖ)^(1/p) on the sphere, which tends to λ_max as p → ∞ for H ⪰ 0.
@@ -184,15 +146,7 @@ impl Sharpness {
     /// λ_max: ψ = t, φ = 2t, μ concentrated on the top eigenvector.
     pub fn max_eigen() -> Sharpness {
         let measure = TopEigenvector::new(Lanczos::default());
-        Sharpness::new(
-            "max-eigen",
-            MeanTimes {
-                of_dim: false,
-                factor: 2.0,
-            },
-            measure,
-        )
-        .with_estimator(Estimator::Exact)
+        Sharpness::new("max-eigen", MeanTimes(|_| 2.0), measure).with_estimator(Estimator::Exact)
     }
 
     /// (1/τ) log E e^(τ·½vᵀHv): ψ = e^(τt), φ = (1/τ) log a, μ of your choice.
@@ -202,12 +156,7 @@ impl Sharpness {
     pub fn tilted(tau: f64, measure: impl Measure + 'static) -> Result<Sharpness> {
         if tau == 0.0 || !tau.is_finite() {
             let (of, value) = ("tilted".into(), tau.to_string());
-            return Err(Error::Setting {
-                of,
-                name: "tau",
-                value,
-                expected: "finite and not 0",
-            });
+            return Err(Error::Setting { of, name: "tau", value, expected: "finite and not 0" });
         }
         Ok(Sharpness::new("tilted", Tilt(tau), measure))
     }
@@ -233,7 +182,7 @@ impl Sharpness {
     /// directions.
     pub fn published_trace() -> Sharpness {
         let functional = PhiPsi::new(|t| vec![t], |a| a[0]);
-        Sharpness::new("published trace", Published(functional), Gaussian::STANDARD)
+        Sharpness::new("published trace", functional, Gaussian::STANDARD)
     }
 
     /// The update that the paper's code makes under the name "det": ψ = e^(−t/2), φ = a⁻², a
@@ -241,23 +190,12 @@ impl Sharpness {
     /// overflows for large t: an error here.
     pub fn published_determinant(half_side: f64) -> Sharpness {
         let functional = PhiPsi::new(|t| vec![(-0.5 * t).exp()], |a| a[0].powf(-2.0));
-        Sharpness::new(
-            "published determinant",
-            Published(functional),
-            Cube {
-                half_side,
-                normalised: true,
-            },
-        )
+        Sharpness::new("published determinant", functional, Cube { half_side, normalised: true })
     }
 
     /// The update of the paper's Frob-SAM, g₀ + (λ/ρ²) Cov(L(x+ρv), ∇L(x+ρv)) with n − 1: half
     /// the unbiased variance of the one-sided differences.
     pub fn published_frobenius() -> Sharpness {
-        Sharpness::new(
-            "published frobenius",
-            Moments::half_variance(),
-            Gaussian::STANDARD,
-        )
+        Sharpness::new("published frobenius", Moments::half_variance(), Gaussian::STANDARD)
     }
 }

@@ -194,11 +194,7 @@ impl Measure for Cube {
             let u: f64 = StandardUniform.sample(stream);
             h * (2.0 * u - 1.0)
         });
-        if self.normalised {
-            0.0
-        } else {
-            out.len() as f64 * (2.0 * h).ln()
-        }
+        if self.normalised { 0.0 } else { out.len() as f64 * (2.0 * h).ln() }
     }
 
     fn check(&self) -> Result<()> {
@@ -281,11 +277,7 @@ impl Measure for GradientDirection {
     fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
         self.direction = match context.gradient {
             Some(gradient) => gradient.to_f64_vec(),
-            None => context
-                .objective
-                .value_grad(context.x, context.batch)?
-                .1
-                .to_f64_vec(),
+            None => context.objective.value_grad(context.x, context.batch)?.1.to_f64_vec(),
         };
         let length = norm(&self.direction);
         if length > 0.0 {
@@ -311,10 +303,7 @@ pub struct TopEigenvector {
 impl TopEigenvector {
     /// With the given iteration.
     pub fn new(lanczos: Lanczos) -> TopEigenvector {
-        TopEigenvector {
-            lanczos,
-            vector: Vec::new(),
-        }
+        TopEigenvector { lanczos, vector: Vec::new() }
     }
 }
 
@@ -326,9 +315,7 @@ impl Measure for TopEigenvector {
     fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
         let mut operator = HessianOperator::new(context.objective, context.x, &[context.batch])?;
         let start = (self.vector.len() == context.objective.dim()).then_some(&self.vector[..]);
-        let top = self
-            .lanczos
-            .top(&mut operator, 1, start, context.draw.seed)?;
+        let top = self.lanczos.top(&mut operator, 1, start, context.draw.seed)?;
         let Some(pair) = top.into_iter().next() else {
             return Err(Error::Iteration {
                 of: "lanczos",
@@ -347,19 +334,14 @@ impl Measure for TopEigenvector {
     fn state(&self) -> State {
         let mut state = State::default();
         if !self.vector.is_empty() {
-            state
-                .arrays
-                .insert("top eigenvector".into(), Array::vector(self.vector.clone()));
+            state.arrays.insert("top eigenvector".into(), Array::vector(self.vector.clone()));
         }
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        self.vector = state
-            .arrays
-            .get("top eigenvector")
-            .map(Array::to_f64_vec)
-            .unwrap_or_default();
+        self.vector =
+            state.arrays.get("top eigenvector").map(Array::to_f64_vec).unwrap_or_default();
         Ok(())
     }
 }

@@ -47,18 +47,8 @@ impl SharpnessMethod {
         positive(sharpness.name(), "rho", sharpness.rho())?;
         sharpness.check(samples)?;
         // A few gradients are cheaper to keep than to compute twice.
-        let memory = if samples <= 8 {
-            Memory::Keep
-        } else {
-            Memory::OneAtATime
-        };
-        Ok(SharpnessMethod {
-            sharpness,
-            lambda,
-            samples,
-            seed,
-            memory,
-        })
+        let memory = if samples <= 8 { Memory::Keep } else { Memory::OneAtATime };
+        Ok(SharpnessMethod { sharpness, lambda, samples, seed, memory })
     }
 
     /// Chooses between memory and time; up to 8 samples are kept by default.
@@ -69,12 +59,7 @@ impl SharpnessMethod {
     }
 
     fn draw(&self, step: u64, sample: usize) -> Draw {
-        Draw {
-            seed: self.seed,
-            purpose: Purpose::Direction,
-            step,
-            sample: sample as u32,
-        }
+        Draw { seed: self.seed, purpose: Purpose::Direction, step, sample: sample as u32 }
     }
 
     /// acc + a·(g − b·g₀), in one pass.
@@ -142,17 +127,11 @@ impl Method for SharpnessMethod {
                 }
             };
             let factor = objective.number(factor * weight);
-            accumulate.run_into(
-                &[&gradient, total, &base_gradient, &factor, &of_base],
-                &mut spare,
-            )?;
+            accumulate
+                .run_into(&[&gradient, total, &base_gradient, &factor, &of_base], &mut spare)?;
             std::mem::swap(&mut gradient, &mut spare[0]);
         }
-        let per_sample = if s.estimator == Estimator::Central {
-            2
-        } else {
-            1
-        };
+        let per_sample = if s.estimator == Estimator::Central { 2 } else { 1 };
         Ok(Evaluation {
             loss,
             gradient,

@@ -54,13 +54,7 @@ impl std::fmt::Display for Estimate {
 
 impl std::fmt::Debug for Sharpness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} on {}, {}",
-            self.name,
-            self.measure.name(),
-            self.estimator.name()
-        )
+        write!(f, "{} on {}, {}", self.name, self.measure.name(), self.estimator.name())
     }
 }
 
@@ -123,6 +117,19 @@ impl Sharpness {
 
     /// Checks settings and the number of samples.
     pub(super) fn check(&self, samples: usize) -> Result<()> {
+        let squared = self.estimator == Estimator::HvpNorm;
+        if squared != self.functional.takes_squared_products() {
+            return Err(Error::Setting {
+                of: self.name.clone(),
+                name: "the estimator",
+                value: self.estimator.name().into(),
+                expected: if squared {
+                    "one-sided, central or exact: only ‖H‖²_F is a mean of ‖Hv‖²"
+                } else {
+                    "hvp: this form of ‖H‖²_F is a mean of ‖Hv‖²"
+                },
+            });
+        }
         positive(&self.name, "rho", self.rho)?;
         self.measure.check()?;
         self.functional.check(samples)
@@ -173,11 +180,7 @@ impl Sharpness {
         let value = outputs[0].item()?;
         let weights = outputs[1].to_f64_vec();
         if !value.is_finite() || weights.iter().any(|w| !w.is_finite()) {
-            return Err(Error::NonFiniteSharpness {
-                of: self.name.clone(),
-                samples: count,
-                value,
-            });
+            return Err(Error::NonFiniteSharpness { of: self.name.clone(), samples: count, value });
         }
         Ok((value, weights, outputs[2].to_f64_vec()))
     }
@@ -191,12 +194,7 @@ impl Sharpness {
         let tape = Tape::new();
         let curvatures = tape.input("curvatures", DType::F64, [count]);
         let log_weights = tape.input("log-weights", DType::F64, [count]);
-        let s = self.functional.record(&Samples {
-            curvatures,
-            log_weights,
-            count,
-            dim,
-        });
+        let s = self.functional.record(&Samples { curvatures, log_weights, count, dim });
         let mut outputs = vec![s];
         outputs.extend(s.grads(&[curvatures, log_weights]));
         // A handful of scalars: not worth any thread.
@@ -221,45 +219,20 @@ impl Sharpness {
     ) -> Result<Estimate> {
         self.check(samples)?;
         objective.check_vector(&self.name, x)?;
-        let draw = Draw {
-            seed,
-            purpose: Purpose::Direction,
-            step: 0,
-            sample: 0,
-        };
-        self.measure.prepare(&DrawContext {
-            objective,
-            x,
-            batch,
-            gradient: None,
-            draw,
-        })?;
-        let base = if self.needs_loss() {
-            objective.value(x, batch)?
-        } else {
-            0.0
-        };
+        let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
+        self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
+        let base = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
         let mut curvatures = Vec::with_capacity(samples);
         let mut log_weights = Vec::with_capacity(samples);
         let mut buffer = vec![0.0; objective.dim()];
         for i in 0..samples {
-            let (v, log_weight) = self.sample(
-                objective,
-                Draw {
-                    sample: i as u32,
-                    ..draw
-                },
-                &mut buffer,
-            );
+            let (v, log_weight) =
+                self.sample(objective, Draw { sample: i as u32, ..draw }, &mut buffer);
             curvatures.push(self.curvature(objective, x, batch, &v, base)?);
             log_weights.push(log_weight);
         }
         let (value, _, influence) = self.weigh(&curvatures, &log_weights, objective.dim())?;
-        Ok(Estimate {
-            value,
-            standard_error: delta_error(&influence),
-            samples,
-        })
+        Ok(Estimate { value, standard_error: delta_error(&influence), samples })
     }
 
     /// S as one expression of the parameters, for given samples and log-weights: what the
@@ -271,10 +244,8 @@ impl Sharpness {
         samples: &[Var],
         log_weights: Var,
     ) -> Var {
-        let curvatures: Vec<Var> = samples
-            .iter()
-            .map(|&z| self.record_curvature(loss, x, z).expand_dims(0))
-            .collect();
+        let curvatures: Vec<Var> =
+            samples.iter().map(|&z| self.record_curvature(loss, x, z).expand_dims(0)).collect();
         let Some((&first, rest)) = curvatures.split_first() else {
             return x.constant_like(0.0).sum();
         };
