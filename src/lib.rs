@@ -31,3 +31,8 @@ pub mod prelude {
         Sharpness, SharpnessMethod, Training,
     };
 }
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
