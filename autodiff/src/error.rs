@@ -12,8 +12,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct At(pub &'static Location<'static>);
 
 impl At {
+    /// The caller's place: of the first function around that is not `#[track_caller]`.
     #[track_caller]
-    pub(crate) fn caller() -> At {
+    pub fn caller() -> At {
         At(Location::caller())
     }
 }
@@ -184,4 +185,18 @@ pub enum Error {
         /// How it failed.
         problem: String,
     },
+}
+
+impl Error {
+    /// The same error, said of another place: a layer's mistakes are its user's.
+    pub(crate) fn relocated(mut self, place: At) -> Error {
+        if let Error::Shape { at, .. }
+        | Error::DType { at, .. }
+        | Error::Parameter { at, .. }
+        | Error::ForeignVar { at, .. } = &mut self
+        {
+            *at = place;
+        }
+        self
+    }
 }

@@ -13,7 +13,7 @@ use std::ops::Deref;
 /// assert_eq!(s.count(), 25088);
 /// assert_eq!(s.to_string(), "[32, 784]");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; 4]>);
 
 impl Shape {
@@ -62,6 +62,13 @@ pub(crate) type Strides = SmallVec<[isize; 4]>;
 
 /// A list of axes of one value.
 pub(crate) type Axes = SmallVec<[u8; 8]>;
+
+impl Clone for Shape {
+    // A copy of plain numbers: the derived one goes element by element.
+    fn clone(&self) -> Shape {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Deref for Shape {
     type Target = [usize];
@@ -121,6 +128,12 @@ impl From<()> for Shape {
 impl<const N: usize> PartialEq<[usize; N]> for Shape {
     fn eq(&self, other: &[usize; N]) -> bool {
         self[..] == other[..]
+    }
+}
+
+impl PartialEq<[usize]> for Shape {
+    fn eq(&self, other: &[usize]) -> bool {
+        self[..] == *other
     }
 }
 

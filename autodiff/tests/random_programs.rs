@@ -6,10 +6,10 @@ use burlap_autodiff::testing::{RandomProgram, derivative, random_programs};
 use burlap_autodiff::{Array, Cpu, DType, Interpreter, Tape};
 
 /// Programs that are generated; a few are near a kink.
-const PROGRAMS: usize = 2200;
+const PROGRAMS: usize = 10_000;
 
 /// At least this many must be checked.
-const CHECKED: usize = 2000;
+const CHECKED: usize = 9_900;
 
 fn norm(x: &[f64]) -> f64 {
     x.iter().fold(0.0, |n: f64, x| n.max(x.abs()))
@@ -90,8 +90,8 @@ fn check_at_point(program: &RandomProgram, directions: &[Array; 2]) -> Point {
 }
 
 enum Outcome {
-    /// With the relative error.
-    Checked(f64),
+    /// With the relative error, and whether the Hessian does not vanish.
+    Checked(f64, bool),
     /// No differences: the point lies on, or next to, a kink.
     Kink,
 }
@@ -139,19 +139,21 @@ fn check(program: &RandomProgram) -> Outcome {
         "Hv = {:?}, differences {estimate:?}, error {error:e}, allowed {allowed:e}: {program:?}",
         point.product
     );
-    Outcome::Checked(if error == 0.0 { 0.0 } else { error / (size + 1e9 * estimate.roundoff) })
+    let relative = if error == 0.0 { 0.0 } else { error / (size + 1e9 * estimate.roundoff) };
+    Outcome::Checked(relative, size > 1e-6)
 }
 
 #[test]
 fn hessian_vector_products_of_random_programs() {
     let start = std::time::Instant::now();
     let (mut checked, mut kinks, mut worst) = (0, 0, 0.0f64);
+    // Programs that use the variable in comparisons only have no derivatives.
     let mut curved = 0;
     for program in random_programs(PROGRAMS, 2024, true) {
         match check(&program) {
-            Outcome::Checked(error) => {
+            Outcome::Checked(error, is_curved) => {
                 checked += 1;
-                curved += usize::from(error > 0.0);
+                curved += usize::from(is_curved);
                 worst = worst.max(error);
             }
             Outcome::Kink => kinks += 1,
@@ -163,5 +165,5 @@ fn hessian_vector_products_of_random_programs() {
         start.elapsed().as_secs_f64()
     );
     assert!(checked >= CHECKED, "only {checked} were checked; {kinks} near a kink");
-    assert!(curved * 10 >= checked * 8, "only {curved} of {checked} had a Hessian");
+    assert!(curved * 10 >= checked * 7, "only {curved} of {checked} had a Hessian");
 }

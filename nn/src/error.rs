@@ -115,10 +115,6 @@ fn listed(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),
         _ if names.len() <= SHOWN => names.join(", "),
-        _ => format!(
-            "{} and {} more",
-            names[..SHOWN].join(", "),
-            names.len() - SHOWN
-        ),
+        _ => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
     }
 }

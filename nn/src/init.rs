@@ -71,19 +71,14 @@ impl Init {
     /// `kaiming_uniform_` with `a = sqrt(5)`, which is a gain of √⅓.
     #[must_use]
     pub fn linear_weight() -> Self {
-        Self::KaimingUniform {
-            gain: (1.0f64 / 3.0).sqrt(),
-        }
+        Self::KaimingUniform { gain: (1.0f64 / 3.0).sqrt() }
     }
 
     /// Uniform on ±1/√fan-in: what PyTorch gives the bias of a `Linear` of `fan_in` inputs.
     #[must_use]
     pub fn linear_bias(fan_in: usize) -> Self {
         let bound = (fan_in as f64).sqrt().recip();
-        Self::Uniform {
-            low: -bound,
-            high: bound,
-        }
+        Self::Uniform { low: -bound, high: bound }
     }
 
     /// The first values of the parameter `name`, from the stream of `seed` and that name.
@@ -106,11 +101,7 @@ impl Init {
 
     /// The distribution for one parameter, ready to draw from.
     pub(crate) fn sampler(self, name: &str, shape: &Shape) -> Result<Sampler> {
-        let fail = |problem| Error::Init {
-            name: name.to_owned(),
-            shape: shape.clone(),
-            problem,
-        };
+        let fail = |problem| Error::Init { name: name.to_owned(), shape: shape.clone(), problem };
         let (fan_in, fan_out) = fans(shape);
         let scale = |gain: f64, fan: Option<f64>| match fan {
             _ if !(gain >= 0.0 && gain.is_finite()) => {
@@ -121,10 +112,7 @@ impl Init {
             Some(fan) => Ok(gain / fan.sqrt()),
         };
         let both = fan_in.zip(fan_out).map(|(i, o)| 0.5 * (i + o));
-        let around = |bound: f64| Self::Uniform {
-            low: -bound,
-            high: bound,
-        };
+        let around = |bound: f64| Self::Uniform { low: -bound, high: bound };
         let centred = |std: f64| Self::Normal { mean: 0.0, std };
         let width = 3f64.sqrt();
         match self {

@@ -140,10 +140,7 @@ impl Layout {
         if *found == [self.total] {
             return Ok(());
         }
-        Err(Error::FlatShape {
-            expected: self.total,
-            found: found.clone(),
-        })
+        Err(Error::FlatShape { expected: self.total, found: found.clone() })
     }
 
     /// One parameter as a part of the recorded flat vector, in its own shape.
@@ -211,11 +208,7 @@ impl Layout {
             }
             let found = array.dtype();
             if found != expected {
-                return Err(Error::ParameterDType {
-                    name: name(),
-                    expected,
-                    found,
-                });
+                return Err(Error::ParameterDType { name: name(), expected, found });
             }
             parts.push(array);
         }

@@ -44,9 +44,9 @@ pub fn mse_per_example(pred: Var, target: Var) -> Var {
 #[track_caller]
 fn squares(pred: Var, target: Var) -> Var {
     if pred.shape() != target.shape() {
-        // Broadcasting [n] against [n, 1] would average n² wrong differences. This records
-        // that the shapes differ.
-        return pred.dot(target);
+        // Broadcasting [n] against [n, 1] would average n² wrong differences.
+        let problem = format!("prediction {} and target {} differ", pred.shape(), target.shape());
+        return pred.fail("mse", problem);
     }
     (pred - target).square()
 }
@@ -105,10 +105,7 @@ pub fn cross_entropy_smoothed(logits: Var, labels: Var, smoothing: f64) -> Resul
 #[track_caller]
 pub fn cross_entropy_smoothed_per_example(logits: Var, labels: Var, smoothing: f64) -> Result<Var> {
     if !(0.0..1.0).contains(&smoothing) {
-        return Err(Error::Fraction {
-            what: "the label smoothing",
-            found: smoothing,
-        });
+        return Err(Error::Fraction { what: "the label smoothing", found: smoothing });
     }
     let axis = class_axis(logits);
     let log_probs = logits.log_softmax(axis);
@@ -136,7 +133,9 @@ pub fn accuracy_per_example(logits: Var, labels: Var) -> Var {
     let largest = logits.argmax(class_axis(logits));
     if largest.shape() != labels.shape() {
         // As in `squares`.
-        return largest.dot(labels).cast(logits.dtype());
+        let problem =
+            format!("predictions {} and labels {} differ", largest.shape(), labels.shape());
+        return logits.fail("accuracy", problem);
     }
     largest.equal(labels).cast(logits.dtype())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use burlap_autodiff::{Array, DType, Var};
+use burlap_autodiff::{Array, At, DType, Var};
 
 use crate::module::{Context, Declared, Module, Pass, Scope};
 use crate::{Layout, Result};
@@ -40,10 +40,7 @@ impl Model {
     pub fn new(module: impl Module + 'static) -> Result<Self> {
         let mut declared = Declared::default();
         module.declare(&mut Scope::root(&mut declared))?;
-        Ok(Self {
-            module: Box::new(module),
-            declared,
-        })
+        Ok(Self { module: Box::new(module), declared })
     }
 
     /// Names, shapes and places of the parameters.
@@ -95,14 +92,13 @@ impl Model {
         // A no-op, and the caller's error if the length is wrong.
         let flat = params.reshape([layout.total()]);
         let pass = Pass::new(layout, flat, key);
-        self.module.forward(&Context::root(&pass), x)
+        // Calls through `dyn Module` lose the caller: mistakes inside are those of this line.
+        params.record_at(At::caller(), || self.module.forward(&Context::root(&pass), x))
     }
 }
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model")
-            .field("layout", self.layout())
-            .finish_non_exhaustive()
+        f.debug_struct("Model").field("layout", self.layout()).finish_non_exhaustive()
     }
 }

@@ -78,10 +78,7 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(crate) fn root(declared: &'a mut Declared) -> Self {
-        Self {
-            declared,
-            path: String::new(),
-        }
+        Self { declared, path: String::new() }
     }
 
     /// The dotted path of this place, empty at the root.
@@ -93,10 +90,7 @@ impl<'a> Scope<'a> {
     /// The place of a child.
     #[must_use]
     pub fn child(&mut self, name: &str) -> Scope<'_> {
-        Scope {
-            path: joined(&self.path, name),
-            declared: self.declared,
-        }
+        Scope { path: joined(&self.path, name), declared: self.declared }
     }
 
     /// Declares a parameter of this module, with what its first values are drawn from.
@@ -128,12 +122,7 @@ pub(crate) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(layout: &'a Layout, flat: Var, key: Option<Var>) -> Self {
-        Self {
-            flat,
-            layout,
-            key,
-            streams: RefCell::default(),
-        }
+        Self { flat, layout, key, streams: RefCell::default() }
     }
 }
 
@@ -146,10 +135,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn root(pass: &'a Pass<'a>) -> Self {
-        Self {
-            pass,
-            path: String::new(),
-        }
+        Self { pass, path: String::new() }
     }
 
     /// The dotted path of this place, empty at the root.
@@ -161,10 +147,7 @@ impl<'a> Context<'a> {
     /// The place of a child.
     #[must_use]
     pub fn child(&self, name: &str) -> Context<'a> {
-        Context {
-            pass: self.pass,
-            path: joined(&self.path, name),
-        }
+        Context { pass: self.pass, path: joined(&self.path, name) }
     }
 
     /// A parameter of this module, in its own shape.
@@ -176,8 +159,7 @@ impl<'a> Context<'a> {
         let (flat, layout) = (self.pass.flat, self.pass.layout);
         layout
             .view(flat, &joined(&self.path, name))
-            // Out of bounds on purpose: the only way to leave an error on the tape.
-            .unwrap_or_else(|_| flat.slice_axis(0, layout.total(), layout.total() + 1))
+            .unwrap_or_else(|error| flat.fail("parameter", error.to_string()))
     }
 
     /// Whether the network is recorded for training: with a random key.
@@ -204,9 +186,5 @@ impl<'a> Context<'a> {
 }
 
 fn joined(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }

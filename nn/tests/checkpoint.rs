@@ -9,23 +9,14 @@ use burlap_nn::{Activation, Checkpoint, CheckpointError, Error, Model, mlp};
 
 fn small() -> Checkpoint {
     let mut checkpoint = Checkpoint::default();
-    let values = vec![
-        1.5,
-        -0.0,
-        f64::MIN_POSITIVE / 4.0,
-        f64::INFINITY,
-        1e300,
-        0.1,
-    ];
+    let values = vec![1.5, -0.0, f64::MIN_POSITIVE / 4.0, f64::INFINITY, 1e300, 0.1];
     checkpoint.insert("a.weight", Array::from_vec([2, 3], values).unwrap());
     checkpoint.insert("scalar", Array::scalar(2.5f32));
     checkpoint.insert("labels", Array::vector([0u32, 7, u32::MAX]));
     checkpoint.insert("none", Array::zeros(DType::F32, [0, 3]));
     checkpoint.insert("mask", Array::vector([true, false, true]));
     checkpoint.metadata.insert("epoch".into(), "12".into());
-    checkpoint
-        .metadata
-        .insert("note".into(), "Δ \"quoted\"\n".into());
+    checkpoint.metadata.insert("note".into(), "Δ \"quoted\"\n".into());
     checkpoint
 }
 
@@ -108,10 +99,7 @@ fn a_model_comes_back_beside_the_state_of_an_optimizer() {
         checkpoint.save(&path).unwrap();
         let loaded = Checkpoint::load(&path).unwrap();
         assert_eq!(loaded.section("model").len(), 4);
-        assert_eq!(
-            model.layout().join(&loaded.section("model")).unwrap(),
-            params
-        );
+        assert_eq!(model.layout().join(&loaded.section("model")).unwrap(), params);
         assert_eq!(loaded.get("optimizer.step"), Some(&Array::scalar(1u32)));
         assert_eq!(loaded.get("optimizer"), None);
     }
@@ -126,20 +114,11 @@ fn every_truncation_is_an_error_that_names_the_file() {
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let error = error(Checkpoint::load(&path));
-        assert!(
-            matches!(error, CheckpointError::Truncated { .. }),
-            "{length}: {error}"
-        );
-        assert!(
-            error.to_string().contains("c.safetensors: truncated"),
-            "{error}"
-        );
+        assert!(matches!(error, CheckpointError::Truncated { .. }), "{length}: {error}");
+        assert!(error.to_string().contains("c.safetensors: truncated"), "{error}");
     }
     fs::write(&path, [&whole[..], b"\0"].concat()).unwrap();
-    assert!(matches!(
-        error(Checkpoint::load(&path)),
-        CheckpointError::TooLong { .. }
-    ));
+    assert!(matches!(error(Checkpoint::load(&path)), CheckpointError::TooLong { .. }));
 }
 
 #[test]
@@ -155,9 +134,7 @@ fn no_flipped_bit_changes_what_is_loaded() {
         fs::write(&path, &bytes).unwrap();
         if let Ok(mut loaded) = Checkpoint::load(&path) {
             // Only the checksum's own name may be hit, so that it is not looked for.
-            loaded
-                .metadata
-                .retain(|key, _| original.metadata.contains_key(key));
+            loaded.metadata.retain(|key, _| original.metadata.contains_key(key));
             assert_eq!(loaded, original, "bit {i}");
             accepted += 1;
         }
@@ -190,10 +167,7 @@ fn malformed_files_are_typed_errors() {
         r#"{"__metadata__":{"a":1}}"#,
     ] {
         let error = load(&file(header, &[0; 4]));
-        assert!(
-            matches!(error, CheckpointError::Header { .. }),
-            "{header}: {error}"
-        );
+        assert!(matches!(error, CheckpointError::Header { .. }), "{header}: {error}");
     }
 
     // Offsets that are consistent but reach to the end of the address space.
@@ -203,10 +177,7 @@ fn malformed_files_are_typed_errors() {
         format!(r#""{i}":{{"dtype":"U8","shape":[{step}],"data_offsets":[{start},{end}]}}"#)
     });
     let header = format!("{{{}}}", tensors.collect::<Vec<_>>().join(","));
-    assert!(matches!(
-        load(&file(&header, &[0; 4])),
-        CheckpointError::Truncated { .. }
-    ));
+    assert!(matches!(load(&file(&header, &[0; 4])), CheckpointError::Truncated { .. }));
     let huge = u64::MAX.to_le_bytes();
     assert!(matches!(load(&huge), CheckpointError::Truncated { .. }));
 
@@ -219,14 +190,7 @@ fn malformed_files_are_typed_errors() {
     );
     let bools = r#"{"a":{"dtype":"BOOL","shape":[4],"data_offsets":[0,4]}}"#;
     let error = load(&file(bools, &[0, 1, 2, 0]));
-    assert!(matches!(
-        error,
-        CheckpointError::Bool {
-            position: 2,
-            found: 2,
-            ..
-        }
-    ));
+    assert!(matches!(error, CheckpointError::Bool { position: 2, found: 2, .. }));
 }
 
 #[test]
@@ -246,24 +210,15 @@ fn a_failing_save_keeps_the_old_file() {
     twice.insert("a", Array::scalar(1.0));
     twice.insert("a", Array::scalar(2.0));
     let error = twice.save(&path).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("c: not written: the name \"a\" is given twice")
-    );
+    assert!(error.to_string().ends_with("c: not written: the name \"a\" is given twice"));
     for name in ["__metadata__", "burlap.crc32"] {
         let mut reserved = Checkpoint::default();
         reserved.insert(name, Array::scalar(1.0));
         let error = reserved.save(&path).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Checkpoint(CheckpointError::ReservedName { .. })
-        ));
+        assert!(matches!(error, Error::Checkpoint(CheckpointError::ReservedName { .. })));
     }
     let mut reserved = Checkpoint::default();
-    reserved
-        .metadata
-        .insert("burlap.crc32".into(), String::new());
+    reserved.metadata.insert("burlap.crc32".into(), String::new());
     assert!(reserved.save(&path).is_err());
 
     assert_eq!(Checkpoint::load(&path).unwrap(), small());
@@ -278,10 +233,7 @@ fn a_save_that_cannot_end_leaves_nothing_behind() {
     fs::write(taken.join("inside"), "x").unwrap();
     for path in [taken.clone(), dir.path().join("missing/c")] {
         let error = small().save(&path).unwrap_err();
-        assert!(
-            matches!(error, Error::Checkpoint(CheckpointError::Write { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Checkpoint(CheckpointError::Write { .. })), "{error}");
     }
     assert_eq!((files(dir.path()), files(&taken)), (1, 1));
 }

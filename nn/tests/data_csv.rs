@@ -36,10 +36,7 @@ fn gzipped_files_read_alike() {
     let bytes = encoder.finish().unwrap();
     assert_eq!(read(&bytes).unwrap().features(), [1.0, 2.0, 3.0, 4.0]);
     for length in 2..bytes.len() {
-        assert!(matches!(
-            error(&bytes[..length]),
-            DataError::CorruptGzip { .. }
-        ));
+        assert!(matches!(error(&bytes[..length]), DataError::CorruptGzip { .. }));
     }
 }
 
@@ -52,18 +49,13 @@ fn files_without_rows_are_refused() {
 
 #[test]
 fn ragged_rows_are_refused() {
-    for (bytes, at, need, have) in [
-        (&b"1,2,0\n1,0\n"[..], 2, 3, 2),
-        (b"1,2,0\n\n1,2,3,0\n", 3, 3, 4),
-        (b"1\n", 1, 2, 1),
-    ] {
+    for (bytes, at, need, have) in
+        [(&b"1,2,0\n1,0\n"[..], 2, 3, 2), (b"1,2,0\n\n1,2,3,0\n", 3, 3, 4), (b"1\n", 1, 2, 1)]
+    {
         match error(bytes) {
-            DataError::CsvColumns {
-                line,
-                expected,
-                found,
-                ..
-            } => assert_eq!((line, expected, found), (at, need, have)),
+            DataError::CsvColumns { line, expected, found, .. } => {
+                assert_eq!((line, expected, found), (at, need, have))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -71,31 +63,13 @@ fn ragged_rows_are_refused() {
 
 #[test]
 fn fields_that_are_no_numbers_are_refused() {
-    for field in [
-        "x",
-        "",
-        "1 2",
-        "0x1",
-        "\"1\"",
-        "1;2",
-        "\u{feff}1",
-        "--1",
-        "1e",
-    ] {
+    for field in ["x", "", "1 2", "0x1", "\"1\"", "1;2", "\u{feff}1", "--1", "1e"] {
         match error(format!("1,2,0\n1,{field},0\n").as_bytes()) {
-            DataError::CsvNumber {
-                line: 2,
-                column: 2,
-                found,
-                ..
-            } => assert_eq!(found, field),
+            DataError::CsvNumber { line: 2, column: 2, found, .. } => assert_eq!(found, field),
             other => panic!("{field}: {other:?}"),
         }
     }
-    assert!(matches!(
-        error(b"1,\xff,0\n"),
-        DataError::CsvNumber { line: 1, .. }
-    ));
+    assert!(matches!(error(b"1,\xff,0\n"), DataError::CsvNumber { line: 1, .. }));
     let long = format!("{},0\n", "x".repeat(10_000));
     assert!(error(long.as_bytes()).to_string().len() < 300);
 }
@@ -104,9 +78,7 @@ fn fields_that_are_no_numbers_are_refused() {
 fn numbers_that_are_not_finite_are_refused() {
     for field in ["inf", "-inf", "NaN", "infinity", "1e39"] {
         match error(format!("{field},0\n").as_bytes()) {
-            DataError::CsvNotFinite {
-                line: 1, column: 1, ..
-            } => {}
+            DataError::CsvNotFinite { line: 1, column: 1, .. } => {}
             other => panic!("{field}: {other:?}"),
         }
     }
@@ -116,12 +88,7 @@ fn numbers_that_are_not_finite_are_refused() {
 fn labels_that_are_no_classes_are_refused() {
     for field in ["", "1.0", "-1", "x", "65536", "4294967296", "NaN"] {
         match error(format!("1,2,0\n1,2,{field}\n").as_bytes()) {
-            DataError::CsvLabel {
-                line: 2,
-                column: 3,
-                found,
-                ..
-            } => assert_eq!(found, field),
+            DataError::CsvLabel { line: 2, column: 3, found, .. } => assert_eq!(found, field),
             other => panic!("{field}: {other:?}"),
         }
     }
@@ -149,22 +116,13 @@ fn digits_are_the_published_ones() {
     // Every pixel is a multiple of 1/16 and both ends occur.
     let sixteenths: Vec<f32> = digits.features().iter().map(|x| x * 16.0).collect();
     assert!(sixteenths.iter().all(|x| x.fract() == 0.0));
-    assert_eq!(
-        sixteenths.iter().copied().fold(f32::INFINITY, f32::min),
-        0.0
-    );
+    assert_eq!(sixteenths.iter().copied().fold(f32::INFINITY, f32::min), 0.0);
     assert_eq!(sixteenths.iter().copied().fold(0.0, f32::max), 16.0);
     // Counts as documented for the data set.
     let mut counts = [0; 10];
-    digits
-        .labels()
-        .iter()
-        .for_each(|&l| counts[l as usize] += 1);
+    digits.labels().iter().for_each(|&l| counts[l as usize] += 1);
     assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-    assert_eq!(
-        sixteenths.iter().map(|&x| f64::from(x)).sum::<f64>(),
-        561_718.0
-    );
+    assert_eq!(sixteenths.iter().map(|&x| f64::from(x)).sum::<f64>(), 561_718.0);
 }
 
 #[test]
@@ -174,9 +132,6 @@ fn the_digits_split_never_changes() {
     assert_eq!((train.name(), test.name()), ("digits train", "digits test"));
     assert_eq!(
         [&train.labels()[..12], &test.labels()[..12]],
-        [
-            [1, 0, 8, 3, 7, 7, 0, 4, 6, 3, 9, 6],
-            [7, 9, 4, 9, 8, 5, 4, 6, 1, 8, 6, 7]
-        ]
+        [[1, 0, 8, 3, 7, 7, 0, 4, 6, 3, 9, 6], [7, 9, 4, 9, 8, 5, 4, 6, 1, 8, 6, 7]]
     );
 }

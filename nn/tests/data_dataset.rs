@@ -8,10 +8,8 @@ use burlap_nn::data::{DataError, Dataset};
 /// Examples whose only feature is their index; label i has `counts[i]` of them,
 /// in blocks.
 fn blocks(counts: &[usize]) -> Dataset {
-    let labels: Vec<u32> = (0..)
-        .zip(counts)
-        .flat_map(|(label, &count)| std::iter::repeat_n(label, count))
-        .collect();
+    let labels: Vec<u32> =
+        (0..).zip(counts).flat_map(|(label, &count)| std::iter::repeat_n(label, count)).collect();
     let features = (0..labels.len()).map(|i| i as f32).collect();
     Dataset::new("blocks", features, labels, counts.len(), vec![1]).unwrap()
 }
@@ -39,26 +37,12 @@ fn rows_follow_the_shape() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    assert!(matches!(
-        new(vec![], vec![], 1, vec![1]),
-        DataError::Empty { .. }
-    ));
-    assert!(matches!(
-        new(vec![], vec![0], 1, vec![2, 0]),
-        DataError::BadShape { .. }
-    ));
-    assert!(matches!(
-        new(vec![], vec![0], 1, vec![usize::MAX, 2]),
-        DataError::BadShape { .. }
-    ));
+    assert!(matches!(new(vec![], vec![], 1, vec![1]), DataError::Empty { .. }));
+    assert!(matches!(new(vec![], vec![0], 1, vec![2, 0]), DataError::BadShape { .. }));
+    assert!(matches!(new(vec![], vec![0], 1, vec![usize::MAX, 2]), DataError::BadShape { .. }));
     assert!(matches!(
         new(vec![1.0; 5], vec![0; 3], 1, vec![2]),
-        DataError::FeatureCount {
-            dim: 2,
-            expected: 6,
-            found: 5,
-            ..
-        }
+        DataError::FeatureCount { dim: 2, expected: 6, found: 5, .. }
     ));
     assert!(matches!(
         new(vec![1.0; 5], vec![0; 3], 1, vec![usize::MAX]),
@@ -66,29 +50,15 @@ fn what_does_not_fit_is_refused() {
     ));
     assert!(matches!(
         new(vec![0.0, 0.0, 0.0, f32::NAN], vec![0; 2], 1, vec![2]),
-        DataError::FeatureNotFinite {
-            example: 1,
-            column: 1,
-            ..
-        }
+        DataError::FeatureNotFinite { example: 1, column: 1, .. }
     ));
     assert!(matches!(
         new(vec![1.0; 2], vec![1, 2], 2, vec![1]),
-        DataError::LabelOutOfRange {
-            example: 1,
-            found: 2,
-            ..
-        }
+        DataError::LabelOutOfRange { example: 1, found: 2, .. }
     ));
-    assert!(matches!(
-        new(vec![1.0], vec![0], 0, vec![1]),
-        DataError::LabelOutOfRange { .. }
-    ));
+    assert!(matches!(new(vec![1.0], vec![0], 0, vec![1]), DataError::LabelOutOfRange { .. }));
     #[cfg(target_pointer_width = "64")]
-    assert!(matches!(
-        new(vec![1.0], vec![0], 1 << 32, vec![1]),
-        DataError::TooManyClasses { .. }
-    ));
+    assert!(matches!(new(vec![1.0], vec![0], 1 << 32, vec![1]), DataError::TooManyClasses { .. }));
 }
 
 #[test]
@@ -110,11 +80,7 @@ fn gather_copies_in_the_order_asked() {
     assert_eq!(data.gather(&[]).unwrap().len, 0);
     assert!(matches!(
         data.gather(&[0, 3]),
-        Err(DataError::IndexOutOfRange {
-            index: 3,
-            len: 3,
-            ..
-        })
+        Err(DataError::IndexOutOfRange { index: 3, len: 3, .. })
     ));
 }
 
@@ -137,24 +103,15 @@ fn first_fraction_rounds_up_but_not_for_rounding_errors() {
         assert_eq!(part.classes(), 2);
     }
     for fraction in [0.0, -0.1, 1.0 + 1e-9, f64::NAN, f64::INFINITY] {
-        assert!(matches!(
-            data.first_fraction(fraction),
-            Err(DataError::Fraction { .. })
-        ));
+        assert!(matches!(data.first_fraction(fraction), Err(DataError::Fraction { .. })));
     }
 }
 
 #[test]
 fn flips_are_exactly_as_many_as_asked_and_never_to_the_same_class() {
     let clean = blocks(&[40, 30, 33]);
-    for (fraction, expected) in [
-        (0.0, 0),
-        (0.004, 0),
-        (0.01, 1),
-        (0.2, 21),
-        (0.5, 52),
-        (1.0, 103),
-    ] {
+    for (fraction, expected) in [(0.0, 0), (0.004, 0), (0.01, 1), (0.2, 21), (0.5, 52), (1.0, 103)]
+    {
         for seed in 0..20 {
             let noisy = clean.clone().flip_labels(fraction, seed).unwrap();
             let pairs = clean.labels().iter().zip(noisy.labels());
@@ -215,12 +172,7 @@ fn impossible_flips_are_refused() {
 
 #[test]
 fn splits_are_disjoint_complete_and_stratified() {
-    for sizes in [
-        &[100, 50, 10][..],
-        &[7, 7, 7, 7, 7],
-        &[1, 2, 3, 40],
-        &[9, 0, 8],
-    ] {
+    for sizes in [&[100, 50, 10][..], &[7, 7, 7, 7, 7], &[1, 2, 3, 40], &[9, 0, 8]] {
         let data = blocks(sizes);
         for fraction in [0.1, 0.2, 0.25, 1.0 / 3.0, 0.5, 0.9] {
             for seed in 0..5 {
@@ -232,10 +184,7 @@ fn splits_are_disjoint_complete_and_stratified() {
                 };
                 assert!(ids(&train).is_disjoint(&ids(&test)));
                 assert_eq!(train.len() + test.len(), data.len());
-                assert_eq!(
-                    &ids(&train) | &ids(&test),
-                    (0..data.len()).collect::<BTreeSet<_>>()
-                );
+                assert_eq!(&ids(&train) | &ids(&test), (0..data.len()).collect::<BTreeSet<_>>());
                 // Labels stayed with their examples.
                 for part in [&train, &test] {
                     for (&id, &label) in part.features().iter().zip(part.labels()) {
@@ -264,10 +213,7 @@ fn splits_depend_on_the_seed_and_leave_parts_in_random_order() {
         let half = counts(&part.first_fraction(0.5).unwrap());
         let expected = part.len() / 4;
         // In blocks, one class would have none in the first half.
-        assert!(
-            half.iter().all(|c| c.abs_diff(expected) <= expected / 2),
-            "{half:?}"
-        );
+        assert!(half.iter().all(|c| c.abs_diff(expected) <= expected / 2), "{half:?}");
     }
 }
 
@@ -277,9 +223,7 @@ fn every_example_is_as_likely_to_be_tested() {
     let mut hits = [0u32; 32];
     for seed in 0..2000 {
         let (_, test) = data.stratified_split(0.25, seed).unwrap();
-        test.features()
-            .iter()
-            .for_each(|&id| hits[id as usize] += 1);
+        test.features().iter().for_each(|&id| hits[id as usize] += 1);
     }
     // 500 expected for each, standard deviation 19.
     assert!(hits.iter().all(|&c| c.abs_diff(500) < 110), "{hits:?}");
@@ -289,16 +233,10 @@ fn every_example_is_as_likely_to_be_tested() {
 fn impossible_splits_are_refused() {
     let data = blocks(&[3, 3]);
     for fraction in [0.0, 1.0, -1.0, f64::NAN] {
-        assert!(matches!(
-            data.stratified_split(fraction, 0),
-            Err(DataError::Fraction { .. })
-        ));
+        assert!(matches!(data.stratified_split(fraction, 0), Err(DataError::Fraction { .. })));
     }
     for fraction in [0.01, 0.99] {
-        assert!(matches!(
-            data.stratified_split(fraction, 0),
-            Err(DataError::Empty { .. })
-        ));
+        assert!(matches!(data.stratified_split(fraction, 0), Err(DataError::Empty { .. })));
     }
 }
 
@@ -308,12 +246,6 @@ fn data_errors_become_errors_of_the_crate() {
         Ok(Dataset::new("d", vec![], vec![], 1, vec![1])?)
     }
     let error = fails().unwrap_err();
-    assert!(matches!(
-        error,
-        burlap_nn::Error::Data(DataError::Empty { .. })
-    ));
-    assert_eq!(
-        error.to_string(),
-        "d: a data set needs at least one example"
-    );
+    assert!(matches!(error, burlap_nn::Error::Data(DataError::Empty { .. })));
+    assert_eq!(error.to_string(), "d: a data set needs at least one example");
 }

@@ -78,12 +78,7 @@ fn every_prefix_is_truncated() {
         // Cut before compression, so that the gzip itself is sound.
         for file in [bytes[..length].to_vec(), gz(&bytes[..length])] {
             match error(&file) {
-                DataError::Truncated {
-                    offset,
-                    expected,
-                    found,
-                    ..
-                } => {
+                DataError::Truncated { offset, expected, found, .. } => {
                     assert_eq!((offset, expected), (start, need), "length {length}");
                     assert_eq!(found, length as u64 - start, "length {length}");
                 }
@@ -130,10 +125,7 @@ fn no_flipped_bit_of_a_gzip_file_changes_the_data() {
             Err(other) => panic!("bit {bit}: {other:?}"),
         }
     }
-    assert!(
-        harmless <= 72 && corrupt > 8 * (bytes.len() - 10),
-        "{harmless} {corrupt}"
-    );
+    assert!(harmless <= 72 && corrupt > 8 * (bytes.len() - 10), "{harmless} {corrupt}");
 }
 
 #[test]
@@ -141,10 +133,7 @@ fn trailing_data_is_named_with_its_offset() {
     let mut bytes = small();
     bytes.push(0);
     for file in [bytes.clone(), gz(&bytes)] {
-        assert!(matches!(
-            error(&file),
-            DataError::TrailingData { offset: 28, .. }
-        ));
+        assert!(matches!(error(&file), DataError::TrailingData { offset: 28, .. }));
     }
     let mut after_gzip = gz(&small());
     after_gzip.extend([1, 2, 3]);
@@ -155,10 +144,7 @@ fn trailing_data_is_named_with_its_offset() {
 fn wrong_magic_type_and_rank_are_told_apart() {
     let mut bytes = small();
     bytes[1] = 7;
-    assert!(matches!(
-        error(&bytes),
-        DataError::WrongMagic { found: [0, 7], .. }
-    ));
+    assert!(matches!(error(&bytes), DataError::WrongMagic { found: [0, 7], .. }));
 
     let mut bytes = small();
     bytes[2] = 0x0d;
@@ -171,21 +157,11 @@ fn wrong_magic_type_and_rank_are_told_apart() {
 
     let mut bytes = small();
     bytes[3] = 0;
-    assert!(matches!(
-        error(&bytes),
-        DataError::WrongRank { found: 0, .. }
-    ));
+    assert!(matches!(error(&bytes), DataError::WrongRank { found: 0, .. }));
 
     let dir = tempfile::tempdir().unwrap();
     let error = read_idx_of_rank(write(dir.path(), &small()), 1).unwrap_err();
-    assert!(matches!(
-        error,
-        DataError::WrongRank {
-            found: 3,
-            offset: 3,
-            ..
-        }
-    ));
+    assert!(matches!(error, DataError::WrongRank { found: 3, offset: 3, .. }));
     assert!(error.to_string().ends_with("must be 1, found 3"), "{error}");
 }
 
@@ -204,12 +180,9 @@ fn absurd_sizes_are_refused_without_allocating_them() {
     bytes.extend([1, 2, 3]);
     for file in [bytes.clone(), gz(&bytes)] {
         match error(&file) {
-            DataError::Truncated {
-                offset: 12,
-                expected,
-                found: 3,
-                ..
-            } => assert_eq!(expected, 0x7fff_ffff * 0x7fff_ffff),
+            DataError::Truncated { offset: 12, expected, found: 3, .. } => {
+                assert_eq!(expected, 0x7fff_ffff * 0x7fff_ffff)
+            }
             other => panic!("{other:?}"),
         }
     }

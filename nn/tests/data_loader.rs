@@ -41,19 +41,10 @@ fn drop_last_leaves_full_batches_only() {
     let dropping = loader.clone().drop_last(true);
     assert_eq!(dropping.batches_per_epoch(), 2);
     assert!(dropping.epoch(0).eq(loader.epoch(0).take(2)));
-    assert!(
-        dropping
-            .clone()
-            .drop_last(false)
-            .epoch(0)
-            .eq(loader.epoch(0))
-    );
+    assert!(dropping.clone().drop_last(false).epoch(0).eq(loader.epoch(0)));
     // Nothing is dropped from full batches, and all from a short one.
     assert_eq!(Loader::new(8, 4).unwrap().drop_last(true).epoch(0).len(), 2);
-    assert_eq!(
-        Loader::new(3, 4).unwrap().drop_last(true).epoch(0).count(),
-        0
-    );
+    assert_eq!(Loader::new(3, 4).unwrap().drop_last(true).epoch(0).count(), 0);
 }
 
 #[test]
@@ -72,10 +63,7 @@ fn an_epoch_does_not_depend_on_those_drawn_before() {
     }
     assert_ne!(flat(&loader.clone().shuffled(4), 0), forward[0]);
     // The order does not depend on the batch size either.
-    assert_eq!(
-        flat(&Loader::new(50, 3).unwrap().shuffled(3), 0),
-        forward[0]
-    );
+    assert_eq!(flat(&Loader::new(50, 3).unwrap().shuffled(3), 0), forward[0]);
 }
 
 #[test]

@@ -83,20 +83,14 @@ fn missing_files_are_listed_in_one_sentence() {
     assert_eq!(files, &[FILES[0], FILES[3]]);
     let sentence = error.to_string();
     assert!(sentence.contains(FILES[0]) && sentence.contains("download"));
-    assert!(
-        !sentence.contains('\n') && !sentence.contains("  "),
-        "{sentence}"
-    );
+    assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
 
     let dir = tempfile::tempdir().unwrap();
     let sentence = fashion_mnist(dir.path()).unwrap_err().to_string();
     assert!(sentence.contains(&dir.path().display().to_string()));
     assert!(FILES.iter().all(|file| sentence.contains(file)));
     assert!(sentence.contains("apt-get install dataset-fashion-mnist"));
-    assert!(
-        !sentence.contains('\n') && !sentence.contains("  "),
-        "{sentence}"
-    );
+    assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
 
     let nowhere = from_idx_dir(dir.path().join("nowhere")).unwrap_err();
     assert!(matches!(nowhere, DataError::MissingFiles { .. }));
@@ -105,14 +99,7 @@ fn missing_files_are_listed_in_one_sentence() {
 #[test]
 fn images_and_labels_must_agree_in_number() {
     let error = error(|dir| fs::write(dir.join(FILES[1]), idx(&[2], &[1, 2])).unwrap());
-    assert!(matches!(
-        error,
-        DataError::CountMismatch {
-            images: 3,
-            labels: 2,
-            ..
-        }
-    ));
+    assert!(matches!(error, DataError::CountMismatch { images: 3, labels: 2, .. }));
 }
 
 #[test]
@@ -121,12 +108,7 @@ fn labels_above_nine_are_refused_where_they_stand() {
     let error = error(change);
     assert!(matches!(
         error,
-        DataError::FileLabelOutOfRange {
-            offset: 9,
-            found: 10,
-            classes: 10,
-            ..
-        }
+        DataError::FileLabelOutOfRange { offset: 9, found: 10, classes: 10, .. }
     ));
     assert!(error.to_string().contains(FILES[3]), "{error}");
     let dir = tempfile::tempdir().unwrap();
@@ -138,10 +120,7 @@ fn labels_above_nine_are_refused_where_they_stand() {
 #[test]
 fn test_images_must_have_the_shape_of_the_training_images() {
     let error = error(|dir| fs::write(dir.join(FILES[2]), idx(&[2, 1, 4], &[0; 8])).unwrap());
-    let DataError::ImageShapeMismatch {
-        expected, found, ..
-    } = error
-    else {
+    let DataError::ImageShapeMismatch { expected, found, .. } = error else {
         panic!("{error:?}");
     };
     assert_eq!((expected, found), (vec![2, 2], vec![1, 4]));

@@ -25,32 +25,21 @@ fn check(net: impl Module + 'static, smoothing: f64) {
     let logits = model.forward_training(params, x, key);
     let f = loss::cross_entropy_smoothed(logits, labels, smoothing).unwrap();
     let all = f.value_grad_hvp(params, v);
-    let program = tape
-        .compile(
-            &Cpu::new(),
-            &[f, f.grad(params), f.hvp(params, v), all.grad],
-        )
-        .unwrap();
+    let program =
+        tape.compile(&Cpu::new(), &[f, f.grad(params), f.hvp(params, v), all.grad]).unwrap();
 
     let at = model.init(5, DType::F64).to_f64_vec();
     let direction = noise(6, n);
     let (v, key) = (Array::vector(&direction[..]), Array::vector([11u32, 12]));
     let run = |step: f64| {
-        let moved: Vec<f64> = at
-            .iter()
-            .zip(&direction)
-            .map(|(a, d)| a + step * d)
-            .collect();
+        let moved: Vec<f64> = at.iter().zip(&direction).map(|(a, d)| a + step * d).collect();
         program.run(&[&Array::vector(moved), &v, &key]).unwrap()
     };
     let h = 1e-5;
     let (here, plus, minus) = (run(0.0), run(h), run(-h));
     let difference = |i: usize| -> Vec<f64> {
         let (plus, minus) = (plus[i].to_f64_vec(), minus[i].to_f64_vec());
-        plus.iter()
-            .zip(minus)
-            .map(|(p, m)| (p - m) / (2.0 * h))
-            .collect()
+        plus.iter().zip(minus).map(|(p, m)| (p - m) / (2.0 * h)).collect()
     };
     let grad = here[1].to_f64_vec();
     let slope: f64 = grad.iter().zip(&direction).map(|(g, d)| g * d).sum();

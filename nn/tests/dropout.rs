@@ -45,26 +45,17 @@ fn value_gradient_and_hessian_product_see_one_mask() {
     let [value, grad, hvp] = [0, 1, 2].map(pass);
     let scale = 1.0 / (1.0 - P);
     let (x, v) = (x.to_f64_vec(), v.to_f64_vec());
-    let kept: Vec<f64> = value
-        .iter()
-        .map(|&y| if y == 0.0 { 0.0 } else { scale })
-        .collect();
+    let kept: Vec<f64> = value.iter().map(|&y| if y == 0.0 { 0.0 } else { scale }).collect();
     assert!(kept.contains(&0.0) && kept.contains(&scale));
-    let expected: Vec<f64> = (0..n)
-        .map(|i| 3.0 * kept[i].powi(3) * x[i] * x[i])
-        .collect();
+    let expected: Vec<f64> = (0..n).map(|i| 3.0 * kept[i].powi(3) * x[i] * x[i]).collect();
     assert_close(&grad, &expected, 1e-14);
-    let expected: Vec<f64> = (0..n)
-        .map(|i| 6.0 * kept[i].powi(3) * x[i] * v[i])
-        .collect();
+    let expected: Vec<f64> = (0..n).map(|i| 6.0 * kept[i].powi(3) * x[i] * v[i]).collect();
     assert_close(&hvp, &expected, 1e-14);
 }
 
 #[test]
 fn two_recordings_on_one_tape_share_the_mask() {
-    let net = Sequential::new()
-        .then(Linear::new(4, 50))
-        .then(dropout(0.5));
+    let net = Sequential::new().then(Linear::new(4, 50)).then(dropout(0.5));
     let model = Model::new(net).unwrap();
     let tape = Tape::new();
     let clean = tape.input("params", DType::F64, [model.layout().total()]);
@@ -87,29 +78,11 @@ fn keys_layers_and_applications_have_masks_of_their_own() {
     // Independent masks agree in half of the places, within four standard errors.
     let independent = |b: &[f64]| {
         let equal = a.iter().zip(b).filter(|(a, b)| a == b).count() as f64;
-        assert!(
-            (equal / n as f64 - 0.5).abs() < 4.0 * 0.5 / (n as f64).sqrt(),
-            "{equal}"
-        );
+        assert!((equal / n as f64 - 0.5).abs() < 4.0 * 0.5 / (n as f64).sqrt(), "{equal}");
     };
-    independent(&ones(
-        Sequential::new().named("a", half()),
-        [1, 3],
-        DType::F64,
-        n,
-    ));
-    independent(&ones(
-        Sequential::new().named("a", half()),
-        [2, 2],
-        DType::F64,
-        n,
-    ));
-    independent(&ones(
-        Sequential::new().named("b", half()),
-        [1, 2],
-        DType::F64,
-        n,
-    ));
+    independent(&ones(Sequential::new().named("a", half()), [1, 3], DType::F64, n));
+    independent(&ones(Sequential::new().named("a", half()), [2, 2], DType::F64, n));
+    independent(&ones(Sequential::new().named("b", half()), [1, 2], DType::F64, n));
 
     // After two of them a quarter is left: two layers, and one layer applied twice.
     for net in [
@@ -127,14 +100,9 @@ fn keys_layers_and_applications_have_masks_of_their_own() {
 #[test]
 fn a_layer_keeps_its_mask_when_others_come_before_it() {
     let alone = Sequential::new().named("a", dropout(P));
-    let beside = Sequential::new()
-        .named("new", dropout(0.0))
-        .named("a", dropout(P));
+    let beside = Sequential::new().named("new", dropout(0.0)).named("a", dropout(P));
     let key = [3, 4];
-    assert_eq!(
-        ones(alone, key, DType::F64, 100),
-        ones(beside, key, DType::F64, 100)
-    );
+    assert_eq!(ones(alone, key, DType::F64, 100), ones(beside, key, DType::F64, 100));
 }
 
 #[test]
@@ -152,10 +120,7 @@ fn the_mean_is_preserved() {
 #[test]
 fn single_and_double_precision_see_one_mask() {
     let zeros = |dtype| -> Vec<bool> {
-        ones(dropout(P), [9, 1], dtype, 10_000)
-            .iter()
-            .map(|&y| y == 0.0)
-            .collect()
+        ones(dropout(P), [9, 1], dtype, 10_000).iter().map(|&y| y == 0.0).collect()
     };
     assert_eq!(zeros(DType::F32), zeros(DType::F64));
 }
@@ -178,9 +143,6 @@ fn what_is_dropped_does_not_matter_even_if_infinite() {
     let key = tape.input("key", DType::U32, [2]);
     let y = model.forward_training(params, x, key);
     let out = run(&tape, &[y], &[&Array::vector([1u32, 1])])[0].to_f64_vec();
-    assert!(
-        out.iter().all(|&y| y == 0.0 || y == f64::INFINITY),
-        "{out:?}"
-    );
+    assert!(out.iter().all(|&y| y == 0.0 || y == f64::INFINITY), "{out:?}");
     assert!(out.contains(&0.0));
 }

@@ -23,14 +23,7 @@ fn linear_is_affine_along_the_last_axis() {
     let model = Model::new(Linear::new(3, 2)).unwrap();
     let params = noise(1, 8);
     let (weight, bias) = params.split_at(6);
-    for shape in [
-        &[3][..],
-        &[4, 3],
-        &[1, 3],
-        &[2, 5, 3],
-        &[2, 1, 2, 3],
-        &[0, 3],
-    ] {
+    for shape in [&[3][..], &[4, 3], &[1, 3], &[2, 5, 3], &[2, 1, 2, 3], &[0, 3]] {
         let n: usize = shape.iter().product();
         let x = noise(2, n);
         let y = evaluate(&model, &f64s(&[8], &params), &f64s(shape, &x));
@@ -42,11 +35,7 @@ fn linear_is_affine_along_the_last_axis() {
     }
     let model = Model::new(Linear::new(3, 2).without_bias()).unwrap();
     let y = evaluate(&model, &f64s(&[6], weight), &f64s(&[3], &params[..3]));
-    assert_close(
-        &y.to_f64_vec(),
-        &affine(weight, &[0.0; 2], &params[..3]),
-        1e-15,
-    );
+    assert_close(&y.to_f64_vec(), &affine(weight, &[0.0; 2], &params[..3]), 1e-15);
 }
 
 #[test]
@@ -57,24 +46,16 @@ fn inputs_and_parameters_that_do_not_fit_are_errors_of_the_tape() {
         let params = tape.input("params", DType::F64, [total]);
         let x = tape.input("x", dtype, x);
         let y = model.forward(params, x);
-        tape.compile(&Cpu::new(), &[y])
-            .map(|_| ())
-            .unwrap_err()
-            .to_string()
+        tape.compile(&Cpu::new(), &[y]).map(|_| ()).unwrap_err().to_string()
     };
     let error = compile(8, &[5, 4], DType::F64);
-    assert!(
-        error.contains("inner sizes differ: [5, 4] × [3, 2]"),
-        "{error}"
-    );
+    assert!(error.starts_with("linear: \"0\" takes 3 values, its input is [5, 4]"), "{error}");
+    assert!(error.contains("layers.rs"), "{error}");
     let error = compile(8, &[5, 3], DType::F32);
     assert!(error.contains("f32 × f64"), "{error}");
     for total in [7, 9] {
         let error = compile(total, &[5, 3], DType::F64);
-        assert!(
-            error.contains(&format!("{total} elements cannot become 8")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("{total} elements cannot become 8")), "{error}");
         assert!(error.contains("layers.rs"), "{error}");
     }
 }
@@ -90,11 +71,7 @@ fn activations_have_their_closed_forms() {
             term *= -x * x / f64::from(n);
             sum += term / f64::from(2 * n + 1);
         }
-        if x.abs() > 4.0 {
-            x.signum()
-        } else {
-            sum * std::f64::consts::FRAC_2_SQRT_PI
-        }
+        if x.abs() > 4.0 { x.signum() } else { sum * std::f64::consts::FRAC_2_SQRT_PI }
     };
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     for activation in Activation::ALL {
@@ -135,10 +112,7 @@ fn activations_have_their_closed_forms() {
 #[test]
 fn gains_are_those_of_pytorch() {
     assert_eq!(Activation::Relu.gain(), std::f64::consts::SQRT_2);
-    assert_eq!(
-        Activation::LeakyRelu { slope: 5f64.sqrt() }.gain(),
-        (1.0f64 / 3.0).sqrt()
-    );
+    assert_eq!(Activation::LeakyRelu { slope: 5f64.sqrt() }.gain(), (1.0f64 / 3.0).sqrt());
     assert_eq!(Activation::Tanh.gain(), 5.0 / 3.0);
     assert_eq!(Activation::Sigmoid.gain(), 1.0);
 }
@@ -164,18 +138,11 @@ fn flatten_joins_all_axes_but_the_first() {
 #[test]
 fn mlp_is_its_layers_one_after_the_other() {
     let model = Model::new(mlp(&[4, 6, 5, 3], Activation::Relu).unwrap()).unwrap();
-    let names = [
-        "0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias",
-    ];
+    let names = ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"];
     assert!(model.layout().names().eq(names));
     let params = model.init(3, DType::F64);
-    let part: Vec<Vec<f64>> = model
-        .layout()
-        .split(&params)
-        .unwrap()
-        .iter()
-        .map(|(_, a)| a.to_f64_vec())
-        .collect();
+    let part: Vec<Vec<f64>> =
+        model.layout().split(&params).unwrap().iter().map(|(_, a)| a.to_f64_vec()).collect();
     let x = noise(5, 8);
     let y = evaluate(&model, &params, &f64s(&[2, 4], &x));
     let expected: Vec<f64> = x
@@ -209,11 +176,7 @@ fn simple_net_applies_its_second_layer_twice() {
         array.to_f64_vec()
     };
     let fc = |i: usize, x: &[f64]| {
-        affine(
-            &get(&format!("fc{i}.weight")),
-            &get(&format!("fc{i}.bias")),
-            x,
-        )
+        affine(&get(&format!("fc{i}.weight")), &get(&format!("fc{i}.bias")), x)
     };
     let x = noise(6, 5);
     let mut h = x.clone();
@@ -226,10 +189,8 @@ fn simple_net_applies_its_second_layer_twice() {
 
 #[test]
 fn a_shared_layer_gets_the_sum_of_both_gradients() {
-    let shared = Sequential::new()
-        .named("fc", Linear::new(3, 3))
-        .then(Activation::Tanh)
-        .reuse("fc");
+    let shared =
+        Sequential::new().named("fc", Linear::new(3, 3)).then(Activation::Tanh).reuse("fc");
     let apart = Sequential::new()
         .named("fc", Linear::new(3, 3))
         .then(Activation::Tanh)
@@ -252,17 +213,12 @@ fn a_shared_layer_gets_the_sum_of_both_gradients() {
 
 #[test]
 fn names_in_a_sequence_must_be_distinct_and_known() {
-    let twice = Sequential::new()
-        .named("a", Activation::Relu)
-        .named("a", Activation::Tanh);
+    let twice = Sequential::new().named("a", Activation::Relu).named("a", Activation::Tanh);
     let error = Model::new(Sequential::new().named("outer", twice)).unwrap_err();
     assert!(matches!(error, Error::DuplicateName { name } if name == "outer.a"));
 
     let error = Model::new(Sequential::new().then(Flatten).reuse("fc")).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "nothing is called \"fc\"; the names are 0"
-    );
+    assert_eq!(error.to_string(), "nothing is called \"fc\"; the names are 0");
 
     let error = Model::new(Sequential::new().named("", Linear::new(1, 1))).unwrap_err();
     assert!(matches!(error, Error::BadName { .. }));

@@ -8,13 +8,8 @@ use burlap_nn::{Error, Layout};
 use support::{noise, run};
 
 fn layout() -> Layout {
-    Layout::new([
-        ("a.weight", vec![2, 3]),
-        ("a.bias", vec![]),
-        ("b", vec![0, 4]),
-        ("c", vec![5]),
-    ])
-    .unwrap()
+    Layout::new([("a.weight", vec![2, 3]), ("a.bias", vec![]), ("b", vec![0, 4]), ("c", vec![5])])
+        .unwrap()
 }
 
 #[test]
@@ -119,25 +114,13 @@ fn arrays_that_do_not_fit_are_refused() {
     let mut other = parts.clone();
     other[1].1 = Array::zeros(DType::F64, [3, 1]);
     let error = layout.join(&other).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the parameter \"b\" has the shape [3], but [3, 1] was given"
-    );
+    assert_eq!(error.to_string(), "the parameter \"b\" has the shape [3], but [3, 1] was given");
 
     let mut mixed = parts.clone();
     mixed[1].1 = parts[1].1.cast(DType::F32);
     let error = layout.join(&mixed).unwrap_err();
     assert!(matches!(error, Error::ParameterDType { name, .. } if name == "b"));
-    let whole: Vec<_> = parts
-        .iter()
-        .map(|(n, a)| (n.clone(), a.cast(DType::U32)))
-        .collect();
+    let whole: Vec<_> = parts.iter().map(|(n, a)| (n.clone(), a.cast(DType::U32))).collect();
     let error = layout.join(&whole).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::ParameterDType {
-            found: DType::U32,
-            ..
-        }
-    ));
+    assert!(matches!(error, Error::ParameterDType { found: DType::U32, .. }));
 }

@@ -33,11 +33,7 @@ fn cross_entropy_is_its_closed_form() {
     let labels = [0, 3, 2, 2, 1, 0];
     let logits = f64s(&[6, 4], &z);
     for s in [0.0, 0.1, 0.5, 0.99] {
-        let expected: Vec<f64> = z
-            .chunks(4)
-            .zip(labels)
-            .map(|(z, l)| smoothed(z, l, s))
-            .collect();
+        let expected: Vec<f64> = z.chunks(4).zip(labels).map(|(z, l)| smoothed(z, l, s)).collect();
         let each = |z, l| loss::cross_entropy_smoothed_per_example(z, l, s).unwrap();
         assert_close(&on(each, &logits, &labels).to_f64_vec(), &expected, 1e-14);
         let mean = expected.iter().sum::<f64>() / 6.0;
@@ -77,10 +73,7 @@ fn extreme_logits_stay_finite_to_second_order() {
         let a = tape.input("logits", dtype, [3, 3]);
         let v = tape.full(dtype, [3, 3], 1.0);
         let l = tape.literal(&Array::vector(labels));
-        for f in [
-            loss::cross_entropy(a, l),
-            loss::cross_entropy_smoothed(a, l, 0.1).unwrap(),
-        ] {
+        for f in [loss::cross_entropy(a, l), loss::cross_entropy_smoothed(a, l, 0.1).unwrap()] {
             let out = run(&tape, &[f, f.grad(a), f.hvp(a, v)], &[&logits]);
             let all = out.iter().flat_map(Array::to_f64_vec);
             assert!(all.into_iter().all(f64::is_finite), "{out:?}");
@@ -111,17 +104,9 @@ fn labels_may_have_any_number_of_axes() {
     let out = run(&tape, &outputs, &inputs.each_ref());
     assert_eq!(*out[0].shape(), [2, 3]);
     assert_eq!(*out[1].shape(), [2, 3]);
-    let expected: Vec<f64> = z
-        .chunks(4)
-        .zip(l)
-        .map(|(z, l)| smoothed(z, l, 0.0))
-        .collect();
+    let expected: Vec<f64> = z.chunks(4).zip(l).map(|(z, l)| smoothed(z, l, 0.0)).collect();
     assert_close(&out[0].to_f64_vec(), &expected, 1e-14);
-    assert_close(
-        &[out[2].item().unwrap()],
-        &[smoothed(&z[..4], 3, 0.0)],
-        1e-14,
-    );
+    assert_close(&[out[2].item().unwrap()], &[smoothed(&z[..4], 3, 0.0)], 1e-14);
 }
 
 #[test]
@@ -143,19 +128,12 @@ fn mean_squared_error_is_a_mean_over_all_elements() {
     let square = |i: usize| (a[i] - b[i]) * (a[i] - b[i]);
     let rows = [0, 3].map(|r| (square(r) + square(r + 1) + square(r + 2)) / 3.0);
     assert_close(&out[1].to_f64_vec(), &rows, 1e-15);
-    assert_close(
-        &[out[0].item().unwrap()],
-        &[(rows[0] + rows[1]) / 2.0],
-        1e-15,
-    );
+    assert_close(&[out[0].item().unwrap()], &[(rows[0] + rows[1]) / 2.0], 1e-15);
 }
 
 #[test]
 fn accuracy_counts_the_first_largest() {
-    let logits = f64s(
-        &[4, 3],
-        &[0., 2., 1., 5., 5., 1., 5., 5., 1., -3., -2., -1.],
-    );
+    let logits = f64s(&[4, 3], &[0., 2., 1., 5., 5., 1., 5., 5., 1., -3., -2., -1.]);
     let labels = [1, 0, 1, 2];
     let each = on(loss::accuracy_per_example, &logits, &labels);
     assert_eq!(each.to_f64_vec(), [1.0, 1.0, 0.0, 1.0]);
@@ -175,16 +153,8 @@ fn a_label_beyond_the_classes_is_an_error_of_the_run() {
         let program = tape.compile(&Cpu::new(), &outputs).unwrap();
         let logits = Array::zeros(DType::F32, [2, 3]);
         for label in [3, u32::MAX] {
-            let error = program
-                .run(&[&logits, &Array::vector([1, label])])
-                .unwrap_err();
-            let Engine::Index {
-                index,
-                position,
-                size,
-                ..
-            } = error
-            else {
+            let error = program.run(&[&logits, &Array::vector([1, label])]).unwrap_err();
+            let Engine::Index { index, position, size, .. } = error else {
                 panic!("{error}");
             };
             assert_eq!((index, position, size), (label, 1, 3));
@@ -197,34 +167,22 @@ fn a_label_beyond_the_classes_is_an_error_of_the_run() {
 fn shapes_that_do_not_fit_are_errors_of_the_tape() {
     type Loss = fn(Var, Var) -> Var;
     let classes: [Loss; 3] = [loss::cross_entropy, loss::nll, loss::accuracy];
-    for (f, logits, labels) in classes.into_iter().flat_map(|f| {
-        [
-            (f, &[4, 3][..], &[5][..]),
-            (f, &[4, 3], &[4, 1]),
-            (f, &[], &[]),
-        ]
-    }) {
+    for (f, logits, labels) in classes
+        .into_iter()
+        .flat_map(|f| [(f, &[4, 3][..], &[5][..]), (f, &[4, 3], &[4, 1]), (f, &[], &[])])
+    {
         let tape = Tape::new();
         let z = tape.input("logits", DType::F64, logits);
         let l = tape.input("labels", DType::U32, labels);
-        let error = tape
-            .compile(&Cpu::new(), &[f(z, l)])
-            .map(|_| ())
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("loss.rs"),
-            "{logits:?} {labels:?}: {error}"
-        );
+        let error = tape.compile(&Cpu::new(), &[f(z, l)]).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("loss.rs"), "{logits:?} {labels:?}: {error}");
     }
     let squares: [Loss; 2] = [loss::mse, loss::mse_per_example];
     for f in squares {
         let tape = Tape::new();
         let p = tape.input("pred", DType::F64, [4]);
         let t = tape.input("target", DType::F64, [4, 1]);
-        let error = tape
-            .compile(&Cpu::new(), &[f(p, t)])
-            .map(|_| ())
-            .unwrap_err();
+        let error = tape.compile(&Cpu::new(), &[f(p, t)]).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("the shapes differ"), "{error}");
     }
 }

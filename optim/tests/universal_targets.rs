@@ -26,16 +26,21 @@ fn estimate(case: &Case, sharpness: Sharpness, samples: usize, seed: u64) -> Est
 /// The estimate by exact curvatures lies within 3 of its standard errors (0.3 % of seeds would
 /// not), and the standard error is below 5 % of the target, so that this says something.
 fn assert_meets(what: &str, case: &Case, sharpness: Sharpness, target: f64) {
+    assert_meets_with(what, case, sharpness, target, 0.05);
+}
+
+fn assert_meets_with(what: &str, case: &Case, sharpness: Sharpness, target: f64, noise: f64) {
     let sharpness = match sharpness.estimator() {
         Estimator::HvpNorm => sharpness,
         _ => sharpness.with_estimator(Estimator::Exact),
     };
     let found = estimate(case, sharpness, SAMPLES, 1);
+    let distance = (found.value - target).abs();
     assert!(
-        (found.value - target).abs() <= 3.0 * found.standard_error + 1e-12 * target.abs(),
+        distance <= 3.0 * found.standard_error + 1e-12 * target.abs(),
         "{what}: {found}, target {target}"
     );
-    assert!(found.standard_error < 0.05 * target.abs(), "{what}: {found}");
+    assert!(found.standard_error < noise * target.abs(), "{what}: {found}");
 }
 
 #[test]
@@ -85,16 +90,14 @@ fn log_det_meets_its_target_also_where_the_hessian_is_indefinite() {
 #[test]
 fn power_traces_meet_the_sums_of_powers() {
     for case in [Case::convex(), Case::saddle()] {
-        for k in 1..=5 {
+        // Cumulants of higher order are noisier: their variance is of the order of k!.
+        for (k, noise) in [(1, 0.05), (2, 0.05), (3, 0.05), (4, 0.1), (5, 0.3)] {
             let target = case.spectral(|l| l.powi(k));
             let plug_in = Sharpness::power_trace(k as usize).unwrap();
-            // Fifth cumulants are noisy: no claim on the size of their error.
-            let found = estimate(&case, plug_in.with_estimator(Estimator::Exact), SAMPLES, 1);
-            let distance = (found.value - target).abs();
-            assert!(distance < 3.0 * found.standard_error, "order {k}: {found}, {target}");
+            assert_meets_with(&format!("order {k}"), &case, plug_in, target, noise);
             if k <= 4 {
                 let unbiased = Sharpness::power_trace_unbiased(k as usize).unwrap();
-                assert_meets(&format!("unbiased, order {k}"), &case, unbiased, target);
+                assert_meets_with(&format!("unbiased {k}"), &case, unbiased, target, noise);
             }
         }
     }
@@ -124,7 +127,7 @@ fn schatten_meets_its_moments_and_tends_to_the_top_eigenvalue() {
     // Power means of the same samples grow with p and stay below the maximum.
     assert!(values.windows(2).all(|w| w[0] < w[1]), "{values:?}");
     assert!(values[4] < top && values[4] > 0.97 * top, "{values:?}, {top}");
-    assert!(values[0] < 0.8 * top, "{values:?}, {top}");
+    assert!(values[0] < 0.85 * top, "{values:?}, {top}");
 }
 
 #[test]
@@ -244,9 +247,9 @@ fn custom_measures_meet_their_targets() {
     let target = |m4: f64| 0.5 * (h.norm_squared() - diagonal) + 0.25 * (m4 - 1.0) * diagonal;
     let psi = |t: Var| vec![t, t * t];
     let phi = |a: &[Var]| a[1] - a[0].square();
-    let signs = variance(Box::new(move || Sharpness::custom("signs", psi, phi, Rademacher)));
+    let signs = Sharpness::custom("signs", psi, phi, Rademacher);
     assert_meets("signs", &case, signs, target(1.0));
-    let uniform = variance(Box::new(move || Sharpness::custom("uniform", psi, phi, Uniform)));
+    let uniform = Sharpness::custom("uniform", psi, phi, Uniform);
     assert_meets("uniform", &case, uniform, target(9.0 / 5.0));
 }
 
@@ -259,10 +262,8 @@ fn mean(measure: impl Measure + 'static) -> Sharpness {
 fn measures_have_their_masses_and_second_moments() {
     let case = Case::convex();
     let (d, half) = (case.dim() as f64, 0.5 * case.hessian.trace());
-    let mean =
-        |measure: Box<dyn Measure>| Sharpness::custom("mean", |t| vec![t], |a| a[0], measure);
     let h: f64 = 0.7;
-    let cube = |normalised| Box::new(Cube { half_side: h, normalised });
+    let cube = |normalised| Cube { half_side: h, normalised };
     // E vvᵀ = h²/3 I in a cube, whose volume is (2h)ᵈ; I/(d+2) in the ball; σ²I.
     let volume = (2.0 * h).powf(d);
     assert_meets("cube", &case, mean(cube(false)), volume * half * h * h / 3.0);

@@ -97,9 +97,10 @@ pub(super) fn argmax(i: &Indexed, bases: &[Base]) {
                 let at = |j: usize| x[(outer * i.size + j) * i.inner + inner];
                 // Only a NaN differs from itself.
                 let is_nan = |v: T| v.partial_cmp(&v).is_none();
+                let is_larger = |a: T, b: T| a.partial_cmp(&b) == Some(std::cmp::Ordering::Greater);
                 let mut best = 0;
                 for j in 1..i.size {
-                    if !is_nan(at(best)) && (at(j) > at(best) || is_nan(at(j))) {
+                    if !is_nan(at(best)) && (is_larger(at(j), at(best)) || is_nan(at(j))) {
                         best = j;
                     }
                 }

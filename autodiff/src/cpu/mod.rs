@@ -79,7 +79,7 @@ impl Backend for Cpu {
         Ok(Box::new(CpuProgram {
             early: plan.early,
             places: plan.buffers.iter().map(|b| b.place).collect(),
-            literals: plan.graph.literals,
+            literals: plan.graph.literals.clone(),
             kernels,
             arena,
             pool,
@@ -107,13 +107,13 @@ unsafe impl Sync for Base {}
 /// A kernel made ready for this machine.
 enum Ready {
     Map(Box<map::MapKernel>),
-    Work(Kernel),
+    Work(Box<Kernel>),
 }
 
 fn lower(kernel: &Kernel, plan: &Plan) -> Ready {
     match &kernel.work {
         Work::Map(map) => Ready::Map(Box::new(map::MapKernel::new(map, &plan.buffers))),
-        _ => Ready::Work(kernel.clone()),
+        _ => Ready::Work(Box::new(kernel.clone())),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::program::{Graph, Plan};
+use std::sync::Arc;
 
 /// The backend that other backends are tested against.
 ///
@@ -37,7 +38,7 @@ impl Backend for Interpreter {
 }
 
 struct Interpreted {
-    graph: Graph,
+    graph: Arc<Graph>,
 }
 
 impl Executable for Interpreted {

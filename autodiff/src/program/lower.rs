@@ -8,6 +8,7 @@ use crate::ops::Op;
 use crate::tape::NodeId;
 use crate::{DType, Shape};
 use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
 /// The planner's state: what has been decided so far.
 pub(super) struct Lowering<'a> {
@@ -25,7 +26,8 @@ pub(super) struct Lowering<'a> {
 }
 
 /// Plans a graph whose first `early` inputs are bound before the others.
-pub(crate) fn plan(graph: &Graph, early: usize) -> Plan {
+pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
+    let graph = &**shared;
     let layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
     let groups = fuse::group(graph, &layouts, &early_nodes);
@@ -55,7 +57,7 @@ pub(crate) fn plan(graph: &Graph, early: usize) -> Plan {
     lowering.copy_outputs(&outputs);
     let Lowering { mut buffers, kernels, .. } = lowering;
     let arena = memory::assign(&mut buffers, &kernels, early_kernels);
-    Plan { graph: graph.clone(), kernels, early: early_kernels, buffers, arena }
+    Plan { graph: Arc::clone(shared), kernels, early: early_kernels, buffers, arena }
 }
 
 impl Lowering<'_> {

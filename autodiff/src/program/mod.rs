@@ -36,7 +36,7 @@ pub struct Program {
 
 /// What a program and its staged forms have in common.
 struct Shared {
-    graph: Graph,
+    graph: Arc<Graph>,
     backend: Box<dyn Backend>,
 }
 
@@ -57,6 +57,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Program {
     pub(crate) fn new(graph: Graph, backend: &dyn Backend) -> Result<Program> {
+        let graph = Arc::new(graph);
         let plan = make_plan(&graph, 0);
         let explanation = explain::explain(&plan);
         let executable = backend.compile(plan)?;

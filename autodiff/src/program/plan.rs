@@ -5,6 +5,7 @@ use crate::error::At;
 use crate::ops::{Binary, Compare, Distribution, Unary};
 use crate::shape::{Axes, Strides};
 use crate::{DType, Shape};
+use std::sync::Arc;
 
 /// A buffer, by its number in [`Plan::buffers`].
 pub type BufferId = usize;
@@ -210,7 +211,7 @@ pub struct Kernel {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What is computed, primitive by primitive.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     /// The kernels in order.
     pub kernels: Vec<Kernel>,
     /// The first `early` kernels depend on the early inputs only.

@@ -51,7 +51,7 @@ pub(crate) struct TapeData {
     pub(crate) inputs: Vec<Input>,
     pub(crate) literals: Vec<Array>,
     pub(crate) error: Option<Error>,
-    /// While a transform records, its nodes carry the place of the node they stem from.
+    /// While a transform or a layer records, nodes and errors carry the place they stem from.
     pub(crate) stems_from: Option<At>,
     /// Whether any `Hold` has been recorded.
     pub(crate) holds: bool,
@@ -107,6 +107,10 @@ impl TapeData {
 
     /// Keeps the first error, and returns a poisoned node.
     pub(crate) fn fail(&mut self, error: Error, shape: Shape, dtype: DType) -> NodeId {
+        let error = match self.stems_from {
+            Some(place) => error.relocated(place),
+            None => error,
+        };
         self.error.get_or_insert(error);
         let unique = self.nodes.len() as u32;
         self.insert(Op::Poison(unique), &[], shape, dtype, At::caller())
@@ -217,7 +221,8 @@ impl TapeData {
         let mut position = vec![None; self.nodes.len()];
         for (i, var) in inputs.iter().enumerate() {
             let Op::Input(_) = self.node(var.node()).op else {
-                let problem = format!("{var:?} is not an input");
+                let node = self.node(var.node());
+                let problem = format!("a listed input is the result of {}", node.op.name());
                 return Err(Error::Parameter { op: "compile", problem, at });
             };
             position[var.node() as usize] = Some(i as u32);

@@ -131,10 +131,8 @@ impl Recorder<'_> {
         let number = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
         let text = if literal { format!("{number}") } else { b.name.clone() };
         let (result, bound) = match f {
-            Binary::Div => {
-                let (denominator, _) = positive(fitted, n, c);
-                if literal { (number / denominator, 11.0) } else { (a.var / denominator, 3.4 * m) }
-            }
+            Binary::Div if literal => (number / positive(a.var, m, c).0, 11.0),
+            Binary::Div => (a.var / positive(fitted, n, c).0, 3.4 * m),
             Binary::Pow => {
                 let (base, largest) = positive(a.var, m, c);
                 if literal {

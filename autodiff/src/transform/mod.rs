@@ -17,11 +17,13 @@ use crate::tape::{NodeId, Var, with_tape};
 /// While it lives, recorded nodes carry the places of the nodes they stem from.
 struct Stemming {
     tape: Var,
+    former: Option<At>,
 }
 
 impl Stemming {
     fn begin(tape: Var) -> Stemming {
-        Stemming { tape }
+        let former = with_tape(tape.tape(), |t| t.stems_from).flatten();
+        Stemming { tape, former }
     }
 
     fn from(&self, at: At) {
@@ -31,7 +33,7 @@ impl Stemming {
 
 impl Drop for Stemming {
     fn drop(&mut self) {
-        with_tape(self.tape.tape(), |t| t.stems_from = None);
+        with_tape(self.tape.tape(), |t| t.stems_from = self.former);
     }
 }
 
@@ -79,4 +81,39 @@ fn hold(f: Var, v: Var, at: At) -> Var {
         let (shape, dtype) = tape.aval(v);
         Ok(tape.push(Op::Hold(level), &[v], shape, dtype, at))
     })
+}
+
+impl Var {
+    /// Runs `f`, whose recordings on this tape count as made at the given place: for layers and
+    /// losses, whose users want to read of their own lines.
+    ///
+    /// ```
+    /// use burlap_autodiff::{At, Cpu, DType, Tape, Var};
+    /// #[track_caller]
+    /// fn layer(x: Var, w: Var) -> Var {
+    ///     x.record_at(At::caller(), || x.matmul(w).tanh())
+    /// }
+    /// let tape = Tape::new();
+    /// let y = layer(tape.input("x", DType::F64, [2, 3]), tape.input("w", DType::F64, [4, 5]));
+    /// let error = tape.compile(&Cpu::new(), &[y]).err().map(|e| e.to_string());
+    /// assert!(error.is_some_and(|e| e.starts_with("matmul: inner sizes differ: [2, 3] × [4, 5]")));
+    /// ```
+    pub fn record_at<R>(self, at: At, f: impl FnOnce() -> R) -> R {
+        let stemming = Stemming::begin(self);
+        // An outer library's place is nearer to the user.
+        if stemming.former.is_none() {
+            stemming.from(at);
+        }
+        f()
+    }
+
+    /// Leaves an error on the tape, as an ill-formed operation does, and returns a poisoned
+    /// value: for libraries that record, and find what they got wrong.
+    #[track_caller]
+    pub fn fail(self, op: &'static str, problem: impl Into<String>) -> Var {
+        let at = At::caller();
+        crate::tape::record1(self, op, at, |_, _| {
+            Err(crate::Error::Parameter { op, problem: problem.into(), at })
+        })
+    }
 }

@@ -78,24 +78,16 @@ pub(super) fn encode<'a>(
 pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
     let path = || path.to_owned();
     let found = contents.len() as u64;
-    let header = |problem: String| CheckpointError::Header {
-        path: path(),
-        problem,
-    };
-    let truncated = |needed: u64| CheckpointError::Truncated {
-        path: path(),
-        needed,
-        found,
-    };
+    let header = |problem: String| CheckpointError::Header { path: path(), problem };
+    let truncated = |needed: u64| CheckpointError::Truncated { path: path(), needed, found };
 
     let Some((length, rest)) = contents.split_first_chunk::<LENGTH>() else {
         return Err(truncated(LENGTH as u64));
     };
     let length = u64::from_le_bytes(*length);
     let after = length.saturating_add(LENGTH as u64);
-    let Some((text, elements)) = usize::try_from(length)
-        .ok()
-        .and_then(|length| rest.split_at_checked(length))
+    let Some((text, elements)) =
+        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
     else {
         return Err(truncated(after));
     };
@@ -106,11 +98,7 @@ pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, Checkpo
         return Err(truncated(needed));
     }
     if needed < found {
-        return Err(CheckpointError::TooLong {
-            path: path(),
-            needed,
-            found,
-        });
+        return Err(CheckpointError::TooLong { path: path(), needed, found });
     }
 
     let mut arrays = Vec::new();
@@ -153,11 +141,7 @@ pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, Checkpo
     if let Some(expected) = metadata.remove(CHECKSUM) {
         let found = checksum(&arrays.iter().collect::<Vec<_>>(), &metadata);
         if found != expected {
-            return Err(CheckpointError::Checksum {
-                path: path(),
-                expected,
-                found,
-            });
+            return Err(CheckpointError::Checksum { path: path(), expected, found });
         }
     }
     Ok(Checkpoint { arrays, metadata })
@@ -174,11 +158,7 @@ fn checksum(arrays: &[&(String, Array)], metadata: &BTreeMap<String, String>) ->
         part(name.as_bytes());
         part(to_safetensors(array.dtype()).to_string().as_bytes());
         let sizes = array.shape().iter();
-        part(
-            &sizes
-                .flat_map(|&n| (n as u64).to_le_bytes())
-                .collect::<Vec<_>>(),
-        );
+        part(&sizes.flat_map(|&n| (n as u64).to_le_bytes()).collect::<Vec<_>>());
         part(&bytes(array));
     }
     for (key, value) in metadata {
@@ -204,12 +184,7 @@ pub(super) fn bytes(array: &Array) -> Vec<u8> {
 }
 
 fn words<T, const N: usize>(bytes: &[u8], word: fn([u8; N]) -> T) -> Vec<T> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|&chunk| word(chunk))
-        .collect()
+    bytes.as_chunks().0.iter().map(|&chunk| word(chunk)).collect()
 }
 
 fn to_safetensors(dtype: DType) -> Dtype {

@@ -91,14 +91,9 @@ impl Checkpoint {
         let (header, arrays) = format::encode(self, path)?;
         replace(path, |out| {
             out.write_all(&header)?;
-            arrays
-                .iter()
-                .try_for_each(|array| out.write_all(&format::bytes(array)))
+            arrays.iter().try_for_each(|array| out.write_all(&format::bytes(array)))
         })
-        .map_err(|source| CheckpointError::Write {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })?;
         Ok(())
     }
 
@@ -114,10 +109,8 @@ impl Checkpoint {
     /// ([`save`](Self::save) adds a checksum), or holds elements of another type.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let contents = fs::read(path).map_err(|source| CheckpointError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let contents = fs::read(path)
+            .map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
         Ok(format::decode(&contents, path)?)
     }
 }

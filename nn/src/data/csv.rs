@@ -49,14 +49,9 @@ pub(super) struct Table {
 pub fn csv_dataset(path: impl AsRef<Path>) -> Result<Dataset, DataError> {
     let path = path.as_ref();
     let table = parse(Input::open(path)?)?;
-    let classes = table
-        .labels
-        .iter()
-        .max()
-        .map_or(1, |&label| label as usize + 1);
-    let file = path
-        .file_name()
-        .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+    let classes = table.labels.iter().max().map_or(1, |&label| label as usize + 1);
+    let file =
+        path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
     let name = file.trim_end_matches(".gz").trim_end_matches(".csv");
     let shape = vec![table.width];
     Dataset::new(name, table.features, table.labels, classes, shape)
@@ -68,11 +63,7 @@ pub(super) fn parse(mut input: Input) -> Result<Table, DataError> {
 }
 
 fn rows(input: &mut Input) -> Result<Table, DataError> {
-    let mut table = Table {
-        features: Vec::new(),
-        labels: Vec::new(),
-        width: 0,
-    };
+    let mut table = Table { features: Vec::new(), labels: Vec::new(), width: 0 };
     let mut line = Vec::new();
     let mut number = 0;
     while input.read_line(&mut line)? {
@@ -97,12 +88,7 @@ fn rows(input: &mut Input) -> Result<Table, DataError> {
         for (field, column) in line.split(|&byte| byte == b',').zip(1..) {
             // What is not UTF-8 becomes U+FFFD, which no number contains.
             let field = String::from_utf8_lossy(field.trim_ascii());
-            let place = Place {
-                input,
-                line: number,
-                column,
-                field: &field,
-            };
+            let place = Place { input, line: number, column, field: &field };
             if column < columns {
                 table.features.push(place.feature()?);
             } else {
@@ -129,18 +115,8 @@ impl Place<'_> {
         let (path, line, column) = (self.input.path(), self.line, self.column);
         match self.field.parse::<f32>() {
             Ok(value) if value.is_finite() => Ok(value),
-            Ok(_) => Err(DataError::CsvNotFinite {
-                path,
-                line,
-                column,
-                found: self.shown(),
-            }),
-            Err(_) => Err(DataError::CsvNumber {
-                path,
-                line,
-                column,
-                found: self.shown(),
-            }),
+            Ok(_) => Err(DataError::CsvNotFinite { path, line, column, found: self.shown() }),
+            Err(_) => Err(DataError::CsvNumber { path, line, column, found: self.shown() }),
         }
     }
 

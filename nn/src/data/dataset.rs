@@ -52,14 +52,9 @@ impl Dataset {
         if labels.is_empty() {
             return Err(DataError::Empty { name });
         }
-        let dim = example_shape
-            .iter()
-            .try_fold(1usize, |product, &size| product.checked_mul(size));
+        let dim = example_shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         let Some(dim) = dim.filter(|&dim| dim > 0) else {
-            return Err(DataError::BadShape {
-                name,
-                shape: example_shape,
-            });
+            return Err(DataError::BadShape { name, shape: example_shape });
         };
         // A saturated product is longer than any vector, so it never matches.
         let expected = labels.len().saturating_mul(dim);
@@ -92,14 +87,7 @@ impl Dataset {
                 classes,
             });
         }
-        Ok(Self {
-            name,
-            features,
-            labels,
-            classes,
-            example_shape,
-            dim,
-        })
+        Ok(Self { name, features, labels, classes, example_shape, dim })
     }
 
     /// What the data set is called, in errors and reports.
@@ -166,13 +154,7 @@ impl Dataset {
     /// [`DataError::FeatureNotFinite`] if a product is not finite.
     pub fn scaled(self, factor: f32) -> Result<Self, DataError> {
         let features = self.features.into_iter().map(|x| x * factor).collect();
-        Self::new(
-            self.name,
-            features,
-            self.labels,
-            self.classes,
-            self.example_shape,
-        )
+        Self::new(self.name, features, self.labels, self.classes, self.example_shape)
     }
 
     /// Copies the examples at `indices`, in that order, into a batch.
@@ -194,23 +176,13 @@ impl Dataset {
             features.extend_from_slice(row);
             labels.push(self.labels[index]);
         }
-        Ok(Batch {
-            features,
-            labels,
-            len: indices.len(),
-        })
+        Ok(Batch { features, labels, len: indices.len() })
     }
 
     /// The examples at `indices` as a data set of the same classes.
     pub(super) fn select(&self, name: String, indices: &[usize]) -> Result<Self, DataError> {
         let batch = self.gather(indices)?;
-        Self::new(
-            name,
-            batch.features,
-            batch.labels,
-            self.classes,
-            self.example_shape.clone(),
-        )
+        Self::new(name, batch.features, batch.labels, self.classes, self.example_shape.clone())
     }
 
     /// The labels, for changing them to others below the number of classes.

@@ -41,14 +41,8 @@ const LARGEST_PIXEL: f32 = 16.0;
 pub fn digits() -> Result<Dataset, DataError> {
     let path = Path::new("digits.csv.gz (built in)");
     let table = csv::parse(Input::new(path, Cursor::new(DIGITS_CSV_GZ))?)?;
-    Dataset::new(
-        "digits",
-        table.features,
-        table.labels,
-        CLASSES,
-        vec![SIDE, SIDE],
-    )?
-    .scaled(LARGEST_PIXEL.recip())
+    Dataset::new("digits", table.features, table.labels, CLASSES, vec![SIDE, SIDE])?
+        .scaled(LARGEST_PIXEL.recip())
 }
 
 /// The [`digits`] in a fixed stratified split: 1438 to train, 359 to test.

@@ -75,10 +75,7 @@ fn parse(
 ) -> Result<IdxArray, DataError> {
     let magic = read_exactly(input, "the magic number", 4)?;
     if magic[..2] != [0, 0] {
-        return Err(DataError::WrongMagic {
-            path: input.path(),
-            found: [magic[0], magic[1]],
-        });
+        return Err(DataError::WrongMagic { path: input.path(), found: [magic[0], magic[1]] });
     }
     if magic[2] != UNSIGNED_BYTE {
         return Err(DataError::UnsupportedElementType {
@@ -113,10 +110,7 @@ fn parse(
     let end = input.offset();
     // Reading on also makes the decompressor verify its checksum.
     if !input.read(1)?.is_empty() {
-        return Err(DataError::TrailingData {
-            path: input.path(),
-            offset: end,
-        });
+        return Err(DataError::TrailingData { path: input.path(), offset: end });
     }
     Ok(IdxArray { shape, data })
 }
@@ -125,9 +119,7 @@ fn parse(
 fn addressable(sizes: &[u32]) -> Option<(Vec<usize>, usize)> {
     let shape: Option<Vec<usize>> = sizes.iter().map(|&s| usize::try_from(s).ok()).collect();
     let shape = shape?;
-    let total = shape
-        .iter()
-        .try_fold(1usize, |product, &size| product.checked_mul(size))?;
+    let total = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
     isize::try_from(total).ok()?;
     Some((shape, total))
 }
@@ -142,13 +134,7 @@ fn read_exactly(
     let bytes = input.read(expected)?;
     let found = bytes.len() as u64;
     if found < expected {
-        return Err(DataError::Truncated {
-            path: input.path(),
-            part,
-            offset,
-            expected,
-            found,
-        });
+        return Err(DataError::Truncated { path: input.path(), part, offset, expected, found });
     }
     Ok(bytes)
 }

@@ -24,15 +24,9 @@ impl Input {
         match File::open(path) {
             Ok(file) => Self::new(path, file),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                Err(DataError::FileNotFound {
-                    path: path.to_owned(),
-                })
+                Err(DataError::FileNotFound { path: path.to_owned() })
             }
-            Err(source) => Err(DataError::Io {
-                path: path.to_owned(),
-                offset: 0,
-                source,
-            }),
+            Err(source) => Err(DataError::Io { path: path.to_owned(), offset: 0, source }),
         }
     }
 
@@ -41,11 +35,7 @@ impl Input {
         let path = path.to_owned();
         let mut head = Vec::new();
         if let Err(source) = source.by_ref().take(2).read_to_end(&mut head) {
-            return Err(DataError::Io {
-                path,
-                offset: 0,
-                source,
-            });
+            return Err(DataError::Io { path, offset: 0, source });
         }
         let gzip = head == GZIP_MAGIC;
         let whole = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, source));
@@ -57,12 +47,7 @@ impl Input {
         } else {
             Box::new(whole)
         };
-        Ok(Self {
-            path,
-            reader,
-            gzip,
-            offset: 0,
-        })
+        Ok(Self { path, reader, gzip, offset: 0 })
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -122,17 +107,9 @@ impl Input {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
         );
         if self.gzip && corrupt {
-            DataError::CorruptGzip {
-                path,
-                offset,
-                source,
-            }
+            DataError::CorruptGzip { path, offset, source }
         } else {
-            DataError::Io {
-                path,
-                offset,
-                source,
-            }
+            DataError::Io { path, offset, source }
         }
     }
 }

@@ -43,12 +43,7 @@ impl Loader {
         if batch_size == 0 {
             return Err(DataError::ZeroBatchSize);
         }
-        Ok(Self {
-            n,
-            batch_size,
-            seed: None,
-            drop_last: false,
-        })
+        Ok(Self { n, batch_size, seed: None, drop_last: false })
     }
 
     /// Puts each epoch into a random order of its own, derived from `seed`.
@@ -70,11 +65,7 @@ impl Loader {
     /// Number of batches in every epoch.
     #[must_use]
     pub fn batches_per_epoch(&self) -> usize {
-        if self.drop_last {
-            self.n / self.batch_size
-        } else {
-            self.n.div_ceil(self.batch_size)
-        }
+        if self.drop_last { self.n / self.batch_size } else { self.n.div_ceil(self.batch_size) }
     }
 
     /// The batches of epoch `epoch`, counted from 0.
@@ -87,11 +78,7 @@ impl Loader {
         if self.drop_last {
             order.truncate(self.n - self.n % self.batch_size);
         }
-        Epoch {
-            order,
-            batch_size: self.batch_size,
-            position: 0,
-        }
+        Epoch { order, batch_size: self.batch_size, position: 0 }
     }
 }
 

@@ -47,12 +47,7 @@ pub fn mnist(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
 ///
 /// As [`mnist`].
 pub fn fashion_mnist(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
-    read_dir(
-        dir.as_ref(),
-        "fashion-mnist",
-        Some(CLASSES),
-        GET_FASHION_MNIST,
-    )
+    read_dir(dir.as_ref(), "fashion-mnist", Some(CLASSES), GET_FASHION_MNIST)
 }
 
 /// The folder where Debian's `dataset-fashion-mnist` puts its files.
@@ -112,11 +107,8 @@ fn read_dir(
     classes: Option<usize>,
     how: &'static str,
 ) -> Result<(Dataset, Dataset), DataError> {
-    let files: Vec<&str> = [TRAIN, TEST]
-        .concat()
-        .into_iter()
-        .filter(|file| locate(dir, file).is_none())
-        .collect();
+    let files: Vec<&str> =
+        [TRAIN, TEST].concat().into_iter().filter(|file| locate(dir, file).is_none()).collect();
     if !files.is_empty() {
         return Err(DataError::MissingFiles {
             dir: dir.to_owned(),
@@ -148,9 +140,7 @@ fn read_dir(
 
 /// The file of that name, or of that name with `.gz`.
 fn locate(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))]
-        .into_iter()
-        .find(|path| path.is_file())
+    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
 }
 
 impl Part {
@@ -171,12 +161,7 @@ impl Part {
                 labels: labels.data.len(),
             });
         }
-        Ok(Self {
-            images,
-            image_path,
-            labels,
-            label_path,
-        })
+        Ok(Self { images, image_path, labels, label_path })
     }
 
     fn into_dataset(self, name: String, classes: usize) -> Result<Dataset, DataError> {

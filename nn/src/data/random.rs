@@ -133,10 +133,7 @@ mod tests {
             counts[stream.below(7) as usize] += 1;
         }
         // Standard deviation of a count is about 93.
-        assert!(
-            counts.iter().all(|&c| c.abs_diff(10_000) < 500),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|&c| c.abs_diff(10_000) < 500), "{counts:?}");
         assert_eq!(stream.below(0), 0);
         assert_eq!(stream.below(1), 0);
         let large = (1 << 63) + 1;
@@ -152,10 +149,7 @@ mod tests {
         }
         assert_eq!(counts.len(), 6);
         // Standard deviation of a count is about 29.
-        assert!(
-            counts.values().all(|&c| c.abs_diff(1000) < 160),
-            "{counts:?}"
-        );
+        assert!(counts.values().all(|&c| c.abs_diff(1000) < 160), "{counts:?}");
     }
 
     #[test]

@@ -62,10 +62,7 @@ impl Dataset {
         let classes = self.classes();
         let count = (fraction * self.len() as f64).round() as usize;
         if count > 0 && classes < 2 {
-            return Err(DataError::TooFewClasses {
-                name: self.name().to_owned(),
-                classes,
-            });
+            return Err(DataError::TooFewClasses { name: self.name().to_owned(), classes });
         }
         let mut stream = Stream::new(seed, Purpose::Flip, 0);
         let flipped = stream.sample(self.len(), count);

@@ -43,10 +43,7 @@ impl Dropout {
         if p >= 0.0 && (p as f32) < 1.0 {
             return Ok(Self { p });
         }
-        Err(Error::Fraction {
-            what: "the probability of dropout",
-            found: p,
-        })
+        Err(Error::Fraction { what: "the probability of dropout", found: p })
     }
 }
 

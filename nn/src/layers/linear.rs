@@ -72,6 +72,12 @@ impl Module for Linear {
     }
 
     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        let shape = x.shape();
+        if shape.last() != Some(&self.inputs) {
+            let problem =
+                format!("{:?} takes {} values, its input is {shape}", ctx.path(), self.inputs);
+            return x.fail("linear", problem);
+        }
         let product = x.matmul(ctx.parameter("weight").t());
         match self.bias {
             Some(_) => product + ctx.parameter("bias"),

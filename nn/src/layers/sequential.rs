@@ -93,18 +93,11 @@ impl Module for Sequential {
         }
         for (index, (name, module)) in self.children.iter().enumerate() {
             if name.is_empty() {
-                return Err(Error::BadName {
-                    name: String::new(),
-                });
+                return Err(Error::BadName { name: String::new() });
             }
             // Also for children without parameters, which would go unnoticed.
-            if self.children[..index]
-                .iter()
-                .any(|(other, _)| other == name)
-            {
-                return Err(Error::DuplicateName {
-                    name: scope.child(name).path().to_owned(),
-                });
+            if self.children[..index].iter().any(|(other, _)| other == name) {
+                return Err(Error::DuplicateName { name: scope.child(name).path().to_owned() });
             }
             module.declare(&mut scope.child(name))?;
         }

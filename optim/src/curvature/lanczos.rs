@@ -109,7 +109,7 @@ impl Lanczos {
                 beta = 0.0;
             }
             // Solving the small problem costs little beside products, but not nothing.
-            if done || invariant || basis.len() % 5 == 0 {
+            if done || invariant || basis.len().is_multiple_of(5) {
                 let found = ritz(&diagonal, &off, beta, count);
                 let converged =
                     found.len() == count && found.iter().all(|p| p.1 <= self.tolerance * scale);

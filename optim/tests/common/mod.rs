@@ -1,5 +1,5 @@
 //! A smooth loss with two known kinds of curvature, and dense answers to compare with.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::Objective;
