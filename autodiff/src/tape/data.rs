@@ -8,7 +8,7 @@ use crate::program::Graph;
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 
@@ -53,8 +53,8 @@ pub(crate) struct TapeData {
     pub(crate) error: Option<Error>,
     /// While a transform or a layer records, nodes and errors carry the place they stem from.
     pub(crate) stems_from: Option<At>,
-    /// Whether any `Hold` has been recorded.
-    pub(crate) holds: bool,
+    /// Whether any `Hold` or `StopGradient` has been recorded: what programs do not contain.
+    pub(crate) identities: bool,
     shared: HashTable<NodeId>,
 }
 
@@ -94,6 +94,7 @@ impl TapeData {
         {
             return id;
         }
+        self.identities |= matches!(op, Op::Hold(_) | Op::StopGradient);
         let id = self.nodes.len() as NodeId;
         let at = self.stems_from.unwrap_or(at);
         self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
@@ -249,24 +250,36 @@ impl TapeData {
                 at: node.at,
             });
         }
-        // Replayed, so that what differed only by a removed identity is shared again.
+        // Without identities to remove there is nothing to share anew, and hashing is spared.
         let mut replay = TapeData::default();
-        let mut renumbered = vec![0; self.nodes.len()];
+        let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
+        let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
         for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
             let args: SmallVec<[NodeId; 3]> =
                 node.args.iter().map(|&a| renumbered[a as usize]).collect();
-            let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
-            renumbered[id] = match &node.op {
+            let op = match &node.op {
                 Op::Input(i) => match position[id] {
-                    Some(p) => replay.insert(Op::Input(p), &[], shape, dtype, at),
+                    Some(p) => Op::Input(p),
                     None => {
                         let name = self.inputs[*i as usize].name.clone();
-                        return Err(Error::UnlistedInput { name, at });
+                        return Err(Error::UnlistedInput { name, at: node.at });
                     }
                 },
-                Op::Literal(l) => replay.literal(self.literals[*l as usize].clone(), at),
+                Op::Literal(l) => Op::Literal(*literals.entry(*l).or_insert_with(|| {
+                    replay.literals.push(self.literals[*l as usize].clone());
+                    replay.literals.len() as u32 - 1
+                })),
+                op => op.clone(),
+            };
+            let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
+            renumbered[id] = match op {
                 Op::StopGradient | Op::Hold(_) => args[0],
-                op => replay.push(op.clone(), &args, shape, dtype, at),
+                op if !self.identities => {
+                    replay.nodes.push(Node { op, args, shape, dtype, at });
+                    replay.nodes.len() as NodeId - 1
+                }
+                op @ (Op::Input(_) | Op::Literal(_)) => replay.insert(op, &[], shape, dtype, at),
+                op => replay.push(op, &args, shape, dtype, at),
             };
         }
         graph.outputs = outputs.iter().map(|v| renumbered[v.node() as usize]).collect();

@@ -62,7 +62,7 @@ fn hold(f: Var, v: Var, at: At) -> Var {
         let mut needed = vec![false; f.node() as usize + 1];
         needed[f.node() as usize] = true;
         let mut level = 0;
-        for id in (0..=f.node()).rev().filter(|_| tape.holds) {
+        for id in (0..=f.node()).rev().filter(|_| tape.identities) {
             if needed[id as usize] {
                 let node = tape.node(id);
                 if let Op::Hold(l) = node.op {
@@ -73,7 +73,6 @@ fn hold(f: Var, v: Var, at: At) -> Var {
                 }
             }
         }
-        tape.holds = true;
         level
     })
     .unwrap_or(0);
