@@ -131,7 +131,7 @@ fn the_accumulated_gradient_is_that_of_the_whole_expression() {
 }
 
 #[test]
-fn memory_makes_no_difference_to_the_bit() {
+fn memory_makes_no_difference() {
     let case = Case::convex();
     for ((name, keep, one), (_, default, _)) in combinations().into_iter().zip(combinations()) {
         let what = format!("{name}, {:?}", keep.estimator());
@@ -234,11 +234,10 @@ fn points(case: &Case, sharpness: &mut Sharpness, samples: usize) -> Points {
     };
     let rho = sharpness.rho();
     let drawn = sharpness.draw(objective, x, batch, samples, (SEED, STEP)).unwrap();
-    let perturbed = drawn.iter().map(|(v, _)| {
-        let moved = x.to_f64_vec().iter().zip(v.to_f64_vec()).map(|(x, v)| x + rho * v).collect();
-        at(&Array::vector::<f64>(Vec::<f64>::clone(&moved)))
-    });
-    let perturbed = perturbed.collect();
+    let moved = |v: &Array| -> Vec<f64> {
+        x.to_f64_vec().iter().zip(v.to_f64_vec()).map(|(x, v)| x + rho * v).collect()
+    };
+    let perturbed = drawn.iter().map(|(v, _)| at(&Array::vector(moved(v)))).collect();
     let (value, gradient) = at(x);
     (value, gradient, perturbed)
 }

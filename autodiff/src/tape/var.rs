@@ -3,7 +3,7 @@
 use super::registry::{TapeId, with_tape};
 use super::{NodeId, node_of};
 use crate::ops::Op;
-use crate::{DType, Shape};
+use crate::{Array, DType, Shape};
 use std::marker::PhantomData;
 
 /// A recorded value: `Copy`, without lifetime or type parameters. It has a shape and an
@@ -73,6 +73,19 @@ impl Var {
             let (shape, dtype) = tape.aval(x);
             Ok(tape.full(value, &shape, dtype, at))
         })
+    }
+
+    /// Numbers known while recording, on this variable's tape: data inside a formula.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, testing::assert_hessian};
+    /// let weights = Array::vector([1.0, 3.0]);
+    /// assert_hessian(|x| (x.literal(&weights) * x.exp()).sum(), [0.2, -1.0]);
+    /// ```
+    #[track_caller]
+    pub fn literal(self, array: &Array) -> Var {
+        let at = crate::error::At::caller();
+        super::record1(self, "literal", at, |tape, _| Ok(tape.literal(array.clone(), at)))
     }
 
     /// The same value, through which no derivative flows.

@@ -12,6 +12,7 @@
 //!
 //! Random programs and the conformance test need the feature `proptest`.
 
+mod check;
 mod checks;
 #[cfg(feature = "proptest")]
 mod conformance;
@@ -26,6 +27,7 @@ mod report;
 #[cfg(feature = "proptest")]
 mod steps;
 
+pub use check::Check;
 pub use checks::{
     Point, assert_gradient, assert_hessian, check_gradient, check_hessian, check_jvp_vjp,
 };

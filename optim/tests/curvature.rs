@@ -1,0 +1,295 @@
+//! Lanczos against dense eigenvalues, stochastic estimates against their targets, and the
+//! Hessian over several batches.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use burlap_autodiff::{Array, Cpu, DType, Var};
+use burlap_optim::curvature::{
+    Eigenpair, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, frobenius_norm,
+    trace,
+};
+use burlap_optim::{Error, Estimate, Objective};
+use common::{eigenvalues, moments};
+use nalgebra::{DMatrix, DVector};
+use proptest::prelude::*;
+
+const TIGHT: Lanczos = Lanczos { max_products: 1000, tolerance: 1e-12 };
+
+fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
+    let n = matrix.nrows();
+    let array = Array::from_vec([n, n], matrix.as_slice().to_vec()).unwrap();
+    MatrixOperator::new(&array).unwrap()
+}
+
+/// Q diag(λ) Qᵀ with an orthogonal Q from the entries of `mix`.
+fn with_spectrum(values: &[f64], mix: &[f64]) -> DMatrix<f64> {
+    let n = values.len();
+    let q = DMatrix::from_fn(n, n, |i, j| mix[(i * n + j) % mix.len()] + f64::from(u8::from(i == j)));
+    let q = q.qr().q();
+    let a = &q * DMatrix::from_diagonal(&DVector::from_column_slice(values)) * q.transpose();
+    0.5 * (&a + a.transpose())
+}
+
+/// Eigenvalues are the largest, in order; vectors are orthonormal; residuals are what they say.
+fn check(matrix: &DMatrix<f64>, found: &[Eigenpair], count: usize) {
+    let scale = matrix.amax();
+    let mut expected = eigenvalues(matrix);
+    expected.reverse();
+    assert_eq!(found.len(), count.min(expected.len()));
+    for (i, (pair, expected)) in found.iter().zip(&expected).enumerate() {
+        assert!((pair.value - expected).abs() <= 1e-8 * scale, "{i}: {pair:?}, {expected}, {matrix}");
+        let v = DVector::from_column_slice(&pair.vector);
+        let residual = (matrix * &v - pair.value * &v).norm();
+        // The reported residual leaves out rounding: 1e-16 of the scale for each of some steps.
+        assert!(residual <= pair.residual + 1e-13 * scale * v.len() as f64, "{residual} {pair:?}");
+        for (j, other) in found[..=i].iter().enumerate() {
+            let product = v.dot(&DVector::from_column_slice(&other.vector));
+            let expected = f64::from(u8::from(i == j));
+            assert!((product - expected).abs() < 1e-10, "{i} {j}: {product}");
+        }
+    }
+}
+
+fn find(matrix: &DMatrix<f64>, count: usize, seed: u64) -> Vec<Eigenpair> {
+    TIGHT.top(&mut operator(matrix), count, None, seed).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(5), ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn top_eigenvalues_of_random_matrices_are_the_dense_ones(
+        values in prop::collection::vec(-1.0..1.0f64, 1..13),
+        mix in prop::collection::vec(-1.0..1.0f64, 30),
+        count in 1usize..6,
+        scale in prop::sample::select(vec![1.0, 1e8, 1e-8]),
+    ) {
+        let a = scale * with_spectrum(&values, &mix);
+        check(&a, &find(&a, count, 3), count);
+    }
+
+    #[test]
+    fn repeated_eigenvalues_are_found_as_often_as_they_occur(
+        chosen in prop::collection::vec(0usize..4, 1..13),
+        mix in prop::collection::vec(-1.0..1.0f64, 30),
+        count in 1usize..6,
+        scale in prop::sample::select(vec![1.0, 1e8, 1e-8]),
+    ) {
+        let values: Vec<f64> = chosen.iter().map(|&i| [2.0, -1.0, 0.0, 0.5][i]).collect();
+        let a = scale * with_spectrum(&values, &mix);
+        check(&a, &find(&a, count, 3), count);
+    }
+}
+
+#[test]
+fn top_eigenvalues_of_special_matrices() {
+    let diagonal = |d: &[f64]| DMatrix::from_diagonal(&DVector::from_column_slice(d));
+    let u = DVector::from_fn(9, |i, _| (i as f64 - 3.0) / 4.0);
+    let cases = [
+        ("zero", DMatrix::zeros(5, 5)),
+        ("1 × 1", diagonal(&[-3.0])),
+        ("identity", DMatrix::identity(12, 12)),
+        ("diagonal", diagonal(&[4.0, -2.0, 9.0, 0.0, 1e-3, 7.0, 7.5])),
+        ("rank 1", &u * u.transpose()),
+        ("negative rank 1", -&u * u.transpose()),
+        ("two blocks", diagonal(&[5.0, 5.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.0])),
+        ("negative", diagonal(&[-1.0, -2.0, -3.0, -3.0])),
+        ("close", diagonal(&[1.0, 1.0 - 1e-6, 0.5, 0.2, 0.1, -1.0])),
+    ];
+    for (name, a) in cases {
+        println!("{name}");
+        for count in 1..=4 {
+            for seed in 0..5 {
+                check(&a, &find(&a, count, seed), count);
+            }
+        }
+    }
+}
+
+/// Eigenvalues 1/i², i up to 300.
+fn decaying() -> DMatrix<f64> {
+    let n = 300;
+    let values = DVector::from_fn(n, |i, _| ((i + 1) as f64).powi(-2));
+    DMatrix::from_diagonal(&values)
+}
+
+#[test]
+fn the_iteration_stops_when_its_residuals_are_small() {
+    let a = decaying();
+    let mut counted = operator(&a);
+    let lanczos = Lanczos { max_products: 100, tolerance: 1e-6 };
+    let found = lanczos.top(&mut counted, 3, None, 1).unwrap();
+    assert!(counted.products() < 60, "{}", counted.products());
+    for (i, pair) in found.iter().enumerate() {
+        let v = DVector::from_column_slice(&pair.vector);
+        let residual = (&a * &v - pair.value * &v).norm();
+        assert!((residual - pair.residual).abs() < 1e-12, "{residual} {}", pair.residual);
+        assert!(pair.residual <= 1e-6, "{}", pair.residual);
+        let exact = ((i + 1) as f64).powi(-2);
+        // At gaps of 0.1 the error of an eigenvalue is below the square of its residual over it.
+        assert!((pair.value - exact).abs() < 1e-11, "{} {exact}", pair.value);
+    }
+}
+
+#[test]
+fn too_few_products_give_bounds_that_say_so() {
+    let a = decaying();
+    let lanczos = Lanczos { max_products: 6, tolerance: 1e-12 };
+    let mut counted = operator(&a);
+    let found = lanczos.top(&mut counted, 2, None, 1).unwrap();
+    assert_eq!(counted.products(), 6);
+    assert!(found[1].residual > 1e-4, "{}", found[1].residual);
+    for pair in found {
+        let exact = eigenvalues(&a);
+        let nearest = exact.iter().fold(f64::INFINITY, |m, l| m.min((l - pair.value).abs()));
+        assert!(nearest <= pair.residual, "{nearest} {}", pair.residual);
+    }
+}
+
+#[test]
+fn a_warm_start_saves_products_and_a_wrong_one_does_no_harm() {
+    let a = decaying();
+    let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
+    let products = |start: Option<&[f64]>| {
+        let mut counted = operator(&a);
+        let found = lanczos.top(&mut counted, 1, start, 1).unwrap();
+        assert!((found[0].value - 1.0).abs() < 1e-7, "{}", found[0].value);
+        counted.products()
+    };
+    let unit = |i: usize| {
+        let mut v = vec![0.0; 300];
+        v[i] = 2.5;
+        v
+    };
+    let cold = products(None);
+    assert!(products(Some(&unit(0))) < cold);
+    // Another eigenvector, a vector of zeros, and one of another length.
+    for start in [unit(299), vec![0.0; 300], vec![1.0; 7]] {
+        products(Some(&start));
+    }
+}
+
+#[test]
+fn lanczos_refuses_what_has_no_meaning() {
+    let a = DMatrix::identity(3, 3);
+    for tolerance in [0.0, -1.0, f64::NAN] {
+        let e = Lanczos { tolerance, ..TIGHT }.largest(&mut operator(&a), 1).unwrap_err();
+        let expected = format!("lanczos: tolerance is {tolerance}, but must be positive and finite");
+        assert_eq!(e.to_string(), expected);
+    }
+    assert!(TIGHT.top(&mut operator(&a), 0, None, 1).unwrap().is_empty());
+    let none = TIGHT.largest(&mut operator(&DMatrix::zeros(0, 0)), 1).unwrap_err();
+    assert_eq!(none.to_string(), "lanczos: the operator has no rows");
+    let nan = TIGHT.largest(&mut operator(&DMatrix::from_element(2, 2, f64::NAN)), 1).unwrap_err();
+    assert_eq!(nan.to_string(), "lanczos: product 1 is not finite");
+    let oblong = MatrixOperator::new(&Array::zeros(DType::F64, [2, 3])).unwrap_err();
+    assert!(oblong.to_string().contains("a square matrix, found [2, 3]"), "{oblong}");
+}
+
+type Estimator = fn(&mut dyn LinearOperator, Probes, usize, u64) -> burlap_optim::Result<Estimate>;
+
+#[test]
+fn stochastic_estimates_meet_their_targets_with_honest_errors() {
+    let values: Vec<f64> = (0..12).map(|i| (i as f64 * 1.7).sin() * 3.0 + 1.0).collect();
+    let mix: Vec<f64> = (0..30).map(|i| (i as f64 * 2.3).cos()).collect();
+    let a = with_spectrum(&values, &mix);
+    let diagonal: f64 = a.diagonal().norm_squared();
+    let off = 2.0 * (a.norm_squared() - diagonal);
+    let both = 2.0 * a.norm_squared();
+    // The variance of one probe, where there is a formula.
+    let cases: [(Estimator, Probes, f64, Option<f64>); 4] = [
+        (trace, Probes::Rademacher, a.trace(), Some(off)),
+        (trace, Probes::Gaussian, a.trace(), Some(both)),
+        (frobenius_norm, Probes::Rademacher, a.norm(), None),
+        (frobenius_norm, Probes::Gaussian, a.norm(), None),
+    ];
+    let (count, seeds) = (400, 60);
+    for (estimator, probes, target, variance) in cases {
+        let run = |seed| estimator(&mut operator(&a), probes, count, seed).unwrap();
+        let all: Vec<Estimate> = (0..seeds).map(run).collect();
+        let (mean, spread) = moments(&all.iter().map(|e| e.value).collect::<Vec<f64>>());
+        let reported = all.iter().map(|e| e.standard_error).sum::<f64>() / seeds as f64;
+        // The spread of 60 estimates is known to 1/√118 = 9 %: 1.4 is 4 of them.
+        assert!((1.0 / 1.4..1.4).contains(&(spread / reported)), "{probes:?} {spread} {reported}");
+        let distance = (mean - target).abs();
+        // The root of an unbiased square is biased by about its variance over twice the value.
+        let bias = spread * spread / (2.0 * target);
+        assert!(distance < 3.0 * spread / (seeds as f64).sqrt() + bias, "{probes:?} {mean} {target}");
+        if let Some(variance) = variance {
+            let expected = (variance / count as f64).sqrt();
+            // A mean of 60 errors, each of 400 samples: known to 1 %.
+            assert!((reported / expected - 1.0).abs() < 0.05, "{probes:?} {reported} {expected}");
+        }
+    }
+}
+
+#[test]
+fn signs_give_the_trace_of_a_diagonal_matrix_without_error() {
+    let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, -2.0, 4.5]));
+    let found = trace(&mut operator(&a), Probes::default(), 5, 1).unwrap();
+    assert_eq!(found, Estimate { value: 3.5, standard_error: 0.0, samples: 5 });
+    let one = trace(&mut operator(&a), Probes::Gaussian, 1, 1).unwrap();
+    assert_eq!(one.standard_error, f64::INFINITY);
+}
+
+#[test]
+fn no_probes_are_an_error() {
+    for estimator in [trace, frobenius_norm] {
+        let e = estimator(&mut operator(&DMatrix::identity(2, 2)), Probes::Gaussian, 0, 1);
+        let e = e.unwrap_err();
+        assert!(matches!(e, Error::Setting { .. }));
+        let expected = "stochastic estimate: the number of probes is 0, but must be at least 1";
+        assert_eq!(e.to_string(), expected);
+    }
+}
+
+/// The mean over rows of log(1 + e^(−yᵢ aᵢᵀx)).
+fn logistic(x: Var, batch: &[Var]) -> Var {
+    (1.0 + (-(batch[1] * batch[0].matmul(x))).exp()).log().mean()
+}
+
+fn rows(from: usize, to: usize) -> Vec<Array> {
+    let n = to - from;
+    let a = (from * 4..to * 4).map(|i| (i as f64 * 0.77).sin() * 2.0).collect();
+    let y = (from..to).map(|i| if i % 3 == 0 { 1.0 } else { -1.0 }).collect();
+    vec![Array::from_vec::<f64>([n, 4], a).unwrap(), Array::from_vec::<f64>([n], y).unwrap()]
+}
+
+#[test]
+fn batches_of_unequal_size_make_the_hessian_of_the_mean_loss() {
+    let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 4, logistic);
+    let x = Array::vector([0.3, -0.5, 0.1, 0.8]);
+    let (whole, first, second, third) = (rows(0, 23), rows(0, 16), rows(16, 22), rows(22, 23));
+    let parts: [&[Array]; 3] = [&first, &second, &third];
+    let mut joined = HessianOperator::new(&objective, &x, &parts).unwrap();
+    let mut image = vec![f64::NAN; 4];
+    for i in 0..4 {
+        let mut v = vec![0.0; 4];
+        v[i] = -1.5;
+        joined.apply(&v, &mut image).unwrap();
+        let expected = objective.hvp(&x, &whole, &Array::vector(v)).unwrap().to_f64_vec();
+        assert!(common::relative(&image, &expected) < 1e-13, "{image:?} {expected:?}");
+    }
+    assert_eq!((joined.products(), joined.dim()), (4, 4));
+    // And a list of equal batches is not the same as one with them weighed equally.
+    let mut two = HessianOperator::new(&objective, &x, &[&first, &third]).unwrap();
+    two.apply(&[1.0, 0.0, 0.0, 0.0], &mut image).unwrap();
+    let of = |b: &[Array]| {
+        objective.hvp(&x, b, &Array::vector([1.0, 0.0, 0.0, 0.0])).unwrap().to_f64_vec()
+    };
+    let expected: Vec<f64> =
+        of(&first).iter().zip(of(&third)).map(|(a, b)| (16.0 * a + b) / 17.0).collect();
+    assert!(common::relative(&image, &expected) < 1e-13, "{image:?} {expected:?}");
+}
+
+#[test]
+fn a_hessian_refuses_vectors_and_losses_that_do_not_fit() {
+    let objective = Objective::new(Cpu::new(), DType::F64, 4, logistic);
+    let batch = rows(0, 5);
+    let short = HessianOperator::new(&objective, &Array::vector([1.0; 3]), &[&batch]).unwrap_err();
+    assert_eq!(short.to_string(), "hessian: expected f64[4], found f64[3]");
+    let nan = Array::vector([f64::NAN; 4]);
+    let e = HessianOperator::new(&objective, &nan, &[&batch]).unwrap_err();
+    assert!(matches!(e, Error::NonFiniteLoss { .. }), "{e}");
+}

@@ -1,0 +1,197 @@
+//! SAM and ASAM against plain loops, and where their formulas divide by zero.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use burlap_autodiff::{Array, Cpu, DType, Var};
+use burlap_optim::random::{Draw, Purpose};
+use burlap_optim::{
+    Decay, Error, Method, Objective, Optimizer, Perturbation, Sam, Schedule, Sgd, Training,
+};
+
+const DATA: [f64; 4] = [0.5, -1.0, 2.0, 0.1];
+
+/// Σ aᵢ sin xᵢ + ¼ Σ xᵢ⁴ + x₀x₁.
+fn loss(x: Var, batch: &[Var]) -> Var {
+    (batch[0] * x.sin()).sum() + 0.25 * x.powi(4).sum() + x.at(0) * x.at(1)
+}
+
+fn gradient(x: &[f64]) -> Vec<f64> {
+    let mut g: Vec<f64> = x.iter().zip(DATA).map(|(x, a)| a * x.cos() + x.powi(3)).collect();
+    g[0] += x[1];
+    g[1] += x[0];
+    g
+}
+
+fn objective(dtype: DType) -> Objective {
+    Objective::new(Cpu::with_threads(1).unwrap(), dtype, 4, loss)
+}
+
+fn norm(v: &[f64]) -> f64 {
+    v.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// 50 steps of gradients at x + ε(x, g).
+fn reference(perturbation: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Vec<f64> {
+    let mut x = vec![0.9, -0.3, -1.2, 0.4];
+    for _ in 0..50 {
+        let e = perturbation(&x, &gradient(&x));
+        let moved: Vec<f64> = x.iter().zip(e).map(|(x, e)| x + e).collect();
+        x.iter_mut().zip(gradient(&moved)).for_each(|(x, g)| *x -= 0.02 * g);
+    }
+    x
+}
+
+fn trained(method: Sam) -> Vec<f64> {
+    let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, 4).unwrap();
+    let schedule = Schedule::new(0.02, Decay::Constant).unwrap();
+    let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
+    let mut training =
+        Training::new(objective(DType::F64), method, optimizer, schedule, x).unwrap();
+    for _ in 0..50 {
+        assert_eq!(training.step(&[Array::vector(DATA)]).unwrap().gradients, 2);
+    }
+    training.parameters().to_f64_vec()
+}
+
+#[test]
+fn fifty_steps_follow_plain_loops() {
+    let sam = |rho: f64| {
+        move |_: &[f64], g: &[f64]| g.iter().map(|gi| rho * gi / norm(g)).collect::<Vec<f64>>()
+    };
+    let asam = |rho: f64, eta: f64| {
+        move |x: &[f64], g: &[f64]| {
+            let t: Vec<f64> = x.iter().map(|x| x.abs() + eta).collect();
+            let scaled: Vec<f64> = t.iter().zip(g).map(|(t, g)| t * g).collect();
+            let length = norm(&scaled);
+            t.iter().zip(&scaled).map(|(t, s)| rho * t * s / length).collect()
+        }
+    };
+    let cases = [
+        ("sam", trained(Sam::new(0.05).unwrap()), reference(sam(0.05))),
+        ("sam far", trained(Sam::new(0.5).unwrap()), reference(sam(0.5))),
+        ("asam", trained(Sam::adaptive(0.5, 0.01).unwrap()), reference(asam(0.5, 0.01))),
+        ("asam, eta 0", trained(Sam::adaptive(0.3, 0.0).unwrap()), reference(asam(0.3, 0.0))),
+    ];
+    let plain = reference(|x, _| vec![0.0; x.len()]);
+    for (name, found, expected) in cases {
+        let distance = |a: &[f64]| norm(&a.iter().zip(&expected).map(|(a, b)| a - b).collect::<Vec<_>>());
+        assert!(distance(&found) < 1e-12, "{name}: {found:?} {expected:?}");
+        assert!(distance(&plain) > 1e-3, "{name} does what the plain gradient does");
+    }
+}
+
+#[test]
+fn a_zero_gradient_gives_no_perturbation_and_no_nan() {
+    // g/‖g‖ would be 0/0, and so would be all that follows from it.
+    for dtype in [DType::F32, DType::F64] {
+        let flat = |x: Var, _: &[Var]| x.square().sum() + 3.0;
+        let objective = Objective::new(Cpu::new(), dtype, 3, flat);
+        let x = Array::zeros(dtype, [3]);
+        for mut method in [Sam::new(0.1).unwrap(), Sam::adaptive(0.1, 0.01).unwrap()] {
+            let found = method.evaluate(&objective, &x, &[], 0).unwrap();
+            assert_eq!((found.loss, found.gradient), (3.0, x.clone()));
+        }
+    }
+    // ASAM with η = 0 at x = 0: T = 0, so Tg = 0 though g is not.
+    let slope = |x: Var, _: &[Var]| (x.square() + 2.0 * x).sum();
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, slope);
+    let mut asam = Sam::adaptive(0.1, 0.0).unwrap();
+    let found = asam.evaluate(&objective, &Array::vector([0.0, 0.0]), &[], 0).unwrap();
+    assert_eq!(found.gradient.to_string(), "[2, 2]");
+}
+
+#[test]
+fn the_loss_is_that_of_the_point_itself() {
+    let mut sam = Sam::new(0.5).unwrap();
+    let (x, batch) = (Array::vector([0.9, -0.3, -1.2, 0.4]), [Array::vector(DATA)]);
+    let objective = objective(DType::F64);
+    let found = sam.evaluate(&objective, &x, &batch, 0).unwrap();
+    assert_eq!(found.loss, objective.value(&x, &batch).unwrap());
+    assert_eq!((found.sharpness, sam.name()), (None, "sam"));
+}
+
+#[test]
+fn two_instances_on_one_objective_keep_their_settings() {
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, |x: Var, _: &[Var]| x.square().sum());
+    let x = Array::vector([1.0]);
+    for (rho, expected) in [(0.5, "[3]"), (1.0, "[4]"), (0.5, "[3]")] {
+        let found = Sam::new(rho).unwrap().evaluate(&objective, &x, &[], 0).unwrap();
+        assert_eq!(found.gradient.to_string(), expected);
+    }
+}
+
+#[test]
+fn settings_outside_their_range_are_errors_that_name_them() {
+    let positive = "but must be positive and finite";
+    for (rho, text) in [(0.0, "0"), (-0.05, "-0.05"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let found = Sam::new(rho).unwrap_err();
+        assert!(matches!(found, Error::Setting { .. }));
+        assert_eq!(found.to_string(), format!("sam: rho is {text}, {positive}"));
+        let found = Sam::adaptive(rho, 0.01).unwrap_err();
+        assert_eq!(found.to_string(), format!("asam: rho is {text}, {positive}"));
+    }
+    for (eta, text) in [(-0.01, "-0.01"), (f64::NAN, "NaN")] {
+        let found = Sam::adaptive(0.5, eta).unwrap_err();
+        assert_eq!(found.to_string(), format!("asam: eta is {text}, but must be finite and not negative"));
+    }
+}
+
+#[test]
+fn both_passes_see_the_same_random_mask() {
+    // L = Σ mᵢ xᵢ² with a mask from the batch's key: gradients at both points vanish where
+    // the mask does, and only there.
+    let dropped = |x: Var, batch: &[Var]| {
+        let keep = batch[0].uniform(0, DType::F64, x.shape()).lt(0.5);
+        keep.select(2.0 * x.square(), 0.0 * x).sum()
+    };
+    let n = 64;
+    let objective = Objective::new(Cpu::new(), DType::F64, n, dropped);
+    let x = Array::vector((0..n).map(|i| 1.0 + 0.1 * i as f64).collect::<Vec<f64>>());
+    let mut sam = Sam::new(0.5).unwrap();
+    let mut masks = Vec::new();
+    for step in 0..2 {
+        let key = Draw { seed: 3, purpose: Purpose::Key, step, sample: 0 }.key();
+        let batch = [Array::vector(key)];
+        let plain = objective.value_grad(&x, &batch).unwrap().1.to_f64_vec();
+        let found = sam.evaluate(&objective, &x, &batch, step).unwrap().gradient.to_f64_vec();
+        let length = norm(&plain);
+        for ((x, g), f) in x.to_f64_vec().iter().zip(&plain).zip(&found) {
+            let expected = if *g == 0.0 { 0.0 } else { 4.0 * (x + 0.5 * g / length) };
+            assert!((f - expected).abs() < 1e-13, "{f} {expected}");
+        }
+        let kept = plain.iter().filter(|g| **g != 0.0).count();
+        assert!((16..48).contains(&kept), "{kept}");
+        masks.push(plain.iter().map(|g| *g != 0.0).collect::<Vec<bool>>());
+    }
+    assert_ne!(masks[0], masks[1], "another key, another mask");
+}
+
+/// ε = −c x: a rule of the user's.
+struct Shrink(f64);
+
+impl Perturbation for Shrink {
+    fn name(&self) -> &str {
+        "shrink"
+    }
+
+    fn record(&self, parameters: Var, _: Var) -> Var {
+        -self.0 * parameters
+    }
+
+    fn check(&self) -> burlap_optim::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_rule_of_the_users_says_where_the_second_gradient_is_taken() {
+    let x = vec![0.9, -0.3, -1.2, 0.4];
+    let mut method = Sam::with_rule(Shrink(0.25)).unwrap();
+    let batch = [Array::vector(DATA)];
+    let found = method
+        .evaluate(&objective(DType::F64), &Array::vector(x.clone()), &batch, 0)
+        .unwrap();
+    let moved: Vec<f64> = x.iter().map(|x| 0.75 * x).collect();
+    for (a, b) in found.gradient.to_f64_vec().iter().zip(gradient(&moved)) {
+        assert!((a - b).abs() < 1e-14);
+    }
+}
