@@ -141,13 +141,13 @@ impl Lowering<'_> {
     /// Lets a node be computed straight into `target` (strides along the node's axes),
     /// through reshapes and transposes of which nobody else needs the elements elsewhere.
     fn assign(&mut self, mut id: NodeId, mut target: View, uses: &[u32]) -> bool {
+        // Whether somebody else takes views of the elements, at any stage on the way.
+        let mut shared = false;
         loop {
             let node = self.graph.node(id);
             let contiguous = is_contiguous(&node.shape, &target.strides);
             let layout = &self.layouts[id as usize];
-            if !contiguous && uses[id as usize] > 1 {
-                return false;
-            }
+            shared |= uses[id as usize] > 1;
             match (layout.role, &node.op) {
                 (Role::View, Op::Reshape) => {
                     let operand = node.args[0];
@@ -178,7 +178,7 @@ impl Lowering<'_> {
         // Views of a node assume that it is contiguous.
         if is_contiguous(self.shape(id), &target.strides) {
             target.strides = self.shape(id).strides();
-        } else if uses[id as usize] > 1 {
+        } else if shared {
             return false;
         }
         self.places[id as usize] = Some(target);

@@ -174,6 +174,8 @@ pub struct Recorded {
     pub x: Var,
     /// The scalar that depends on all results.
     pub loss: Var,
+    /// Everything that was computed on the way, and the inputs.
+    pub results: Vec<Var>,
     /// On which side of each kink the operands are, as an `F64` vector: signs of what decides
     /// maxima, masks, roundings, indices. While these are the same, the loss is smooth.
     pub decisions: Var,

@@ -265,8 +265,11 @@ impl<'a> Recorder<'a> {
             true => self.tape.zeros(DType::F64, [0]),
             false => self.tape.concat(&self.decisions, 0),
         };
+        let kinds = [&self.reals, &self.integers, &self.masks];
+        let results = kinds.iter().flat_map(|values| values.0.iter().map(|v| v.var)).collect();
         Recorded {
             x: self.inputs[0],
+            results,
             inputs: self.inputs,
             values: self.values,
             loss,

@@ -44,7 +44,8 @@ fn add(to: &mut [f64], factor: f64, from: &[f64]) {
 
 impl Lanczos {
     /// The `count` largest eigenvalues with their eigenvectors, in descending order. `start` is
-    /// the first vector; otherwise it is drawn from the seed.
+    /// the first vector; otherwise it is drawn from the seed. A multiple eigenvalue is certain to
+    /// be found as often as it occurs only if the products reach the operator's dimension.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings out of range, [`Error::Iteration`] when a product is not
@@ -83,6 +84,7 @@ impl Lanczos {
             _ => random(0),
         };
         let mut image = vec![0.0; n];
+        let mut split = false;
         loop {
             let length = dot(&next, &next).sqrt();
             next.iter_mut().for_each(|x| *x /= length);
@@ -108,12 +110,15 @@ impl Lanczos {
             if invariant {
                 beta = 0.0;
             }
+            // Across a weak link further copies of multiple eigenvalues may come, of which small
+            // residuals tell nothing. The largest one is there before, unless the start lacks it.
+            split |= count > 1 && beta <= self.tolerance * scale;
             // Solving the small problem costs little beside products, but not nothing.
             if done || invariant || basis.len().is_multiple_of(5) {
                 let found = ritz(&diagonal, &off, beta, count);
                 let converged =
                     found.len() == count && found.iter().all(|p| p.1 <= self.tolerance * scale);
-                if done || (converged && !invariant) || basis.len() == n {
+                if done || (converged && !split) || basis.len() == n {
                     return Ok(found.into_iter().map(|p| assemble(p, &basis)).collect());
                 }
             }
