@@ -262,3 +262,21 @@ fn arrays_check_their_sizes() {
     assert!(Array::zeros(DType::F64, [2]).reshaped([3]).is_err());
     assert_eq!(Array::zeros(DType::F64, [2]).get(&[2]), None);
 }
+
+#[test]
+fn what_is_more_than_memory_holds_is_an_error() {
+    let error = first_error(|t| {
+        let p = [Padding { before: usize::MAX, between: usize::MAX, after: 7 }];
+        t.input("a", DType::F64, [3]).pad(&p)
+    });
+    assert!(
+        error.starts_with("pad: the shape [18446744073709551615] has more elements"),
+        "{error}"
+    );
+    let error = first_error(|t| {
+        // Addressable, but on no machine of today.
+        let big = t.input("a", DType::F64, ()).exp().broadcast_to([1 << 50]);
+        (big * big.sin() + t.iota(1).cast(DType::F64)).flip(&[0]).slice_axis(0, 0, 5)
+    });
+    assert!(error.starts_with("backend cpu: there is no memory for"), "{error}");
+}

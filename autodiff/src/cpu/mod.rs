@@ -68,7 +68,13 @@ impl Backend for Cpu {
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         let kernels = plan.kernels.iter().map(|k| lower(k, &plan)).collect();
         // Rounded up to whole cache lines; the first may be skipped for alignment.
-        let arena = vec![0u64; plan.arena / 8 + 8];
+        let words = plan.arena / 8 + 8;
+        let mut arena: Vec<u64> = Vec::new();
+        arena.try_reserve_exact(words).map_err(|_| Error::Backend {
+            backend: "cpu",
+            problem: format!("there is no memory for {} bytes of intermediates", plan.arena),
+        })?;
+        arena.resize(words, 0);
         let pool = if plan.kernels.iter().any(pool::is_worth_dividing) {
             self.pool.clone()
         } else {

@@ -65,12 +65,10 @@ impl Var {
         0.5 * (self.exp() + (-self).exp())
     }
 
-    /// sinh x, accurate near 0: (u + u/(1 + u))/2 with u = eˣ − 1.
+    /// sinh x, accurate near 0: the difference of eˣ − 1 and e⁻ˣ − 1, halved.
     #[track_caller]
     pub fn sinh(self) -> Var {
-        // By |x|, so that u/(1 + u) never becomes ∞/∞ on the negative side.
-        let u = self.abs().expm1();
-        self.sign() * (0.5 * (u + u / (1.0 + u)))
+        0.5 * (self.expm1() - (-self).expm1())
     }
 
     /// The smallest integer not below x.

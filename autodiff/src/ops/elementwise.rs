@@ -86,8 +86,8 @@ unary_table! { a, y;
     Tanh "tanh" tanh |x| x.tanh(), d = Partial::Factor(a.sech2());
     /// sech² x = tanh′ x, accurate in the tails.
     Sech2 "sech2" sech2 |x| Real::sech2(x), d = Partial::Factor(-2.0 * (a.tanh() * y));
-    /// The logistic function 1/(1 + e^(−x)).
-    Sigmoid "sigmoid" sigmoid |x| Real::sigmoid(x), d = Partial::Factor(y * (-a).sigmoid());
+    /// The logistic function 1/(1 + e^(−x)); σ′(x) = sech²(x/2)/4 keeps its digits at 0 and in the tails.
+    Sigmoid "sigmoid" sigmoid |x| Real::sigmoid(x), d = Partial::Factor(0.25 * (0.5 * a).sech2());
     /// log(1 + eˣ), without overflow.
     Softplus "softplus" softplus |x| Real::softplus(x), d = Partial::Factor(a.sigmoid());
     /// The error function 2/√π ∫₀ˣ e^(−t²) dt.

@@ -242,8 +242,10 @@ impl Var {
             if padding.iter().all(|p| *p == Padding::default()) {
                 return Ok(x);
             }
+            // Saturating, so that what no memory holds is found by the check below.
             let size = |(p, &n): (&Padding, &usize)| {
-                p.before + n + n.saturating_sub(1) * p.between + p.after
+                let gaps = n.saturating_sub(1).saturating_mul(p.between);
+                n.saturating_add(p.before).saturating_add(p.after).saturating_add(gaps)
             };
             let shape: Shape = padding.iter().zip(from.iter()).map(size).collect();
             tape.check_size("pad", &shape, at)?;
@@ -334,7 +336,7 @@ pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
             }
             let size = other.get(axis).copied();
             if let (Some(size), true) = (size, other.len() == first.len()) {
-                shape[axis] += size;
+                shape[axis] = shape[axis].saturating_add(size);
                 other[axis] = first[axis];
             }
             if other != first {
