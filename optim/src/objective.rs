@@ -160,7 +160,7 @@ impl Objective {
         Ok(program.run(&inputs)?)
     }
 
-    /// Runs a program whose first output is a loss, which must be finite.
+    /// Runs a program whose first output is a loss; it and other scalars must be finite.
     pub(crate) fn run_checked(
         &self,
         of: &str,
@@ -170,10 +170,11 @@ impl Objective {
         rest: &[&Array],
     ) -> Result<(f64, Vec<Array>)> {
         let outputs = self.run(program, x, batch, rest)?;
-        let loss = outputs[0].item()?;
-        if loss.is_finite() {
-            return Ok((loss, outputs));
-        }
+        let first = outputs[0].item()?;
+        let mut scalars = outputs.iter().filter_map(|o| o.get(&[]));
+        let Some(loss) = scalars.find(|value| !value.is_finite()) else {
+            return Ok((first, outputs));
+        };
         let inputs: Vec<&Array> =
             std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
         let cause = program.find_non_finite(&inputs)?.map(Box::new);

@@ -73,9 +73,18 @@ impl Training {
     /// What the method and the optimizer report.
     pub fn step(&mut self, batch: &[Array]) -> Result<Evaluation> {
         let step = self.optimizer.steps();
-        let found = self.method.evaluate(&self.objective, &self.parameters, batch, step)?;
-        self.optimizer.step(&mut self.parameters, &found.gradient, self.schedule.rate(step))?;
-        Ok(found)
+        let former = self.method.state();
+        let found = self.method.evaluate(&self.objective, &self.parameters, batch, step);
+        let stepped = found.and_then(|found| {
+            let rate = self.schedule.rate(step);
+            self.optimizer.step(&mut self.parameters, &found.gradient, rate)?;
+            Ok(found)
+        });
+        if stepped.is_err() {
+            // Its own state fits itself.
+            self.method.restore(&former)?;
+        }
+        stepped
     }
 
     /// The parameters.

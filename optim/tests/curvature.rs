@@ -9,7 +9,8 @@ use burlap_optim::curvature::{
     Eigenpair, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, frobenius_norm,
     trace,
 };
-use burlap_optim::{Error, Estimate, Objective};
+use burlap_optim::sharpness::TopEigenvector;
+use burlap_optim::{Error, Estimate, Method, Objective, Sharpness, SharpnessMethod};
 use common::{eigenvalues, moments};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -25,7 +26,8 @@ fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
 /// Q diag(λ) Qᵀ with an orthogonal Q from the entries of `mix`.
 fn with_spectrum(values: &[f64], mix: &[f64]) -> DMatrix<f64> {
     let n = values.len();
-    let q = DMatrix::from_fn(n, n, |i, j| mix[(i * n + j) % mix.len()] + f64::from(u8::from(i == j)));
+    let q =
+        DMatrix::from_fn(n, n, |i, j| mix[(i * n + j) % mix.len()] + f64::from(u8::from(i == j)));
     let q = q.qr().q();
     let a = &q * DMatrix::from_diagonal(&DVector::from_column_slice(values)) * q.transpose();
     0.5 * (&a + a.transpose())
@@ -38,7 +40,10 @@ fn check(matrix: &DMatrix<f64>, found: &[Eigenpair], count: usize) {
     expected.reverse();
     assert_eq!(found.len(), count.min(expected.len()));
     for (i, (pair, expected)) in found.iter().zip(&expected).enumerate() {
-        assert!((pair.value - expected).abs() <= 1e-8 * scale, "{i}: {pair:?}, {expected}, {matrix}");
+        assert!(
+            (pair.value - expected).abs() <= 1e-8 * scale,
+            "{i}: {pair:?}, {expected}, {matrix}"
+        );
         let v = DVector::from_column_slice(&pair.vector);
         let residual = (matrix * &v - pair.value * &v).norm();
         // The reported residual leaves out rounding: 1e-16 of the scale for each of some steps.
@@ -177,11 +182,35 @@ fn a_warm_start_saves_products_and_a_wrong_one_does_no_harm() {
 }
 
 #[test]
+fn the_top_eigenvector_measure_begins_where_it_ended() {
+    // Two products at a time from a random start see little of 300 eigenvalues; over and over
+    // from the vector found before, they find the largest, up to what the noise in the start of
+    // an iteration costs: 1 % of the vector, squared, times the spread of the spectrum.
+    let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0] * x * x).sum();
+    let diagonal: Vec<f64> = (0..300).map(|i| ((i + 1) as f64).powi(-2)).collect();
+    let case = common::Case::new(loss, &[1.0; 300], vec![Array::vector(diagonal)]);
+    let lanczos = Lanczos { max_products: 2, tolerance: 1e-6 };
+    let measure = TopEigenvector::new(lanczos);
+    let sharpness = Sharpness::custom("top", |t| vec![2.0 * t], |a| a[0], measure);
+    let sharpness = sharpness.with_estimator(burlap_optim::Estimator::Exact);
+    let mut method = SharpnessMethod::new(sharpness, 1.0, 1, 1).unwrap();
+    let mut at = |step| {
+        let found = method.evaluate(&case.objective, &case.x, &case.batch, step).unwrap();
+        found.sharpness.unwrap()
+    };
+    let first = at(0);
+    let last = (1..40).map(&mut at).last().unwrap();
+    assert!(first < 0.7, "{first}");
+    assert!((last - 1.0).abs() < 1e-3, "{last}");
+}
+
+#[test]
 fn lanczos_refuses_what_has_no_meaning() {
     let a = DMatrix::identity(3, 3);
     for tolerance in [0.0, -1.0, f64::NAN] {
         let e = Lanczos { tolerance, ..TIGHT }.largest(&mut operator(&a), 1).unwrap_err();
-        let expected = format!("lanczos: tolerance is {tolerance}, but must be positive and finite");
+        let expected =
+            format!("lanczos: tolerance is {tolerance}, but must be positive and finite");
         assert_eq!(e.to_string(), expected);
     }
     assert!(TIGHT.top(&mut operator(&a), 0, None, 1).unwrap().is_empty());
@@ -221,7 +250,10 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
         let distance = (mean - target).abs();
         // The root of an unbiased square is biased by about its variance over twice the value.
         let bias = spread * spread / (2.0 * target);
-        assert!(distance < 3.0 * spread / (seeds as f64).sqrt() + bias, "{probes:?} {mean} {target}");
+        assert!(
+            distance < 3.0 * spread / (seeds as f64).sqrt() + bias,
+            "{probes:?} {mean} {target}"
+        );
         if let Some(variance) = variance {
             let expected = (variance / count as f64).sqrt();
             // A mean of 60 errors, each of 400 samples: known to 1 %.

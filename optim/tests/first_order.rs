@@ -20,7 +20,8 @@ fn start() -> Vec<f64> {
 
 /// A gradient that depends on the step and the parameters.
 fn gradient(x: &[f64], step: usize) -> Vec<f64> {
-    let g = |(i, x): (usize, &f64)| (i + 1) as f64 * x.sin() + 0.3 * ((step * (i + 2)) as f64).cos();
+    let g =
+        |(i, x): (usize, &f64)| (i + 1) as f64 * x.sin() + 0.3 * ((step * (i + 2)) as f64).cos();
     x.iter().enumerate().map(g).collect()
 }
 
@@ -115,9 +116,7 @@ fn rules() -> Vec<(&'static str, Rule, Vec<f64>)> {
         (
             "adamw, more decay",
             make(AdamW::new().with_betas(0.8, 0.95).with_epsilon(1e-3).with_weight_decay(0.5)),
-            reference(|x, g, r, t, s| {
-                x - r * (adam_direction(g, t, s, 0.8, 0.95, 1e-3) + 0.5 * x)
-            }),
+            reference(|x, g, r, t, s| x - r * (adam_direction(g, t, s, 0.8, 0.95, 1e-3) + 0.5 * x)),
         ),
     ]
 }
@@ -153,7 +152,9 @@ fn rules_differ_from_each_other() {
 #[test]
 fn clipping_scales_long_gradients_only() {
     // Norms 5, 0.5 and 0 at a limit of 2.
-    for (g, expected) in [([3.0, 4.0], [-1.2, -1.6]), ([0.3, 0.4], [-0.3, -0.4]), ([0.0; 2], [0.0; 2])] {
+    for (g, expected) in
+        [([3.0, 4.0], [-1.2, -1.6]), ([0.3, 0.4], [-0.3, -0.4]), ([0.0; 2], [0.0; 2])]
+    {
         let mut sgd = optimizer(Sgd::new(), DType::F64, 2).with_clipping(2.0).unwrap();
         let mut x = Array::vector([0.0, 0.0]);
         sgd.step(&mut x, &Array::vector(g), 1.0).unwrap();
@@ -248,13 +249,22 @@ fn settings_outside_their_range_are_errors_that_name_them() {
     let cases = [
         (error(Sgd::new().with_momentum(-0.5)), format!("sgd: momentum is -0.5, {not_negative}")),
         (error(Sgd::new().with_momentum(nan)), format!("sgd: momentum is NaN, {not_negative}")),
-        (error(Sgd::new().with_weight_decay(-1.0)), format!("sgd: weight decay is -1, {not_negative}")),
+        (
+            error(Sgd::new().with_weight_decay(-1.0)),
+            format!("sgd: weight decay is -1, {not_negative}"),
+        ),
         (error(Adam::new().with_betas(1.0, 0.9)), format!("adam: beta1 is 1, {below_one}")),
         (error(Adam::new().with_betas(0.9, -0.1)), format!("adam: beta2 is -0.1, {below_one}")),
         (error(Adam::new().with_betas(0.9, nan)), format!("adam: beta2 is NaN, {below_one}")),
         (error(Adam::new().with_epsilon(0.0)), format!("adam: epsilon is 0, {positive}")),
-        (error(AdamW::new().with_epsilon(-1e-8)), format!("adamw: epsilon is -0.00000001, {positive}")),
-        (error(AdamW::new().with_weight_decay(nan)), format!("adamw: weight decay is NaN, {not_negative}")),
+        (
+            error(AdamW::new().with_epsilon(-1e-8)),
+            format!("adamw: epsilon is -0.00000001, {positive}"),
+        ),
+        (
+            error(AdamW::new().with_weight_decay(nan)),
+            format!("adamw: weight decay is NaN, {not_negative}"),
+        ),
     ];
     for (found, expected) in cases {
         assert_eq!(found, expected);
@@ -271,7 +281,10 @@ fn what_does_not_fit_a_step_is_an_error_and_changes_nothing() {
     let expect = |found: Error, sentence: &str| assert_eq!(found.to_string(), sentence);
     for (rate, text) in [(-0.1, "-0.1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
         let found = adam.step(&mut x, &g, rate).unwrap_err();
-        expect(found, &format!("adam: learning rate is {text}, but must be finite and not negative"));
+        expect(
+            found,
+            &format!("adam: learning rate is {text}, but must be finite and not negative"),
+        );
     }
     let found = adam.step(&mut x, &Array::vector([0.5]), 0.1).unwrap_err();
     expect(found, "adam: expected f64[2], found f64[1]");

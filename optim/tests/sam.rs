@@ -73,7 +73,8 @@ fn fifty_steps_follow_plain_loops() {
     ];
     let plain = reference(|x, _| vec![0.0; x.len()]);
     for (name, found, expected) in cases {
-        let distance = |a: &[f64]| norm(&a.iter().zip(&expected).map(|(a, b)| a - b).collect::<Vec<_>>());
+        let distance =
+            |a: &[f64]| norm(&a.iter().zip(&expected).map(|(a, b)| a - b).collect::<Vec<_>>());
         assert!(distance(&found) < 1e-12, "{name}: {found:?} {expected:?}");
         assert!(distance(&plain) > 1e-3, "{name} does what the plain gradient does");
     }
@@ -131,7 +132,10 @@ fn settings_outside_their_range_are_errors_that_name_them() {
     }
     for (eta, text) in [(-0.01, "-0.01"), (f64::NAN, "NaN")] {
         let found = Sam::adaptive(0.5, eta).unwrap_err();
-        assert_eq!(found.to_string(), format!("asam: eta is {text}, but must be finite and not negative"));
+        assert_eq!(
+            found.to_string(),
+            format!("asam: eta is {text}, but must be finite and not negative")
+        );
     }
 }
 
@@ -187,9 +191,8 @@ fn a_rule_of_the_users_says_where_the_second_gradient_is_taken() {
     let x = vec![0.9, -0.3, -1.2, 0.4];
     let mut method = Sam::with_rule(Shrink(0.25)).unwrap();
     let batch = [Array::vector(DATA)];
-    let found = method
-        .evaluate(&objective(DType::F64), &Array::vector(x.clone()), &batch, 0)
-        .unwrap();
+    let found =
+        method.evaluate(&objective(DType::F64), &Array::vector(x.clone()), &batch, 0).unwrap();
     let moved: Vec<f64> = x.iter().map(|x| 0.75 * x).collect();
     for (a, b) in found.gradient.to_f64_vec().iter().zip(gradient(&moved)) {
         assert!((a - b).abs() < 1e-14);

@@ -51,14 +51,14 @@ impl Var {
             ));
         }
         // Letters of one operand only that the result lacks are summed at once.
-        let lone = |own: &mut Vec<u8>, others: &[u8], x: Var| {
+        let lone = |own: &mut Vec<u8>, others: &[u8]| -> Vec<usize> {
             let gone = |c: &u8| !others.contains(c) && !result.contains(c);
-            let axes: Vec<usize> = (0..own.len()).filter(|&i| gone(&own[i])).collect();
+            let axes = (0..own.len()).filter(|&i| gone(&own[i])).collect();
             own.retain(|c| !gone(c));
-            x.sum_axes(&axes)
+            axes
         };
-        let a = lone(&mut left, &right.clone(), self);
-        let b = lone(&mut right, &left.clone(), other);
+        let a = self.sum_axes(&lone(&mut left, &right));
+        let b = other.sum_axes(&lone(&mut right, &left));
         let place = |letters: &[u8], c: u8| letters.iter().position(|&d| d == c).unwrap_or(0) as u8;
         let mut c = Contraction::default();
         let mut order: Vec<u8> = Vec::new();

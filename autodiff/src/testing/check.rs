@@ -138,18 +138,21 @@ impl Check {
         shifted
     }
 
-    /// Compares a derivative along a direction with differences of what it is a derivative of.
+    /// Compares a derivative along a direction with differences of what it is a derivative
+    /// of, which is computed from numbers as large as `natural`.
     fn differences(
         &mut self,
         name: &'static str,
         exact: &[f64],
         direction: &Array,
+        natural: f64,
         f: impl Fn(&Array) -> Result<Vec<f64>>,
     ) -> Result<()> {
         let Estimate { value, error, roundoff, step } =
             derivative(|t| f(&self.shifted(t, direction)), FIRST_STEP)?;
         let size = norm(exact).max(norm(&value));
-        if error > SETTLED * size + 1e3 * roundoff {
+        let noise = roundoff + 4.0 * f64::EPSILON * natural / step;
+        if error > SETTLED * size + 1e3 * noise {
             let problem = format!(
                 "differences do not settle: they leave an error of {error:.3e} in {size:.3e}, down to step {step:.3e}; \
                  the function is not smooth there, or its values are too noisy"
@@ -158,7 +161,13 @@ impl Check {
         }
         let circumstances =
             format_args!("extrapolated from steps down to {step:.3e} with an error of {error:.1e}");
-        self.report.compare(name, &value, exact, (DIFFERENCES, 10.0 * error), circumstances)
+        self.report.compare(
+            name,
+            &value,
+            exact,
+            (DIFFERENCES, 10.0 * (error + noise)),
+            circumstances,
+        )
     }
 
     fn run(program: &Program, inputs: &[&Array]) -> Result<Vec<Vec<f64>>> {
@@ -176,7 +185,7 @@ impl Check {
         for direction in self.directions() {
             let out = Check::run(&program, &[&self.point, &direction])?;
             let along = direction.to_f64_vec();
-            self.differences("jvp = differences of f", &out[1], &direction, |x| {
+            self.differences("jvp = differences of f", &out[1], &direction, 0.0, |x| {
                 Ok(value.run(&[x])?[0].to_f64_vec())
             })?;
             let floor = ADJOINT * dot_size(&out[0], &along);
@@ -206,7 +215,7 @@ impl Check {
                 .collect();
             let cotangent = Array::from_vec(f.shape(), weights.clone())?;
             let out = Check::run(&program, &[&self.point, &direction, &cotangent])?;
-            self.differences("jvp = differences of f", &out[0], &direction, |x| {
+            self.differences("jvp = differences of f", &out[0], &direction, 0.0, |x| {
                 Ok(value.run(&[x])?[0].to_f64_vec())
             })?;
             let (left, right) = (dot(&weights, &out[0]), dot(&out[1], &along));
@@ -256,7 +265,8 @@ impl Check {
             let grant = (IDENTITY, ROUNDOFF * natural);
             let grant_dot =
                 (IDENTITY, n as f64 * norm(&along) * (IDENTITY * norm(hv) + ROUNDOFF * natural));
-            self.differences("H v = differences of ∇f", hv, direction, |x| {
+            let slope = norm(&out[7]) / self.length;
+            self.differences("H v = differences of ∇f", hv, direction, slope, |x| {
                 Ok(gradient.run(&[x])?[0].to_f64_vec())
             })?;
             self.report.compare("forward over reverse = H v", hv, &out[1], grant, "")?;
@@ -336,7 +346,7 @@ impl Check {
         for direction in directions {
             let out = Check::run(&program, &[&self.point, direction, before])?;
             let size = norm(&direction.to_f64_vec()) / self.length;
-            let natural = (norm(&out[6]) + norm(&out[5]) / self.length) * size * size / self.length;
+            let natural = (norm(&out[6]) + norm(&out[5]) / self.length) * size * size;
             let n = self.point.len() as f64;
             let grant = (IDENTITY, ROUNDOFF * natural);
             let floor =
@@ -345,6 +355,7 @@ impl Check {
                 "⟨∇(vᵀHv), w⟩ = differences of vᵀHv",
                 &out[2],
                 before,
+                natural * self.length,
                 |x| Ok(along.run(&[x, direction])?[0].to_f64_vec()),
             )?;
             self.report.compare(

@@ -42,7 +42,7 @@ impl<const N: usize> From<[f64; N]> for Point {
 /// Checks the gradient of a scalar function at a point.
 ///
 /// Along random directions `v`, and along every axis for up to 64 variables, the forward
-/// derivative is compared with extrapolated differences ([`derivative`]), and ⟨∇f, v⟩ with it.
+/// derivative is compared with extrapolated differences ([`derivative`](super::derivative)), and ⟨∇f, v⟩ with it.
 ///
 /// ```
 /// use burlap_autodiff::testing::check_gradient;
@@ -54,7 +54,7 @@ impl<const N: usize> From<[f64; N]> for Point {
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`] with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
 pub fn check_gradient(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
     let mut check = Check::new(|_, x| f(x), point);
     check.gradient()?;
@@ -71,7 +71,7 @@ pub fn check_gradient(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`] with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
 pub fn check_jvp_vjp(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
     let mut check = Check::new(|_, x| f(x), point);
     check.jvp_vjp()?;
@@ -93,7 +93,7 @@ pub fn check_jvp_vjp(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`] with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
 pub fn check_hessian(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
     let mut check = Check::new(|_, x| f(x), point);
     check.hessian()?;

@@ -57,9 +57,16 @@ struct Compiled {
     values: Vec<Array>,
 }
 
+/// The outputs that are compared, before those of single instructions.
 const OUTPUTS: [&str; 3] = ["loss", "gradient", "Hessian-vector product"];
 
-fn compile(program: &RandomProgram, dtype: DType, backend: &dyn Backend) -> Result<Compiled> {
+/// With `wide`, everything computed on the way is an output too, and the last of it twice.
+fn compile(
+    program: &RandomProgram,
+    dtype: DType,
+    backend: &dyn Backend,
+    wide: bool,
+) -> Result<Compiled> {
     let tape = Tape::new();
     let recorded = program.record(&tape, dtype);
     let mut values = recorded.values;
@@ -74,7 +81,12 @@ fn compile(program: &RandomProgram, dtype: DType, backend: &dyn Backend) -> Resu
         *value = value.cast(DType::F32).cast(DType::F64);
     }
     let at = recorded.loss.value_grad_hvp(recorded.x, v);
-    let program = tape.compile(backend, &[at.value, at.grad, at.hvp, recorded.decisions])?;
+    let mut outputs = vec![recorded.decisions, at.value, at.grad, at.hvp];
+    if wide {
+        outputs.extend(&recorded.results);
+        outputs.extend(recorded.results.last());
+    }
+    let program = tape.compile(backend, &outputs)?;
     Ok(Compiled { program, values })
 }
 
@@ -87,8 +99,8 @@ fn check(condition: bool, check: &'static str, problem: impl FnOnce() -> String)
 }
 
 /// Compares a backend with the interpreter on one random program: loss, gradient and
-/// Hessian-vector product, run at once, run again (the same bits), and with each number of
-/// leading inputs bound.
+/// Hessian-vector product, alone and beside all intermediate results; run at once, run again
+/// (the same bits), and with each number of leading inputs bound.
 ///
 /// In `F64` results must agree to 10⁻¹² in the maximum norm, relative to it or to 1. In `F32`
 /// the `F64` results are the measure: the backend may be 16 times as far from them as the
@@ -101,8 +113,22 @@ pub fn check_program(
     program: &RandomProgram,
     dtype: DType,
 ) -> Result<Agreement> {
-    let expected = run(&compile(program, dtype, &Interpreter)?)?;
-    let compiled = compile(program, dtype, backend)?;
+    let mut agreement = Agreement { programs: 1, ..Agreement::default() };
+    for wide in [false, true] {
+        compare(backend, program, dtype, wide, &mut agreement)?;
+    }
+    Ok(agreement)
+}
+
+fn compare(
+    backend: &dyn Backend,
+    program: &RandomProgram,
+    dtype: DType,
+    wide: bool,
+    agreement: &mut Agreement,
+) -> Result<()> {
+    let expected = run(&compile(program, dtype, &Interpreter, wide)?)?;
+    let compiled = compile(program, dtype, backend, wide)?;
     let found = run(&compiled)?;
     let name = backend.name();
     check(
@@ -111,19 +137,22 @@ pub fn check_program(
         || format!("{name} gave other bits when run again: {program:?}"),
     )?;
     let exact = match dtype {
-        DType::F32 => run(&compile(program, DType::F64, &Interpreter)?)?,
+        DType::F32 => run(&compile(program, DType::F64, &Interpreter, wide)?)?,
         _ => expected.clone(),
     };
-    let mut agreement = Agreement { programs: 1, ..Agreement::default() };
-    if found[3] != expected[3] || exact[3] != expected[3] {
-        return Ok(Agreement { undecided: 1, ..agreement });
+    if found[0] != expected[0] || exact[0] != expected[0] {
+        agreement.undecided = 1;
+        return Ok(());
     }
     let mut compare = |found: &[Array], how: &str| {
-        for (i, output) in OUTPUTS.into_iter().enumerate() {
+        for i in 1..found.len() {
+            let is_real = found[i].dtype().is_float();
             let [found, expected, exact] =
                 [&found[i], &expected[i], &exact[i]].map(Array::to_f64_vec);
             let size = norm(&exact).max(1.0);
             let granted = match dtype {
+                // Integers and masks are exact.
+                _ if !is_real => f64::MIN_POSITIVE,
                 DType::F32 => {
                     F32_FACTOR * distance(&expected, &exact)
                         + F32_ROUNDINGS * f64::from(f32::EPSILON) * size
@@ -132,9 +161,10 @@ pub fn check_program(
             };
             let error = distance(&found, &exact);
             check(error <= granted, "agreement with the interpreter", || {
+                let output = OUTPUTS.get(i - 1).copied().unwrap_or("an intermediate result");
                 format!(
-                    "{output} in {dtype} {how}: {name} gives {found:?}, the interpreter {expected:?}; \
-                     error {error:.3e}, at most {granted:.3e}: {program:?}"
+                    "{output} (output {i}) in {dtype} {how}: {name} gives {found:?}, the interpreter \
+                     {expected:?}; error {error:.3e}, at most {granted:.3e}: {program:?}"
                 )
             })?;
             agreement.worst = agreement.worst.max(error / granted);
@@ -148,7 +178,7 @@ pub fn check_program(
         staged.run(&inputs[bound..])?;
         compare(&staged.run(&inputs[bound..])?, "with leading inputs bound")?;
     }
-    Ok(agreement)
+    Ok(())
 }
 
 fn same_bits(a: &Array, b: &Array) -> bool {
@@ -168,12 +198,17 @@ fn same_bits(a: &Array, b: &Array) -> bool {
 /// ```
 ///
 /// # Errors
-/// As [`check_program`]; also when more than one program in twenty is undecided.
+/// As [`check_program`], for the smallest part of a program that fails; also when more than
+/// one program in twenty is undecided.
 pub fn conformance(backend: &dyn Backend, programs: usize) -> Result<Agreement> {
     let mut agreement = Agreement::default();
     for program in random_programs(programs, 3, false) {
         for dtype in [DType::F64, DType::F32] {
-            agreement = agreement.and(check_program(backend, &program, dtype)?);
+            agreement =
+                agreement.and(check_program(backend, &program, dtype).map_err(|error| {
+                    let again = |part: &RandomProgram| check_program(backend, part, dtype).err();
+                    again(&program.smallest(|part| again(part).is_some())).unwrap_or(error)
+                })?);
         }
     }
     check(agreement.undecided * 20 <= agreement.programs, "decided by more than rounding", || {

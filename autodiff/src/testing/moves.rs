@@ -203,6 +203,10 @@ impl Recorder<'_> {
             Some(b) => (b.var, b.name.clone(), b.bound, b.depends),
             None => (x.t(), format!("{} transposed", a.name), a.bound, a.depends),
         };
+        let (rows, columns) = (shape.count() / inner.max(1), other.shape().count() / inner.max(1));
+        if self.is_too_large([rows, columns].into_iter()) {
+            return;
+        }
         let result = x.matmul(other);
         let text = format!("matmul({}, {name})", a.name);
         self.give(text, result, a.bound * bound * inner.max(1) as f64, a.depends || depends);
@@ -223,6 +227,13 @@ impl Recorder<'_> {
         let dropped = c.axes(letters.len().min(6));
         let kept: Vec<char> =
             order.iter().filter(|i| !dropped.contains(i)).map(|&i| letters[i]).collect();
+        let size_of = |l: &char| match left.iter().position(|m| m == l) {
+            Some(i) => sa[i],
+            None => right.iter().position(|m| m == l).map_or(1, |j| sb[j]),
+        };
+        if self.is_too_large(kept.iter().map(size_of)) {
+            return;
+        }
         let text = |letters: &[char]| letters.iter().collect::<String>();
         let spec = format!("{},{}->{}", text(&left), text(&right), text(&kept));
         let result = a.var.einsum(&spec, b.var);

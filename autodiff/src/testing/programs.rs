@@ -197,6 +197,21 @@ impl RandomProgram {
     pub fn record_with_stopped(&self, tape: &Tape, dtype: DType) -> Recorded {
         Recorder::new(self, tape, dtype, true).record()
     }
+
+    /// The program with as many instructions left out as possible, while it still fails.
+    pub fn smallest(&self, fails: impl Fn(&RandomProgram) -> bool) -> RandomProgram {
+        let mut smallest = self.clone();
+        let mut place = smallest.instructions.len();
+        while place > 0 {
+            place -= 1;
+            let mut part = smallest.clone();
+            part.instructions.remove(place);
+            if fails(&part) {
+                smallest = part;
+            }
+        }
+        smallest
+    }
 }
 
 impl fmt::Debug for RandomProgram {
@@ -304,6 +319,14 @@ mod tests {
                 assert_eq!(tape.error(), None, "{part:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_smallest_program_keeps_what_fails() {
+        let program = &random_programs(1, 4, false)[0];
+        let last = program.instructions[program.instructions.len() - 1];
+        let smallest = program.smallest(|part| part.instructions.contains(&last));
+        assert_eq!(smallest.instructions, [last]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{Array, DType, Shape, Tape, Var};
 /// Results are kept within this.
 pub(super) const BOUND: f64 = 8.0;
 
-/// Elements of a result; more are averaged away.
+/// Elements of a result, unless the variable is large itself; more are averaged away.
 const MAX_ELEMENTS: usize = 200;
 
 /// Axes of a result.
@@ -130,6 +130,17 @@ impl<'a> Recorder<'a> {
         self.program.smooth
     }
 
+    /// The largest number of elements of a result.
+    fn most_elements(&self) -> usize {
+        MAX_ELEMENTS.max(2 * self.program.variable.iter().product::<usize>())
+    }
+
+    /// Whether a product of this many elements would be out of proportion.
+    pub(super) fn is_too_large(&self, sizes: impl Iterator<Item = usize>) -> bool {
+        sizes.fold(1usize, usize::saturating_mul)
+            > 200 * MAX_ELEMENTS.max(self.most_elements() / 20)
+    }
+
     /// The values of an element type.
     pub(super) fn values_of(&mut self, dtype: DType) -> &mut Values {
         match dtype {
@@ -183,7 +194,7 @@ impl<'a> Recorder<'a> {
     /// Lets later instructions use a result; what is too large is reduced and squashed.
     pub(super) fn give(&mut self, text: String, var: Var, bound: f64, depends: bool) {
         let (mut var, mut bound) = (var, bound);
-        while var.rank() > MAX_RANK || var.shape().count() > MAX_ELEMENTS {
+        while var.rank() > MAX_RANK || var.shape().count() > self.most_elements() {
             let n = var.shape()[0];
             var = match (var.dtype(), n) {
                 (DType::F32 | DType::F64, 1..) => var.mean_axes(&[0]),

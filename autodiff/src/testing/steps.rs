@@ -63,9 +63,9 @@ impl Recorder<'_> {
             Step::MaskBinary(f) => self.other_binary(f, DType::Bool, c),
             Step::Select => self.select(c),
             Step::RoundTrip => self.round_trip(c),
-            Step::ToInteger => self.to_integer(c),
-            Step::ToMask => self.to_mask(c),
-            Step::ToReal => self.to_real(c),
+            Step::ToInteger => self.make_integer(c),
+            Step::ToMask => self.make_mask(c),
+            Step::ToReal => self.make_real(c),
             Step::StopGradient => {
                 let a = self.reals.take(c);
                 let stopped = self.stop(&a);
@@ -219,7 +219,7 @@ impl Recorder<'_> {
         );
     }
 
-    fn to_integer(&mut self, c: &mut Choices) {
+    fn make_integer(&mut self, c: &mut Choices) {
         if c.below(3) == 0 {
             let a = self.masks.take(c);
             self.give(format!("cast({}) to u32", a.name), a.var.cast(DType::U32), 1.0, false);
@@ -231,7 +231,7 @@ impl Recorder<'_> {
         self.give(format!("cast(1.7 {}) to u32", a.name), integer, 1.0 + 1.7 * a.bound, false);
     }
 
-    fn to_mask(&mut self, c: &mut Choices) {
+    fn make_mask(&mut self, c: &mut Choices) {
         if c.below(2) == 0 {
             let a = self.integers.take(c);
             self.give(format!("cast({}) to bool", a.name), a.var.cast(DType::Bool), 1.0, false);
@@ -243,7 +243,7 @@ impl Recorder<'_> {
         self.give(format!("cast({}) to bool", a.name), mask, 1.0, false);
     }
 
-    fn to_real(&mut self, c: &mut Choices) {
+    fn make_real(&mut self, c: &mut Choices) {
         if c.below(2) == 0 {
             let a = self.masks.take(c);
             self.give(format!("cast({}) to real", a.name), a.var.cast(self.dtype), 1.0, false);

@@ -178,6 +178,10 @@ impl Optimizer {
             .zip(&self.state)
             .map(|(name, like)| state.array(self.rule.name(), name, like));
         let arrays = arrays.collect::<Result<Vec<Array>>>()?;
+        if let Some(name) = state.arrays.keys().find(|name| !names.contains(&name.as_str())) {
+            let problem = format!("there is no place for {name:?}");
+            return Err(Error::State { of: self.rule.name().into(), problem });
+        }
         self.step = state.number(self.rule.name(), "step")?;
         self.state = arrays;
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::measure::DrawContext;
 use super::{Estimator, Sharpness};
-use crate::error::{Result, not_negative, positive};
+use crate::error::{Error, Result, not_negative, positive};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::random::{Draw, Purpose};
@@ -127,6 +127,12 @@ impl Method for SharpnessMethod {
                 }
             };
             let factor = objective.number(factor * weight);
+            if !factor.item()?.is_finite() {
+                // In double precision it may be.
+                let (of, samples) = (s.name.clone(), self.samples);
+                let value = objective.dtype().round(value);
+                return Err(Error::NonFiniteSharpness { of, samples, value });
+            }
             accumulate
                 .run_into(&[&gradient, total, &base_gradient, &factor, &of_base], &mut spare)?;
             std::mem::swap(&mut gradient, &mut spare[0]);
@@ -147,7 +153,9 @@ impl Method for SharpnessMethod {
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        self.seed = state.number(self.sharpness.name(), "seed")?;
-        self.sharpness.measure.restore(state)
+        let seed = state.number(self.sharpness.name(), "seed")?;
+        self.sharpness.measure.restore(state)?;
+        self.seed = seed;
+        Ok(())
     }
 }
