@@ -32,6 +32,14 @@ pub enum Error {
         /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
         cause: Option<Box<burlap_autodiff::Error>>,
     },
+    /// A gradient with a NaN or an infinity, though the loss is finite.
+    #[error("{of}: the gradient is not finite{}", match .cause { Some(cause) => format!("; first {cause}"), None => String::new() })]
+    NonFiniteGradient {
+        /// Who received it.
+        of: String,
+        /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
+        cause: Option<Box<burlap_autodiff::Error>>,
+    },
     /// A sharpness estimate that is not finite though the loss is.
     #[error("{of}: the sharpness of {samples} samples is {value}")]
     NonFiniteSharpness {

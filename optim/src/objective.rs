@@ -2,7 +2,7 @@
 //! programs compiled from it when first asked for.
 
 use crate::error::{Error, Result};
-use burlap_autodiff::{Array, Backend, DType, Program, Shape, Tape, Var};
+use burlap_autodiff::{Array, At, Backend, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,6 +33,7 @@ pub struct Objective {
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
+    at: At,
     programs: RefCell<FxHashMap<(String, Signature), Rc<Program>>>,
 }
 
@@ -46,12 +47,19 @@ pub struct Recording<'a> {
     pub batch: &'a [Var],
     loss: &'a Loss,
     dtype: DType,
+    at: At,
 }
 
 impl Recording<'_> {
     /// The loss at parameters `p`.
     pub fn loss(&self, p: Var) -> Var {
-        (self.loss)(p, self.batch)
+        let loss = (self.loss)(p, self.batch);
+        if loss.shape().is_empty() && loss.dtype() == self.dtype {
+            return loss;
+        }
+        let found = format!("{}{}", loss.dtype(), loss.shape());
+        let problem = format!("the loss must be a scalar of type {}, not {found}", self.dtype);
+        loss.record_at(self.at, || loss.fail("objective", problem))
     }
 
     /// A further input, a vector like the parameters.
@@ -73,6 +81,7 @@ impl std::fmt::Debug for Objective {
 
 impl Objective {
     /// An objective of `dim` parameters of the given type.
+    #[track_caller]
     pub fn new(
         backend: impl Backend + 'static,
         dtype: DType,
@@ -84,6 +93,7 @@ impl Objective {
             backend: Box::new(backend),
             dtype,
             dim,
+            at: At::caller(),
             programs: RefCell::default(),
         }
     }
@@ -139,8 +149,14 @@ impl Objective {
             .enumerate()
             .map(|(i, (dtype, shape))| tape.input(&format!("batch {i}"), *dtype, shape))
             .collect();
-        let recording =
-            Recording { tape: &tape, x, batch: &inputs, loss: &*self.loss, dtype: self.dtype };
+        let recording = Recording {
+            tape: &tape,
+            x,
+            batch: &inputs,
+            loss: &*self.loss,
+            dtype: self.dtype,
+            at: self.at,
+        };
         let outputs = record(&recording);
         let program = Rc::new(tape.compile(&*self.backend, &outputs)?);
         self.programs.borrow_mut().insert(key, Rc::clone(&program));
@@ -195,12 +211,36 @@ impl Objective {
     /// # Errors
     /// As [`Objective::value`].
     pub fn value_grad(&self, x: &Array, batch: &[Array]) -> Result<(f64, Array)> {
+        self.value_grad_for("gradient", x, batch)
+    }
+
+    /// L(x) and ∇L(x), on behalf of a method that errors name.
+    pub(crate) fn value_grad_for(
+        &self,
+        of: &str,
+        x: &Array,
+        batch: &[Array],
+    ) -> Result<(f64, Array)> {
         let program = self.program("value and gradient", batch, |r| {
             let loss = r.loss(r.x);
             vec![loss, loss.grad(r.x)]
         })?;
-        let (loss, mut outputs) = self.run_checked("gradient", &program, x, batch, &[])?;
+        let (loss, mut outputs) = self.run_checked(of, &program, x, batch, &[])?;
         Ok((loss, outputs.swap_remove(1)))
+    }
+
+    /// The primitive that makes the gradient infinite or NaN, if it is one of the plain gradient's.
+    pub(crate) fn gradient_cause(
+        &self,
+        x: &Array,
+        batch: &[Array],
+    ) -> Option<Box<burlap_autodiff::Error>> {
+        let program = self.program("value and gradient", batch, |r| {
+            let loss = r.loss(r.x);
+            vec![loss, loss.grad(r.x)]
+        });
+        let inputs: Vec<&Array> = std::iter::once(x).chain(batch).collect();
+        program.ok()?.find_non_finite(&inputs).ok()?.map(Box::new)
     }
 
     /// The program of L, ∇L and ∇²L v: inputs x, batch, v.

@@ -1,6 +1,6 @@
 //! A run: objective, method, optimizer and schedule, step by step.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::first_order::{Optimizer, Schedule};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
@@ -77,8 +77,13 @@ impl Training {
         let found = self.method.evaluate(&self.objective, &self.parameters, batch, step);
         let stepped = found.and_then(|found| {
             let rate = self.schedule.rate(step);
-            self.optimizer.step(&mut self.parameters, &found.gradient, rate)?;
-            Ok(found)
+            match self.optimizer.step(&mut self.parameters, &found.gradient, rate) {
+                Err(Error::NonFiniteGradient { .. }) => {
+                    let cause = self.objective.gradient_cause(&self.parameters, batch);
+                    Err(Error::NonFiniteGradient { of: self.method.name().into(), cause })
+                }
+                other => other.map(|()| found),
+            }
         });
         if stepped.is_err() {
             // Its own state fits itself.
@@ -107,12 +112,18 @@ impl Training {
         self.optimizer.steps()
     }
 
+    /// Part of the state, so that no method goes on from another's.
+    fn marker(&self) -> String {
+        format!("steps with {}", self.method.name())
+    }
+
     /// Parameters, momenta, step and seeds.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.arrays.insert("parameters".into(), self.parameters.clone());
         state.absorb("optimizer", self.optimizer.state());
         state.absorb("method", self.method.state());
+        state.numbers.insert(self.marker(), self.steps());
         state
     }
 
@@ -122,6 +133,7 @@ impl Training {
     /// [`Error::State`](crate::Error::State) when it does not fit.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         let parameters = state.array("training", "parameters", &self.parameters)?;
+        state.number("training", &self.marker())?;
         let former = self.optimizer.state();
         self.optimizer.restore(&state.part("optimizer"))?;
         if let Err(error) = self.method.restore(&state.part("method")) {

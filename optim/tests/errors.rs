@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
+use burlap_optim::curvature::HessianOperator;
 use burlap_optim::random::Draw;
 use burlap_optim::sharpness::{Gaussian, Measure};
 use burlap_optim::{
-    Error, Estimator, METHODS, Method, MethodSettings, Objective, Plain, Sam, Sharpness,
-    SharpnessMethod, method,
+    Adam, AdamW, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective, Optimizer,
+    Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
@@ -155,5 +156,78 @@ fn samples_that_are_not_finite_are_found() {
             Sharpness::custom("broken", |t| vec![t], |a| a[0], Broken).with_estimator(estimator);
         let found = sharpness.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 3, 1);
         assert!(found.is_err(), "{found:?}");
+    }
+}
+
+fn plain_training(loss: fn(Var, &[Var]) -> Var, start: [f32; 2]) -> Training {
+    let objective = Objective::new(Cpu::new(), DType::F32, 2, loss);
+    let optimizer =
+        Optimizer::new(Sgd::new().with_momentum(0.9), &Cpu::new(), DType::F32, 2).unwrap();
+    let schedule = Schedule::new(0.1, Decay::Constant).unwrap();
+    Training::new(objective, Plain, optimizer, schedule, Array::vector(start)).unwrap()
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_changes_nothing_and_is_named() {
+    let mut training = plain_training(|x, _| x.sqrt().sum(), [0.0, 1.0]);
+    let line = line!() - 1;
+    let before = training.state();
+    let message = training.step(&[]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("sgd: the gradient is not finite; first rsqrt: element 0"),
+        "{message}"
+    );
+    assert!(message.contains(&format!("errors.rs:{line}")), "{message}");
+    assert_eq!(training.state(), before);
+}
+
+#[test]
+fn a_loss_that_is_no_scalar_is_the_users_mistake() {
+    let line = line!() + 1;
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, |x: Var, _: &[Var]| x.exp());
+    let message = objective.value_grad(&Array::vector([1.0, 2.0]), &[]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("objective: the loss must be a scalar of type f64, not f64[2]"),
+        "{message}"
+    );
+    assert!(message.ends_with(&format!("errors.rs:{line})")), "{message}");
+}
+
+#[test]
+fn states_of_other_rules_and_methods_are_refused() {
+    let build = |rule: Box<dyn burlap_optim::UpdateRule>| {
+        Optimizer::boxed(rule, &Cpu::new(), DType::F64, 2).unwrap()
+    };
+    let mut adam = build(Box::new(Adam::new()));
+    assert!(adam.restore(&build(Box::new(AdamW::new())).state()).is_err());
+    let mut training = plain_training(|x, _| x.square().sum(), [1.0, 1.0]);
+    let mut state = training.state();
+    assert!(training.restore(&state).is_ok());
+    let steps = state.numbers.remove("steps with sgd").unwrap();
+    state.numbers.insert("steps with sam".into(), steps);
+    assert!(matches!(training.restore(&state), Err(Error::State { .. })));
+}
+
+#[test]
+fn a_hessian_needs_a_batch_and_nesterov_a_momentum() {
+    let objective = quadratic(DType::F64, [1.0, 2.0]);
+    let none = HessianOperator::new(&objective, &Array::vector([1.0, 1.0]), &[]).unwrap_err();
+    assert!(none.to_string().starts_with("hessian: the number of batches is 0"), "{none}");
+    let flat = Optimizer::new(Sgd::new().with_nesterov(), &Cpu::new(), DType::F64, 2).unwrap_err();
+    assert_eq!(flat.to_string(), "sgd: momentum is 0, but must be positive for Nesterov's form");
+}
+
+#[test]
+fn norms_of_tiny_and_huge_gradients_keep_their_size() {
+    // Squares of these leave the range of f32.
+    for size in [1e-24f32, 1e24] {
+        let mut optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F32, 2)
+            .unwrap()
+            .with_clipping(2.5 * f64::from(size))
+            .unwrap();
+        let mut x = Array::vector([0f32, 0.0]);
+        optimizer.step(&mut x, &Array::vector([3.0 * size, 4.0 * size]), 1.0).unwrap();
+        let x: Vec<f64> = x.to_f64_vec().iter().map(|x| x / f64::from(size)).collect();
+        assert!((x[0] + 1.5).abs() < 1e-5 && (x[1] + 2.0).abs() < 1e-5, "{x:?}");
     }
 }

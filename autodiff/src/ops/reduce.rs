@@ -165,13 +165,21 @@ impl Var {
         (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift
     }
 
-    /// The Euclidean norm of all elements; its derivative at 0 is taken as 0.
+    /// The Euclidean norm of all elements, without over- or underflow of their squares; its
+    /// derivative at 0 is taken as 0.
     #[track_caller]
     pub fn norm(self) -> Var {
-        let square = self.square().sum();
+        if self.shape().count() == 0 {
+            return self.sum();
+        }
+        // The norm is the same whatever the scale, so none of its derivative is lost.
+        let largest = self.abs().max_all().stop_gradient();
+        let usable = largest.is_finite().min(largest.gt(0.0));
+        let scale = usable.select(largest, 1.0);
+        let square = (self / scale).square().sum();
         let zero = square.equal(0.0);
         let safe = zero.select(square.constant_like(1.0), square).sqrt();
-        zero.select(square.constant_like(0.0), safe)
+        scale * zero.select(square.constant_like(0.0), safe)
     }
 
     /// Repeats a reduction's result to the shape it was reduced from.

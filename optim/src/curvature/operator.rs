@@ -83,6 +83,14 @@ impl HessianOperator {
     /// What compiling and running report; [`Error::NonFiniteLoss`].
     pub fn new(objective: &Objective, x: &Array, batches: &[&[Array]]) -> Result<HessianOperator> {
         objective.check_vector("hessian", x)?;
+        if batches.is_empty() {
+            return Err(Error::Setting {
+                of: "hessian".into(),
+                name: "the number of batches",
+                value: "0".into(),
+                expected: "at least 1 (an empty one, for a loss without data)",
+            });
+        }
         let size = |batch: &[Array]| {
             batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
         };

@@ -105,7 +105,8 @@ impl Optimizer {
         let slots = rule.state_names().len();
         let zeros = Array::zeros(dtype, [dim]);
         let backend = backend.boxed();
-        let (state, spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
+        let (state, mut spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
+        spare.push(Array::zeros(dtype, ()));
         Ok(Optimizer { rule, backend, program, dtype, dim, state, spare, step: 0, clip: None })
     }
 
@@ -134,7 +135,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// [`Error::Setting`] for a negative or infinite rate; [`Error::Vector`] for vectors that
-    /// do not fit. On an error nothing has changed.
+    /// do not fit; [`Error::NonFiniteGradient`]. On an error nothing has changed.
     pub fn step(&mut self, parameters: &mut Array, gradient: &Array, rate: f64) -> Result<()> {
         not_negative(self.rule.name(), "learning rate", rate)?;
         for v in [&*parameters, gradient] {
@@ -151,6 +152,10 @@ impl Optimizer {
         let mut inputs = vec![&*parameters, gradient, &rate, &step];
         inputs.extend(&self.state);
         self.program.run_into(&inputs, &mut self.spare)?;
+        // Zero times each element: NaN where one is not finite.
+        if self.spare.last().is_some_and(|check| check.get(&[]) != Some(0.0)) {
+            return Err(Error::NonFiniteGradient { of: self.rule.name().into(), cause: None });
+        }
         let mut spare = self.spare.iter_mut();
         let targets = std::iter::once(parameters).chain(&mut self.state);
         targets.zip(&mut spare).for_each(|(target, spare)| std::mem::swap(target, spare));
@@ -158,12 +163,17 @@ impl Optimizer {
         Ok(())
     }
 
+    /// The rule's name is part of the counter's, so that no rule goes on from another's state.
+    fn counter(&self) -> String {
+        format!("steps of {}", self.rule.name())
+    }
+
     /// Momenta and the number of steps.
     pub fn state(&self) -> State {
         let names = self.rule.state_names().iter().map(|n| (*n).to_owned());
         State {
             arrays: names.zip(self.state.iter().cloned()).collect(),
-            numbers: [("step".to_owned(), self.step)].into(),
+            numbers: [(self.counter(), self.step)].into(),
         }
     }
 
@@ -182,7 +192,7 @@ impl Optimizer {
             let problem = format!("there is no place for {name:?}");
             return Err(Error::State { of: self.rule.name().into(), problem });
         }
-        self.step = state.number(self.rule.name(), "step")?;
+        self.step = state.number(self.rule.name(), &self.counter())?;
         self.state = arrays;
         Ok(())
     }
@@ -198,6 +208,7 @@ fn compile(
     let tape = Tape::new();
     let parameters = tape.input("parameters", dtype, [dim]);
     let mut gradient = tape.input("gradient", dtype, [dim]);
+    let check = (gradient * 0.0).sum();
     let rate = tape.input("rate", dtype, ());
     let step = tape.input("step", dtype, ());
     let state: Vec<Var> =
@@ -209,5 +220,6 @@ fn compile(
     let (new, mut outputs) =
         rule.record(&Update { parameters, gradient, rate, step, state: &state });
     outputs.insert(0, new);
+    outputs.push(check);
     Ok(tape.compile(backend, &outputs)?)
 }

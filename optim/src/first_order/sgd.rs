@@ -1,7 +1,7 @@
 //! Stochastic gradient descent with momentum.
 
 use super::{Update, UpdateRule};
-use crate::error::{Result, not_negative};
+use crate::error::{Error, Result, not_negative};
 use burlap_autodiff::Var;
 
 /// x ← x − η d with g ← ∇L + w x, m ← μ m + g, and d = m, or g + μ m with Nesterov's
@@ -62,6 +62,14 @@ impl UpdateRule for Sgd {
 
     fn check(&self) -> Result<()> {
         not_negative("sgd", "momentum", self.momentum)?;
+        if self.nesterov && self.momentum == 0.0 {
+            return Err(Error::Setting {
+                of: "sgd".into(),
+                name: "momentum",
+                value: "0".into(),
+                expected: "positive for Nesterov's form",
+            });
+        }
         not_negative("sgd", "weight decay", self.weight_decay)
     }
 }

@@ -99,7 +99,7 @@ impl Method for Sam {
             vec![loss, r.x + self.rule.record(r.x, loss.grad(r.x))]
         })?;
         let (loss, outputs) = objective.run_checked(self.rule.name(), &perturbed, x, batch, &[])?;
-        let (_, gradient) = objective.value_grad(&outputs[1], batch)?;
+        let (_, gradient) = objective.value_grad_for(self.rule.name(), &outputs[1], batch)?;
         Ok(Evaluation { loss, gradient, sharpness: None, gradients: 2 })
     }
 }

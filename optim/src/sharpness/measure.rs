@@ -71,6 +71,36 @@ pub trait Measure {
     }
 }
 
+impl Measure for Box<dyn Measure> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
+        (**self).prepare(context)
+    }
+
+    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
+        (**self).draw(draw, out)
+    }
+
+    fn direction(&self, x: Var, sample: Var) -> Var {
+        (**self).direction(x, sample)
+    }
+
+    fn check(&self) -> Result<()> {
+        (**self).check()
+    }
+
+    fn state(&self) -> State {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        (**self).restore(state)
+    }
+}
+
 fn normal(draw: Draw, out: &mut [f64]) {
     draw.fill(out, |stream| StandardNormal.sample(stream));
 }
