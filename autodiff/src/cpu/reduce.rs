@@ -5,6 +5,7 @@
 //! results are combined in order.
 
 use super::Base;
+use super::instructions::typed;
 use super::map::TILE;
 use super::pool::each;
 use crate::DType;
@@ -129,27 +130,6 @@ impl Targets {
     }
 }
 
-/// Calls `$f::<T>` for the reducer's type.
-macro_rules! with_type {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            // Bool values are not reduced.
-            DType::U32 | DType::Bool => {
-                type $T = u32;
-                $body
-            }
-        }
-    };
-}
-
 fn identity<T: Scalar>(combine: Combine) -> T {
     match combine {
         Combine::Sum => T::from_f64(0.0),
@@ -178,7 +158,7 @@ impl Reducer {
     /// There are `count` elements from `offset` on.
     unsafe fn clear(&self, base: Base, offset: isize, count: usize) {
         let at = self.at(base, offset);
-        with_type!(self.dtype, T => {
+        typed!(self.dtype, T => {
             // SAFETY: the caller's.
             let block = unsafe { std::slice::from_raw_parts_mut(at.cast::<T>(), count) };
             block.fill(identity(self.combine));
@@ -188,7 +168,7 @@ impl Reducer {
     /// # Safety
     /// Both have `count` elements and do not overlap.
     unsafe fn merge(&self, from: *mut u8, to: *mut u8, count: usize) {
-        with_type!(self.dtype, T => {
+        typed!(self.dtype, T => {
             // SAFETY: the caller's.
             let (from, to) = unsafe {
                 (std::slice::from_raw_parts(from.cast::<T>(), count), std::slice::from_raw_parts_mut(to.cast::<T>(), count))
@@ -211,7 +191,7 @@ impl Reducer {
         len: usize,
         target: *mut u8,
     ) {
-        with_type!(self.dtype, T => {
+        typed!(self.dtype, T => {
             // SAFETY: the caller's.
             let values = unsafe { std::slice::from_raw_parts(values.cast::<T>().cast_const(), len) };
             let target = target.cast::<T>();
