@@ -101,27 +101,13 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
         }
         Op::Contract(c) => contract(c, arg(0), shape_of(0), arg(1), shape_of(1), out),
         Op::Gather(axis) | Op::TakeAlong(axis) => {
-            let along = matches!(node.op, Op::TakeAlong(_));
-            let walk = Indexing {
-                axis: *axis as usize,
-                along,
-                indices: arg(1),
-                index_shape: shape_of(1),
-                node,
-            };
+            let walk = Indexing::new(*axis, arg(1), shape_of(1), node);
             let mut result = vec![0.0; out.count()];
             walk.each(out, shape_of(0), |small, whole| result[small] = arg(0)[whole])?;
             result
         }
         Op::ScatterAdd(axis) | Op::ScatterAlong(axis) => {
-            let along = matches!(node.op, Op::ScatterAlong(_));
-            let walk = Indexing {
-                axis: *axis as usize,
-                along,
-                indices: arg(1),
-                index_shape: shape_of(1),
-                node,
-            };
+            let walk = Indexing::new(*axis, arg(1), shape_of(1), node);
             let mut result = vec![0.0; out.count()];
             walk.each(shape_of(0), out, |small, whole| {
                 result[whole] = node.dtype.round(plus(node.dtype, result[whole], arg(0)[small]))
@@ -229,7 +215,12 @@ struct Indexing<'a> {
     node: &'a Node,
 }
 
-impl Indexing<'_> {
+impl<'a> Indexing<'a> {
+    fn new(axis: u8, indices: &'a [f64], index_shape: &'a Shape, node: &'a Node) -> Indexing<'a> {
+        let along = matches!(node.op, Op::TakeAlong(_) | Op::ScatterAlong(_));
+        Indexing { axis: axis as usize, along, indices, index_shape, node }
+    }
+
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
         let span = if self.along { 1 } else { self.index_shape.len() };
         for (i, p) in positions(small).enumerate() {

@@ -1,7 +1,7 @@
 //! Common functions as compositions of primitives: fast by fusion, differentiable by parts.
 
-use super::binary::{Operand, binary};
-use super::{Binary, Unary};
+use super::Binary;
+use super::binary::binary;
 use crate::error::At;
 use crate::tape::Var;
 
@@ -99,12 +99,5 @@ impl Var {
         let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
         let shifted = self - largest;
         shifted - shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape)
-    }
-
-    /// The distance a − b in absolute value.
-    #[track_caller]
-    pub fn abs_difference(self, other: impl Into<Operand>) -> Var {
-        let at = At::caller();
-        binary(self.into(), other.into(), Binary::Sub, at).unary(Unary::Abs, at)
     }
 }

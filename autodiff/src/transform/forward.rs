@@ -3,7 +3,7 @@
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op};
-use crate::tape::{Node, Var, record_many, record2, with_tape};
+use crate::tape::{Node, Var, record_many, with_tape};
 use smallvec::SmallVec;
 
 /// The tangent of `op` in operand `i`, everything else fixed.
@@ -141,12 +141,6 @@ impl Var {
         }
         tangents(&[self], pairs, &[])[0].unwrap_or_else(|| self.constant_like(0.0))
     }
-}
-
-/// Keeps `record2` in one place for directions: `a` and `b` of one tape, or a poisoned value.
-pub(super) fn same_tape(op: &'static str, a: Var, b: Var, at: At) -> Option<Var> {
-    let checked = record2(a, b, op, at, |_, a, _| Ok(a));
-    if checked == a { None } else { Some(checked) }
 }
 
 impl Op {

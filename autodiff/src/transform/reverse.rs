@@ -1,7 +1,7 @@
 //! Reverse mode: cotangents from the outputs back to the variables, by each primitive's
 //! factor, weights or transpose.
 
-use super::forward::{check_pair, same_tape};
+use super::forward::check_pair;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op, record_concat};
@@ -263,10 +263,8 @@ impl Var {
     #[track_caller]
     pub fn vjp(self, x: Var, u: Var) -> Var {
         let at = At::caller();
-        let bad = same_tape("vjp", self, x, at);
-        if let Some(poisoned) = bad
-            .or_else(|| check_pair("vjp", self, self, u, at))
-            .or_else(|| check_variable("vjp", self, x, at))
+        if let Some(poisoned) =
+            check_pair("vjp", self, self, u, at).or_else(|| check_variable("vjp", self, x, at))
         {
             return poisoned;
         }
