@@ -7,8 +7,10 @@
 #![allow(unsafe_code)]
 
 mod access;
+mod gemm;
 mod index;
 mod instructions;
+mod level;
 mod map;
 mod pool;
 mod product;

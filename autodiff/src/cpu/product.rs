@@ -1,6 +1,8 @@
 //! Matrix products by matrixmultiply, divided over our own threads.
 
 use super::Base;
+use super::gemm;
+use super::level::Level;
 use super::pool::{PRODUCT_WORTH, each};
 use crate::DType;
 use crate::program::plan::Product;
@@ -54,10 +56,8 @@ pub(super) fn run(p: &Product, bases: &[Base], divide: bool) {
         // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
         unsafe {
             match p.dtype {
-                DType::F32 => {
-                    product::<f32>(matrixmultiply::sgemm, m, p.k, n, bases, [a, b, c], strides)
-                }
-                _ => product::<f64>(matrixmultiply::dgemm, m, p.k, n, bases, [a, b, c], strides),
+                DType::F32 => multiply::<f32>([m, p.k, n], bases, [a, b, c], strides),
+                _ => multiply::<f64>([m, p.k, n], bases, [a, b, c], strides),
             }
         }
     });
@@ -72,46 +72,20 @@ fn position(shape: &[usize], mut i: usize) -> SmallVec<[usize; 4]> {
     p
 }
 
-type Gemm<T> = unsafe fn(
-    usize,
-    usize,
-    usize,
-    T,
-    *const T,
-    isize,
-    isize,
-    *const T,
-    isize,
-    isize,
-    T,
-    *mut T,
-    isize,
-    isize,
-);
-
 /// # Safety
 /// The matrices lie within their buffers; `c` is this task's alone.
-unsafe fn product<T: num_traits::Float>(
-    gemm: Gemm<T>,
-    m: usize,
-    k: usize,
-    n: usize,
+unsafe fn multiply<T: gemm::Product>(
+    [m, k, n]: [usize; 3],
     bases: [*mut u8; 3],
     [a, b, c]: [isize; 3],
     [sa, sb, sc]: [(isize, isize); 3],
 ) {
+    let [at_a, at_b, at_c] = bases.map(|b| b.cast::<T>());
     // SAFETY: the caller's.
     unsafe {
-        let c = bases[2].cast::<T>().offset(c);
-        if k == 0 {
-            for i in 0..m as isize {
-                for j in 0..n as isize {
-                    *c.offset(i * sc.0 + j * sc.1) = T::zero();
-                }
-            }
-            return;
-        }
-        let (a, b) = (bases[0].cast::<T>().offset(a), bases[1].cast::<T>().offset(b));
-        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, T::zero(), c, sc.0, sc.1);
+        let a = (at_a.offset(a).cast_const(), sa);
+        let b = (at_b.offset(b).cast_const(), sb);
+        let c = (at_c.offset(c), sc);
+        T::gemm(Level::best(), &gemm::Gemm { m, k, n, a, b, c, add: false });
     }
 }

@@ -1,0 +1,81 @@
+//! The inner kernel: a small tile of the result, held in registers over the summed axis.
+
+use super::lanes::Lanes;
+use num_traits::Zero;
+
+/// Strided matrix: element (i, j) lies at `at + i·rows + j·columns`.
+pub(super) struct Strided<P> {
+    pub(super) at: P,
+    pub(super) rows: isize,
+    pub(super) columns: isize,
+}
+
+/// A tile's surroundings: how much of it exists, and whether the result is added to.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    pub(super) k: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) add: bool,
+}
+
+/// c (+)= a · b for up to `MR` rows and `NV` vectors of columns. Rows of `a` beyond the
+/// tile's repeat its last one, so that nothing beyond the operand is read.
+///
+/// # Safety
+/// The processor has the lanes; `a` has `rows × k` elements, `b` shows `k` rows of
+/// `NV · N` contiguous elements, `c` has `rows × columns`.
+#[inline(always)]
+pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
+    t: Tile,
+    a: &Strided<*const V::T>,
+    b: *const V::T,
+    b_rows: isize,
+    c: &Strided<*mut V::T>,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::splat(V::T::zero()); NV]; MR];
+        let mut rows = [a.at; MR];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = a.at.wrapping_offset(i.min(t.rows - 1) as isize * a.rows);
+        }
+        let mut b = b;
+        let mut along = 0;
+        for _ in 0..t.k {
+            let mut columns = [V::splat(V::T::zero()); NV];
+            for (j, column) in columns.iter_mut().enumerate() {
+                *column = V::load(b.add(j * V::N));
+            }
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let x = V::splat(*row.offset(along));
+                for (sum, &column) in sums.iter_mut().zip(&columns) {
+                    *sum = sum.plus_product(x, column);
+                }
+            }
+            along += a.columns;
+            b = b.wrapping_offset(b_rows);
+        }
+        if t.rows == MR && t.columns == NV * V::N && c.columns == 1 {
+            for (i, sums) in sums.iter().enumerate() {
+                let row = c.at.offset(i as isize * c.rows);
+                for (j, &sum) in sums.iter().enumerate() {
+                    let at = row.add(j * V::N);
+                    if t.add { V::load(at).plus(sum).store(at) } else { sum.store(at) }
+                }
+            }
+            return;
+        }
+        for (i, sums) in sums.iter().take(t.rows).enumerate() {
+            // No vector has more lanes than this.
+            let mut row = [V::T::zero(); 64];
+            for (j, &sum) in sums.iter().enumerate() {
+                sum.store(row.as_mut_ptr().add(j * V::N));
+            }
+            for (j, &sum) in row[..t.columns].iter().enumerate() {
+                let at = c.at.offset(i as isize * c.rows + j as isize * c.columns);
+                *at = if t.add { *at + sum } else { sum };
+            }
+        }
+    }
+}
