@@ -47,6 +47,29 @@ impl Access {
         }
     }
 
+    /// Where points `at..at + len` lie, if one after the other.
+    #[inline(always)]
+    pub(super) fn direct(&self, at: usize, len: usize) -> Option<isize> {
+        match self {
+            Access::Contiguous { offset } => Some(offset + at as isize),
+            Access::Splat { .. } => None,
+            Access::Strided { offset, axes } => {
+                let (inner, stride) = axes[axes.len() - 1];
+                let within = at % inner;
+                if stride != 1 || within + len > inner {
+                    return None;
+                }
+                let mut from = offset + within as isize;
+                let mut rest = at / inner;
+                for &(n, s) in axes[..axes.len() - 1].iter().rev() {
+                    from += (rest % n) as isize * s;
+                    rest /= n;
+                }
+                Some(from)
+            }
+        }
+    }
+
     /// Calls `f(offset, stride, count)` for the runs that make up points `start..start + len`.
     fn runs(
         offset: isize,

@@ -5,7 +5,38 @@ use super::instructions::typed;
 use crate::DType;
 use crate::error::{Error, Result};
 use crate::ops::Scalar;
-use crate::program::plan::{Indexed, Kernel, View};
+use crate::program::plan::{Indexed, Kernel, View, Work};
+
+/// An indexing kernel, or some values of its outer axis.
+pub(super) fn run(kernel: &Kernel, bases: &[Base], outer: Option<(usize, usize)>) -> Result<()> {
+    match &kernel.work {
+        Work::Gather(i) => gather(&part(i, outer, i.size, i.positions), bases, kernel),
+        Work::Scatter(i) => scatter(&part(i, outer, i.positions, i.size), bases, kernel),
+        Work::ArgMax(i) => {
+            argmax(&part(i, outer, i.size, 1), bases);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same with fewer values of the outer axis; `from` and `to` are the sizes of the indexed
+/// axis of what is read and written.
+fn part(i: &Indexed, outer: Option<(usize, usize)>, from: usize, to: usize) -> Indexed {
+    let (first, last) = outer.unwrap_or((0, i.outer));
+    let shifted = |view: &View, by: usize| View {
+        buffer: view.buffer,
+        offset: view.offset + (first * by * i.inner) as isize,
+        strides: Default::default(),
+    };
+    Indexed {
+        x: shifted(&i.x, from),
+        indices: i.indices.as_ref().map(|v| shifted(v, if i.along { i.positions } else { 0 })),
+        out: shifted(&i.out, to),
+        outer: last - first,
+        ..*i
+    }
+}
 
 /// # Safety
 /// The view shows `len` elements of `T` that nobody writes meanwhile.
@@ -34,12 +65,18 @@ fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]
         None => Ok(indices),
         Some(position) => {
             let index = indices[position];
+            // Counted from the start of all indices, not of this part's.
+            let whole = match &kernel.work {
+                Work::Gather(i) | Work::Scatter(i) => i.indices.as_ref(),
+                _ => None,
+            };
+            let position = position + whole.map_or(0, |v| (view.offset - v.offset) as usize);
             Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
         }
     }
 }
 
-pub(super) fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
     let indices = indices(i, bases, kernel)?;
     typed!(i.dtype, T => {
         // SAFETY: as above; the planner never lets a gather work in place.
@@ -64,7 +101,7 @@ pub(super) fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()>
     Ok(())
 }
 
-pub(super) fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
     let indices = indices(i, bases, kernel)?;
     typed!(i.dtype, T => {
         // SAFETY: as above.
@@ -86,7 +123,7 @@ pub(super) fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()
     Ok(())
 }
 
-pub(super) fn argmax(i: &Indexed, bases: &[Base]) {
+fn argmax(i: &Indexed, bases: &[Base]) {
     typed!(i.dtype, T => {
         // SAFETY: as above.
         let (x, y): (&[T], &mut [u32]) = unsafe {

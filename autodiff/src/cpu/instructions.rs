@@ -1,14 +1,11 @@
-//! One instruction on one block: a loop over typed slices that the compiler vectorises.
+//! One instruction on one block.
 
+use super::simd::{Operand, Simd};
 use crate::DType;
-use crate::ops::{Real, Scalar as Element};
 use crate::program::plan::{Instruction, Scalar};
 
-/// Points of a block: registers of this length stay in the first-level cache.
-pub(super) const BLOCK: usize = 512;
-
-/// Bytes of a register, enough for every element type.
-pub(super) const REGISTER_BYTES: usize = BLOCK * 8;
+/// Bytes of a register: some of them stay in the first-level cache.
+pub(super) const REGISTER_BYTES: usize = 2048;
 
 /// The block that a pointer shows.
 ///
@@ -28,14 +25,14 @@ unsafe fn block_mut<'a, T>(pointer: *mut u8, len: usize) -> &'a mut [T] {
     unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) }
 }
 
-fn convert<A: crate::Element, B: crate::Element>(a: &[A], y: &mut [B]) {
-    for (y, a) in y.iter_mut().zip(a) {
-        *y = B::from_f64(a.to_f64());
+/// # Safety
+/// As [`block`], for one element where the operand is the same at all points.
+#[inline(always)]
+unsafe fn operand<'a, T: Copy>(pointer: *const u8, same: bool, len: usize) -> Operand<'a, T> {
+    // SAFETY: the caller's.
+    unsafe {
+        if same { Operand::Same(*pointer.cast()) } else { Operand::Block(block(pointer, len)) }
     }
-}
-
-fn fill<T: crate::Element>(value: f64, y: &mut [T]) {
-    y.fill(T::from_f64(value));
 }
 
 /// Calls `$body` with `$T` standing for the type.
@@ -63,56 +60,76 @@ macro_rules! typed {
 }
 pub(super) use typed;
 
-/// Evaluates an instruction on `len` points. Loads are not for here.
+/// Fills `len` elements of a register with a literal.
 ///
 /// # Safety
-/// The operand pointers show `len` elements of the operand type (the first one of `Bool` for
-/// `Select`), `y` has room for `len` elements of the result type and overlaps none of them.
-pub(super) unsafe fn evaluate(i: &Instruction, args: [*const u8; 3], y: *mut u8, len: usize) {
+/// `y` has room for them.
+pub(super) unsafe fn fill(value: f64, dtype: DType, y: *mut u8, len: usize) {
+    typed!(dtype, T => {
+        // SAFETY: the caller's.
+        unsafe { block_mut::<T>(y, len) }.fill(<T as crate::Element>::from_f64(value));
+    });
+}
+
+/// Evaluates an instruction on `len` points. Loads and literals are not for here.
+///
+/// # Safety
+/// The processor has the instruction set. The operand pointers show `len` elements of the
+/// operand type (the first one of `Bool` for `Select`), one where `same` says so; `y` has
+/// room for `len` elements of the result type and overlaps none of them.
+#[inline(always)]
+pub(super) unsafe fn evaluate<S: Simd>(
+    i: &Instruction,
+    args: [*const u8; 3],
+    same: [bool; 3],
+    y: *mut u8,
+    len: usize,
+) {
     // SAFETY: the caller's, here and below.
     unsafe {
         match i.scalar {
-            Scalar::Load(_) => {}
-            Scalar::Constant(c) => typed!(i.dtype, T => fill::<T>(c, block_mut(y, len))),
+            Scalar::Load(_) | Scalar::Constant(_) => {}
             Scalar::Unary(f) => match i.dtype {
-                DType::F32 => unary::<f32>(f, block(args[0], len), block_mut(y, len)),
-                _ => unary::<f64>(f, block(args[0], len), block_mut(y, len)),
+                DType::F32 => S::unary::<f32>(f, block(args[0], len), block_mut(y, len)),
+                _ => S::unary::<f64>(f, block(args[0], len), block_mut(y, len)),
             },
-            Scalar::Binary(f) => {
-                typed!(i.dtype, T => binary::<T>(f, block(args[0], len), block(args[1], len), block_mut(y, len)));
-            }
+            Scalar::Binary(f) => typed!(i.dtype, T => {
+                let a = operand::<T>(args[0], same[0], len);
+                S::binary::<T>(f, a, operand(args[1], same[1], len), block_mut(y, len));
+            }),
             Scalar::Compare(f) => typed!(i.operand, T => {
-                compare::<T>(f, block(args[0], len), block(args[1], len), block_mut(y, len));
+                let a = operand::<T>(args[0], same[0], len);
+                S::compare::<T>(f, a, operand(args[1], same[1], len), block_mut(y, len));
             }),
             Scalar::Select => typed!(i.dtype, T => {
-                select::<T>(block(args[0], len), block(args[1], len), block(args[2], len), block_mut(y, len));
+                let (mask, a) = (block(args[0], len), operand::<T>(args[1], same[1], len));
+                S::select::<T>(mask, a, operand(args[2], same[2], len), block_mut(y, len));
             }),
             Scalar::Cast(from) => typed!(from, A => {
-                typed!(i.dtype, B => convert::<A, B>(block(args[0], len), block_mut(y, len)));
+                typed!(i.dtype, B => S::convert::<A, B>(block(args[0], len), block_mut(y, len)));
             }),
         }
     }
 }
 
-// Instances of their own, so that the compiler sees slices that do not overlap.
-#[inline(never)]
-fn unary<T: Real>(f: crate::ops::Unary, x: &[T], y: &mut [T]) {
-    f.map(x, y);
-}
+impl Instruction {
+    /// Whether operand `i` may be one number in place of a block.
+    pub(super) fn takes_number(&self, i: usize) -> bool {
+        match self.scalar {
+            Scalar::Binary(_) | Scalar::Compare(_) => true,
+            Scalar::Select => i > 0,
+            _ => false,
+        }
+    }
 
-#[inline(never)]
-fn binary<T: Element>(f: crate::ops::Binary, a: &[T], b: &[T], y: &mut [T]) {
-    f.map(a, b, y);
-}
-
-#[inline(never)]
-fn compare<T: Element>(f: crate::ops::Compare, a: &[T], b: &[T], y: &mut [bool]) {
-    f.map(a, b, y);
-}
-
-#[inline(never)]
-fn select<T: Copy>(mask: &[bool], a: &[T], b: &[T], y: &mut [T]) {
-    for (((y, &mask), &a), &b) in y.iter_mut().zip(mask).zip(a).zip(b) {
-        *y = if mask { a } else { b };
+    /// The registers read.
+    pub(super) fn operands(&self) -> impl Iterator<Item = u16> {
+        let n = match self.scalar {
+            Scalar::Load(_) | Scalar::Constant(_) => 0,
+            Scalar::Unary(_) | Scalar::Cast(_) => 1,
+            Scalar::Binary(_) | Scalar::Compare(_) => 2,
+            Scalar::Select => 3,
+        };
+        self.args.into_iter().take(n)
     }
 }

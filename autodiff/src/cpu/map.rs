@@ -1,18 +1,16 @@
-//! Fused expressions, evaluated block by block over fixed tiles.
+//! Fused expressions, evaluated block by block.
 
-use super::Base;
 use super::access::Access;
-use super::instructions::{BLOCK, REGISTER_BYTES, evaluate, typed};
-use super::pool::{each, is_map_worth};
+use super::instructions::{REGISTER_BYTES, evaluate, fill, typed};
+use super::level::Level;
 use super::reduce::{Reducer, Split};
+use super::simd::{self, Simd};
+use super::{Base, Memory};
 use crate::DType;
-use crate::program::plan::{Buffer, BufferId, Instruction, Map, Scalar};
+use crate::program::plan::{Buffer, BufferId, Instruction, Map, Place, Scalar};
 use crate::shape::Axes;
 use smallvec::SmallVec;
 use std::cell::RefCell;
-
-/// Points of a tile: what one task does. Fixed, so that results do not depend on threads.
-pub(super) const TILE: usize = 1 << 14;
 
 struct Load {
     buffer: BufferId,
@@ -27,20 +25,36 @@ struct Store {
     access: Access,
 }
 
+/// How an instruction's result comes to be.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// Computed in every block.
+    Computed,
+    /// Computed in every block where this store wants it.
+    Stored(u16),
+    /// The same in all blocks, and needed as a block.
+    SameBlock,
+    /// The same in all blocks, and only needed as a number.
+    SameNumber,
+}
+
 /// A map with its accesses merged and its registers assigned.
 pub(super) struct MapKernel {
     points: usize,
-    divide: bool,
     loads: Vec<Load>,
     stores: Vec<Store>,
     code: Vec<Instruction>,
+    ways: Vec<Way>,
+    /// For each instruction, which operands are numbers.
+    same: Vec<[bool; 3]>,
     /// The physical register of each instruction's result.
     physical: Vec<u16>,
-    /// Instructions whose result is the same in all blocks.
-    once: Vec<bool>,
     registers: usize,
+    /// Points of a block.
+    lanes: usize,
     reducers: Vec<Reducer>,
     split: Split,
+    level: Level,
 }
 
 thread_local! {
@@ -49,7 +63,8 @@ thread_local! {
 }
 
 impl MapKernel {
-    pub(super) fn new(map: &Map, buffers: &[Buffer]) -> MapKernel {
+    /// `scratch` counts the words of memory for partial results that were given away.
+    pub(super) fn new(map: &Map, buffers: &[Buffer], level: Level, scratch: &mut usize) -> MapKernel {
         let order = point_order(map);
         let sizes: SmallVec<[usize; 8]> = order.iter().map(|&a| map.domain[a as usize]).collect();
         let access = |offset: isize, strides: &[isize]| {
@@ -67,7 +82,7 @@ impl MapKernel {
                 access: access(v.offset, &v.strides),
             })
             .collect();
-        let stores = map
+        let stores: Vec<Store> = map
             .stores
             .iter()
             .map(|(register, v)| Store {
@@ -77,127 +92,189 @@ impl MapKernel {
                 access: access(v.offset, &v.strides),
             })
             .collect();
-        let once: Vec<bool> = map
+        let ways = ways(map, &loads, &stores, buffers);
+        let same = map
             .code
             .iter()
-            .map(|i| match i.scalar {
-                Scalar::Constant(_) => true,
-                Scalar::Load(l) => matches!(loads[l as usize].access, Access::Splat { .. }),
-                _ => false,
+            .map(|i| {
+                let number = |k: usize| {
+                    let way = ways[i.args[k] as usize];
+                    i.takes_number(k) && matches!(way, Way::SameNumber | Way::SameBlock)
+                };
+                [number(0), number(1), number(2)]
             })
             .collect();
-        let (physical, registers) = assign_registers(map, &once);
-        let split = Split::new(map);
-        let flops = map.domain.count() * (map.code.len() + map.reductions.len());
+        let (physical, registers) = assign_registers(map, &ways);
+        let widest = map.code.iter().map(|i| i.dtype.size().max(i.operand.size())).max();
+        let reducers: Vec<Reducer> =
+            map.reductions.iter().map(|r| Reducer::new(r, buffers)).collect();
         MapKernel {
             points: map.domain.count(),
-            divide: is_map_worth(flops),
             loads,
             stores,
             code: map.code.clone(),
+            ways,
+            same,
             physical,
-            once,
             registers,
-            reducers: map.reductions.iter().map(|r| Reducer::new(r, buffers)).collect(),
-            split,
+            lanes: REGISTER_BYTES / widest.unwrap_or(8),
+            split: Split::new(map, reducers.len(), scratch),
+            reducers,
+            level,
         }
     }
 
-    pub(super) fn run(&self, bases: &[Base], divide: bool) {
-        let divide = divide && self.divide;
+    /// Into how many parts it can be divided at most.
+    pub(super) fn most_parts(&self) -> usize {
         if self.reducers.is_empty() {
-            let tiles = self.points.div_ceil(TILE);
-            each(tiles, divide, |t| {
-                self.tile(bases, t * TILE, ((t + 1) * TILE).min(self.points), &mut [])
-            });
-            return;
+            self.points.div_ceil(self.lanes)
+        } else {
+            self.split.units()
         }
-        self.split.run(&self.reducers, bases, divide, |start, end, targets| {
-            self.tile(bases, start, end, targets);
-        });
+    }
+
+    /// Points of which each part but the last has a multiple.
+    pub(super) fn part(&self, memory: &Memory, part: usize, parts: usize) {
+        if self.reducers.is_empty() {
+            let blocks = self.points.div_ceil(self.lanes);
+            let at = |p: usize| (p * blocks / parts * self.lanes).min(self.points);
+            self.range(memory, at(part), at(part + 1), &mut []);
+        } else {
+            let units = self.split.units();
+            let (first, last) = (part * units / parts, (part + 1) * units / parts);
+            self.split.run(&self.reducers, memory, first, last, |start, end, targets| {
+                self.range(memory, start, end, targets);
+            });
+        }
+    }
+
+    /// What is left when all parts are done.
+    pub(super) fn finish(&self, memory: &Memory) {
+        self.split.finish(&self.reducers, memory);
+    }
+
+    /// Rows `first..last` of `rows`.
+    pub(super) fn rows(&self, memory: &Memory, first: usize, last: usize, rows: usize) {
+        if self.reducers.is_empty() {
+            let row = self.points / rows;
+            self.range(memory, first * row, last * row, &mut []);
+        } else {
+            let row = self.split.units() / rows;
+            self.split.run(&self.reducers, memory, first * row, last * row, |s, e, targets| {
+                self.range(memory, s, e, targets);
+            });
+        }
     }
 
     /// Evaluates points `start..end`; `targets` are where the reducers accumulate.
-    fn tile(&self, bases: &[Base], start: usize, end: usize, targets: &mut [*mut u8]) {
+    fn range(&self, memory: &Memory, start: usize, end: usize, targets: &mut [*mut u8]) {
         // Not even what is the same at all points may be read when there is none.
         if start == end {
             return;
         }
-        REGISTERS.with_borrow_mut(|memory| {
+        REGISTERS.with_borrow_mut(|room| {
             let words = (self.registers * REGISTER_BYTES) / 8 + 8;
-            if memory.len() < words {
-                memory.resize(words, 0);
+            if room.len() < words {
+                room.resize(words, 0);
             }
-            let first = memory.as_mut_ptr().cast::<u8>();
+            let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
-            let mut pointers: SmallVec<[*mut u8; 64]> = self
-                .physical
-                .iter()
-                .map(|&r| first.wrapping_add(r as usize * REGISTER_BYTES))
-                .collect();
-            for (i, _) in self.code.iter().enumerate().filter(|(i, _)| self.once[*i]) {
-                // SAFETY: registers have room for a block, splats lie in their buffers.
-                unsafe { self.step(i, bases, start, BLOCK, &mut pointers) };
-            }
-            let mut at = start;
-            while at < end {
-                let len = BLOCK.min(end - at);
-                for i in (0..self.code.len()).filter(|&i| !self.once[i]) {
-                    // SAFETY: the points lie in the domain, so in all buffers.
-                    unsafe { self.step(i, bases, at, len, &mut pointers) };
-                }
-                for store in &self.stores {
-                    let from = pointers[store.register];
-                    // SAFETY: as above; tiles write disjoint points.
-                    unsafe {
-                        typed!(store.dtype, T => {
-                            store.access.write(bases[store.buffer].0.cast::<T>(), at, from.cast::<T>(), len);
-                        });
-                    }
-                }
-                for (reducer, target) in self.reducers.iter().zip(targets.iter()) {
-                    // SAFETY: the register holds `len` elements; the target is this tile's own.
-                    unsafe { reducer.accumulate(&self.split, pointers[reducer.register], start, at, len, *target) };
-                }
-                at += len;
+            match self.level {
+                Level::Base => self.blocks::<simd::Base>(memory, first, start, end, targets),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => self.blocks::<simd::Avx2>(memory, first, start, end, targets),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => self.blocks::<simd::Avx512>(memory, first, start, end, targets),
+                #[cfg(not(target_arch = "x86_64"))]
+                _ => self.blocks::<simd::Base>(memory, first, start, end, targets),
             }
         });
     }
 
-    /// One instruction on one block.
-    ///
-    /// # Safety
-    /// The points `at..at + len` lie in the domain, or the instruction does not depend on them.
-    unsafe fn step(
+    fn blocks<S: Simd>(
         &self,
-        i: usize,
-        bases: &[Base],
-        at: usize,
-        len: usize,
-        pointers: &mut [*mut u8],
+        memory: &Memory,
+        first: *mut u8,
+        start: usize,
+        end: usize,
+        targets: &mut [*mut u8],
     ) {
-        let instruction = &self.code[i];
-        if let Scalar::Load(l) = instruction.scalar {
-            let load = &self.loads[l as usize];
-            let base = bases[load.buffer].0;
-            if let Access::Contiguous { offset } = load.access {
-                // Read where it lies.
-                pointers[i] =
-                    base.wrapping_offset((offset + at as isize) * load.dtype.size() as isize);
-                return;
+        let mut pointers: SmallVec<[*mut u8; 64]> = SmallVec::new();
+        for (i, &r) in self.physical.iter().enumerate() {
+            pointers.push(first.wrapping_add(r as usize * REGISTER_BYTES));
+            let len = match self.ways[i] {
+                Way::SameNumber => 1,
+                Way::SameBlock => self.lanes.min(end - start),
+                _ => continue,
+            };
+            match self.code[i].scalar {
+                // SAFETY: registers have room for a block, splats lie in their buffers.
+                Scalar::Constant(c) => unsafe { fill(c, self.code[i].dtype, pointers[i], len) },
+                Scalar::Load(l) => self.load(memory, l, start, len, &mut pointers[i]),
+                _ => {}
             }
-            typed!(load.dtype, T => {
-                // SAFETY: the register has room for a block; the caller's for the points.
-                unsafe {
-                    let to = std::slice::from_raw_parts_mut(pointers[i].cast::<T>(), len);
-                    load.access.read(base.cast::<T>(), at, to);
+        }
+        let mut at = start;
+        while at < end {
+            let len = self.split.block(at, end, self.lanes);
+            for (i, instruction) in self.code.iter().enumerate() {
+                match self.ways[i] {
+                    Way::Computed => {}
+                    Way::Stored(s) => {
+                        let store = &self.stores[s as usize];
+                        if let Access::Contiguous { offset } = store.access {
+                            let bytes = (offset + at as isize) * store.dtype.size() as isize;
+                            pointers[i] = memory.bases[store.buffer].0.wrapping_offset(bytes);
+                        }
+                    }
+                    _ => continue,
                 }
-            });
+                if let Scalar::Load(l) = instruction.scalar {
+                    pointers[i] = first.wrapping_add(self.physical[i] as usize * REGISTER_BYTES);
+                    self.load(memory, l, at, len, &mut pointers[i]);
+                    continue;
+                }
+                let args = instruction.args.map(|r| pointers[r as usize].cast_const());
+                // SAFETY: results have registers that none of the operands has.
+                unsafe { evaluate::<S>(instruction, args, self.same[i], pointers[i], len) };
+            }
+            for (s, store) in self.stores.iter().enumerate() {
+                if self.ways[store.register] == Way::Stored(s as u16) {
+                    continue;
+                }
+                let from = pointers[store.register];
+                // SAFETY: the points lie in the domain; parts write disjoint points.
+                unsafe {
+                    typed!(store.dtype, T => {
+                        store.access.write(memory.bases[store.buffer].0.cast::<T>(), at, from.cast::<T>(), len);
+                    });
+                }
+            }
+            for (reducer, target) in self.reducers.iter().zip(targets.iter()) {
+                let values = pointers[reducer.register];
+                // SAFETY: the register holds `len` elements; the target is this part's own.
+                unsafe { reducer.accumulate::<S>(&self.split, values, start, at, len, *target) };
+            }
+            at += len;
+        }
+    }
+
+    /// Lets `pointer` show points `at..at + len` of a load: where they lie, or copied there.
+    #[inline(always)]
+    fn load(&self, memory: &Memory, load: u16, at: usize, len: usize, pointer: &mut *mut u8) {
+        let load = &self.loads[load as usize];
+        let Base(base) = memory.bases[load.buffer];
+        if let Some(offset) = load.access.direct(at, len) {
+            *pointer = base.wrapping_offset(offset * load.dtype.size() as isize);
             return;
         }
-        let args = instruction.args.map(|r| pointers[r as usize].cast_const());
-        // SAFETY: results have registers that none of the operands has.
-        unsafe { evaluate(instruction, args, pointers[i], len) };
+        typed!(load.dtype, T => {
+            // SAFETY: the register has room for a block; the points lie in the domain.
+            unsafe {
+                let to = std::slice::from_raw_parts_mut(pointer.cast::<T>(), len);
+                load.access.read(base.cast::<T>(), at, to);
+            }
+        });
     }
 }
 
@@ -211,8 +288,50 @@ fn point_order(map: &Map) -> Axes {
     outer.chain(reduced).chain(inner..rank).collect()
 }
 
+fn ways(map: &Map, loads: &[Load], stores: &[Store], buffers: &[Buffer]) -> Vec<Way> {
+    let mut ways: Vec<Way> = map
+        .code
+        .iter()
+        .map(|i| match i.scalar {
+            Scalar::Constant(_) => Way::SameNumber,
+            Scalar::Load(l) if matches!(loads[l as usize].access, Access::Splat { .. }) => {
+                Way::SameNumber
+            }
+            _ => Way::Computed,
+        })
+        .collect();
+    let as_block = |ways: &mut Vec<Way>, r: usize| {
+        if ways[r] == Way::SameNumber {
+            ways[r] = Way::SameBlock;
+        }
+    };
+    for i in &map.code {
+        for (k, r) in i.operands().enumerate() {
+            if !i.takes_number(k) {
+                as_block(&mut ways, r as usize);
+            }
+        }
+    }
+    map.stores.iter().for_each(|(r, _)| as_block(&mut ways, *r as usize));
+    map.reductions.iter().for_each(|r| as_block(&mut ways, r.register as usize));
+    // Straight to where it is stored, unless that is memory which this kernel still reads.
+    let place = |b: BufferId| buffers[b].place;
+    for (s, store) in stores.iter().enumerate() {
+        let replaces = loads.iter().any(|l| match (place(l.buffer), place(store.buffer)) {
+            (Place::Arena(a), Place::Arena(b)) => a == b,
+            _ => false,
+        });
+        let computed = ways[store.register] == Way::Computed
+            && !matches!(map.code[store.register].scalar, Scalar::Load(_));
+        if computed && !replaces && matches!(store.access, Access::Contiguous { .. }) {
+            ways[store.register] = Way::Stored(s as u16);
+        }
+    }
+    ways
+}
+
 /// Gives results registers, shared by those that do not live together.
-fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
+fn assign_registers(map: &Map, ways: &[Way]) -> (Vec<u16>, usize) {
     let mut last = vec![0usize; map.code.len()];
     for (i, instruction) in map.code.iter().enumerate() {
         for r in instruction.operands() {
@@ -221,6 +340,8 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
     }
     let kept = map.stores.iter().map(|(r, _)| *r).chain(map.reductions.iter().map(|r| r.register));
     kept.for_each(|r| last[r as usize] = usize::MAX);
+    let once: Vec<bool> =
+        ways.iter().map(|w| matches!(w, Way::SameNumber | Way::SameBlock)).collect();
     once.iter().enumerate().filter(|(_, once)| **once).for_each(|(i, _)| last[i] = usize::MAX);
     let mut physical = vec![0; map.code.len()];
     let mut free: Vec<u16> = Vec::new();
@@ -237,7 +358,6 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
         });
         // Freed only now: results are distinct from operands.
         let mut gone: SmallVec<[u16; 3]> = instruction.operands().collect();
-        gone.dedup();
         gone.sort_unstable();
         gone.dedup();
         free.extend(
@@ -245,17 +365,4 @@ fn assign_registers(map: &Map, once: &[bool]) -> (Vec<u16>, usize) {
         );
     }
     (physical, count as usize)
-}
-
-impl Instruction {
-    /// The registers read.
-    fn operands(&self) -> impl Iterator<Item = u16> {
-        let n = match self.scalar {
-            Scalar::Load(_) | Scalar::Constant(_) => 0,
-            Scalar::Unary(_) | Scalar::Cast(_) => 1,
-            Scalar::Binary(_) | Scalar::Compare(_) => 2,
-            Scalar::Select => 3,
-        };
-        self.args.into_iter().take(n)
-    }
 }

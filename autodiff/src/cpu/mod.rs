@@ -1,33 +1,52 @@
-//! The CPU backend: rayon over fixed tiles, matrixmultiply for products, fused expressions
-//! evaluated block by block.
+//! The CPU backend: threads that share the steps of a run, blocked matrix products, fused
+//! expressions evaluated block by block.
 //!
 //! This folder is the only place with `unsafe`: kernels work on raw pointers into buffers
 //! that the planner laid out. What makes that sound: a plan's views lie within their
-//! buffers, tiles of one kernel write disjoint elements, and kernels run one after another.
+//! buffers, parts of one kernel write disjoint elements, the chains of a step touch nothing
+//! of one another, and steps run one after another.
 #![allow(unsafe_code)]
 
 mod access;
 mod gemm;
 mod index;
 mod instructions;
+mod kernel;
 mod level;
 mod map;
 mod pool;
 mod product;
 mod random;
 mod reduce;
+mod simd;
+mod steps;
+mod team;
 
+use crate::array::Data;
 use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::program::Plan;
-use crate::program::plan::{Kernel, Place, Work};
-use crate::{Array, array::Data};
+use crate::program::plan::Place;
+use crate::Array;
+use level::Level;
 use pool::Pool;
+use steps::Steps;
+
+/// Who computes matrix products.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProductKernel {
+    /// burlap's own kernels for AVX-512, AVX2, SSE2 and NEON.
+    #[default]
+    Burlap,
+    /// The crate matrixmultiply.
+    MatrixMultiply,
+}
 
 /// The CPU backend. Results have the same bits at every number of threads.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
+    products: ProductKernel,
 }
 
 impl Default for Cpu {
@@ -40,7 +59,7 @@ impl Cpu {
     /// As many threads as rayon's global pool has: one for each processor, unless
     /// `RAYON_NUM_THREADS` says otherwise.
     pub fn new() -> Cpu {
-        Cpu { pool: Pool::global() }
+        Cpu { pool: Pool::global(), products: ProductKernel::default() }
     }
 
     /// A pool of its own with the given number of threads; with one, all work stays on the
@@ -49,7 +68,21 @@ impl Cpu {
     /// # Errors
     /// [`Error::Backend`] for 0 threads, or when the system does not grant them.
     pub fn with_threads(threads: usize) -> Result<Cpu> {
-        Ok(Cpu { pool: Pool::own(threads)? })
+        Ok(Cpu { pool: Pool::own(threads)?, products: ProductKernel::default() })
+    }
+
+    /// Lets other kernels compute the matrix products.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Cpu, ProductKernel};
+    /// let cpu = Cpu::with_threads(2)?.with_products(ProductKernel::MatrixMultiply);
+    /// assert_eq!(cpu.threads(), 2);
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_products(mut self, products: ProductKernel) -> Cpu {
+        self.products = products;
+        self
     }
 
     /// The number of threads that work is divided among.
@@ -68,30 +101,23 @@ impl Backend for Cpu {
     }
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
-        let kernels = plan.kernels.iter().map(|k| lower(k, &plan)).collect();
+        let steps = Steps::new(&plan, &self.pool, self.products, Level::best());
         // Rounded up to whole cache lines; the first may be skipped for alignment.
-        let words = plan.arena / 8 + 8;
+        let words = plan.arena / 8 + 8 + steps.scratch();
         let mut arena: Vec<u64> = Vec::new();
         arena.try_reserve_exact(words).map_err(|_| Error::Backend {
             backend: "cpu",
             problem: format!("there is no memory for {} bytes of intermediates", plan.arena),
         })?;
         arena.resize(words, 0);
-        let pool = if plan.kernels.iter().any(pool::is_worth_dividing) {
-            self.pool.clone()
-        } else {
-            Pool::inline()
-        };
-        let bases = vec![Base(std::ptr::null_mut()); plan.buffers.len()];
         // Arena and literal places are known now; the graph's nodes are not needed any more.
         Ok(Box::new(CpuProgram {
-            early: plan.early,
+            bases: vec![Base(std::ptr::null_mut()); plan.buffers.len()],
             places: plan.buffers.iter().map(|b| b.place).collect(),
             literals: plan.graph.literals.clone(),
-            kernels,
+            arena_bytes: plan.arena,
             arena,
-            pool,
-            bases,
+            steps,
         }))
     }
 }
@@ -112,26 +138,20 @@ unsafe impl Send for Base {}
 // SAFETY: as above.
 unsafe impl Sync for Base {}
 
-/// A kernel made ready for this machine.
-enum Ready {
-    Map(Box<map::MapKernel>),
-    Work(Box<Kernel>),
-}
-
-fn lower(kernel: &Kernel, plan: &Plan) -> Ready {
-    match &kernel.work {
-        Work::Map(map) => Ready::Map(Box::new(map::MapKernel::new(map, &plan.buffers))),
-        _ => Ready::Work(Box::new(kernel.clone())),
-    }
+/// Where the buffers of a run lie.
+#[derive(Clone, Copy)]
+struct Memory<'a> {
+    bases: &'a [Base],
+    /// Partial results of reductions.
+    scratch: Base,
 }
 
 struct CpuProgram {
-    kernels: Vec<Ready>,
-    early: usize,
+    steps: Steps,
     places: Vec<Place>,
     literals: Vec<Array>,
     arena: Vec<u64>,
-    pool: Pool,
+    arena_bytes: usize,
     bases: Vec<Base>,
 }
 
@@ -167,40 +187,8 @@ impl Executable for CpuProgram {
                 Place::Arena(offset) => Base(arena.wrapping_add(offset)),
             };
         }
-        let kernels = match part {
-            Part::All => &self.kernels[..],
-            Part::Early => &self.kernels[..self.early],
-            Part::Late => &self.kernels[self.early..],
-        };
-        let bases = &self.bases[..];
-        self.pool.enter(|divide| kernels.iter().try_for_each(|kernel| run(kernel, bases, divide)))
-    }
-}
-
-fn run(kernel: &Ready, bases: &[Base], divide: bool) -> Result<()> {
-    match kernel {
-        Ready::Map(map) => {
-            map.run(bases, divide);
-            Ok(())
-        }
-        Ready::Work(kernel) => match &kernel.work {
-            Work::Product(p) => {
-                product::run(p, bases, divide);
-                Ok(())
-            }
-            Work::Gather(i) => index::gather(i, bases, kernel),
-            Work::Scatter(i) => index::scatter(i, bases, kernel),
-            Work::ArgMax(i) => {
-                index::argmax(i, bases);
-                Ok(())
-            }
-            Work::Random { key, out, distribution, stream, count, dtype } => {
-                random::run(key, out, *distribution, *stream, *count, *dtype, bases);
-                Ok(())
-            }
-            Work::Map(_) => {
-                Err(Error::Backend { backend: "cpu", problem: "a map was not made ready".into() })
-            }
-        },
+        // The arena is a whole number of cache lines.
+        let scratch = Base(arena.wrapping_add(self.arena_bytes));
+        self.steps.run(part, &Memory { bases: &self.bases, scratch })
     }
 }

@@ -1,12 +1,12 @@
-//! Threads: entered once a run, and only by programs with work worth dividing.
+//! Where the threads come from: rayon's global pool, one of our own, or none.
 
+use super::team::Team;
 use crate::error::{Error, Result};
-use crate::program::plan::{Kernel, Work};
 use rayon::ThreadPool;
 use std::sync::Arc;
 
 #[derive(Clone)]
-pub(super) enum Kind {
+enum Kind {
     Inline,
     Global,
     Own(Arc<ThreadPool>),
@@ -24,30 +24,7 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// Element operations below which dividing costs more than it saves: waking a worker takes
-/// some ten microseconds, in which one thread does about this much.
-const WORTH: usize = 1 << 16;
-
-/// Flops of a product below which it is not divided: about twenty microseconds of one thread.
-pub(super) const PRODUCT_WORTH: usize = 2_000_000;
-
-pub(super) fn is_worth_dividing(kernel: &Kernel) -> bool {
-    match &kernel.work {
-        Work::Map(_) => is_map_worth(kernel.flops()),
-        Work::Product(_) => kernel.flops() >= PRODUCT_WORTH,
-        _ => false,
-    }
-}
-
-pub(super) fn is_map_worth(flops: usize) -> bool {
-    flops >= WORTH
-}
-
 impl Pool {
-    pub(super) fn inline() -> Pool {
-        Pool { kind: Kind::Inline }
-    }
-
     pub(super) fn global() -> Pool {
         Pool { kind: if rayon::current_num_threads() > 1 { Kind::Global } else { Kind::Inline } }
     }
@@ -56,7 +33,7 @@ impl Pool {
         let fail = |problem: String| Error::Backend { backend: "cpu", problem };
         match threads {
             0 => Err(fail("0 threads were asked for; at least one is needed".into())),
-            1 => Ok(Pool::inline()),
+            1 => Ok(Pool { kind: Kind::Inline }),
             _ => {
                 let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 let pool = built.map_err(|e| fail(format!("{threads} threads: {e}")))?;
@@ -73,22 +50,16 @@ impl Pool {
         }
     }
 
-    /// Runs on the pool's threads; tells whether work can be divided.
-    pub(super) fn enter<R: Send>(&self, f: impl FnOnce(bool) -> R + Send) -> R {
+    /// Enters the pool once, and runs `first` there with the help of its other threads.
+    pub(super) fn run<R: Send>(
+        &self,
+        team: &Team<'_>,
+        first: impl FnOnce(&Team<'_>) -> R + Send,
+    ) -> R {
+        let helpers = self.threads() - 1;
         match &self.kind {
-            Kind::Inline => f(false),
-            Kind::Global => rayon::scope(|_| f(true)),
-            Kind::Own(pool) => pool.install(|| f(true)),
+            Kind::Own(pool) => pool.install(|| team.run(helpers, first)),
+            _ => team.run(helpers, first),
         }
-    }
-}
-
-/// Runs `f` for `0..n`, divided or not.
-pub(super) fn each(n: usize, divide: bool, f: impl Fn(usize) + Sync + Send) {
-    use rayon::prelude::*;
-    if divide && n > 1 {
-        (0..n).into_par_iter().with_max_len(1).for_each(f);
-    } else {
-        (0..n).for_each(f);
     }
 }

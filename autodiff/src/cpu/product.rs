@@ -1,91 +1,149 @@
-//! Matrix products by matrixmultiply, divided over our own threads.
+//! Batches of matrix products, divided by rows, by columns or by matrix.
 
-use super::Base;
 use super::gemm;
 use super::level::Level;
-use super::pool::{PRODUCT_WORTH, each};
+use super::{Base, ProductKernel};
 use crate::DType;
-use crate::program::plan::Product;
-use smallvec::SmallVec;
+use crate::program::plan::{Product, View};
 
 /// Rows or columns of a part are a multiple of this, which suits the inner kernels.
 const GRAIN: usize = 16;
 
-/// Into how many parts a single product is divided: by its size alone.
-fn parts(flops: usize) -> usize {
-    match flops {
-        0..PRODUCT_WORTH => 1,
-        PRODUCT_WORTH..64_000_000 => 2,
-        _ => 4,
-    }
+/// Which of a product's matrices are computed, and which rows and columns of them.
+struct Part {
+    matrices: (usize, usize),
+    rows: (usize, usize),
+    columns: (usize, usize),
 }
 
-pub(super) fn run(p: &Product, bases: &[Base], divide: bool) {
-    let nb = p.batch.len();
+/// Into how many parts a product can be divided at most.
+pub(super) fn most_parts(p: &Product) -> usize {
+    p.batch.count().max(p.m.max(p.n).div_ceil(GRAIN))
+}
+
+pub(super) fn part(p: &Product, kernel: ProductKernel, bases: &[Base], part: usize, parts: usize) {
     let count = p.batch.count();
-    if count == 0 || p.m == 0 || p.n == 0 {
+    let mut whole = Part { matrices: (0, count), rows: (0, p.m), columns: (0, p.n) };
+    if count >= parts {
+        whole.matrices = (part * count / parts, (part + 1) * count / parts);
+        run(p, kernel, bases, &whole);
         return;
     }
-    let one = 2 * p.m * p.n * p.k;
-    let pieces = if divide { parts(one) } else { 1 };
+    // The larger side is divided, in each matrix.
     let side = p.m.max(p.n);
-    let step = side.div_ceil(pieces).next_multiple_of(GRAIN);
-    let pieces = side.div_ceil(step);
-    each(count * pieces, divide && one * count >= PRODUCT_WORTH, |task| {
-        let (matrix, piece) = (task / pieces, task % pieces);
-        let position = position(&p.batch, matrix);
-        let start = |view: &crate::program::plan::View| {
-            let along: isize =
-                position.iter().zip(&view.strides).map(|(&p, s)| p as isize * s).sum();
-            view.offset + along
-        };
-        let (mut a, mut b, mut c) = (start(&p.left), start(&p.right), start(&p.out));
-        let (mut m, mut n) = (p.m, p.n);
-        let (from, to) = (piece * step, ((piece + 1) * step).min(side));
-        if p.m >= p.n {
-            a += from as isize * p.left.strides[nb];
-            c += from as isize * p.out.strides[nb];
-            m = to - from;
-        } else {
-            b += from as isize * p.right.strides[nb + 1];
-            c += from as isize * p.out.strides[nb + 1];
-            n = to - from;
+    let at = |i: usize| (i * side.div_ceil(GRAIN) / parts * GRAIN).min(side);
+    let range = (at(part), at(part + 1));
+    if p.m >= p.n { whole.rows = range } else { whole.columns = range }
+    run(p, kernel, bases, &whole);
+}
+
+/// Rows `first..last`: of the result, or of the first batch axis.
+pub(super) fn rows(
+    p: &Product,
+    kernel: ProductKernel,
+    bases: &[Base],
+    first: usize,
+    last: usize,
+) {
+    let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, p.n) };
+    if let Some(n) = p.batch.first() {
+        let each = p.batch.count() / n;
+        part.matrices = (first * each, last * each);
+        part.rows = (0, p.m);
+    }
+    run(p, kernel, bases, &part);
+}
+
+fn run(p: &Product, kernel: ProductKernel, bases: &[Base], part: &Part) {
+    let nb = p.batch.len();
+    let (m, n) = (part.rows.1 - part.rows.0, part.columns.1 - part.columns.0);
+    if m == 0 || n == 0 {
+        return;
+    }
+    let position = |mut i: usize, view: &View| {
+        let mut at = view.offset;
+        for axis in (0..nb).rev() {
+            at += (i % p.batch[axis]) as isize * view.strides[axis];
+            i /= p.batch[axis];
         }
-        let bases = [bases[p.left.buffer].0, bases[p.right.buffer].0, bases[p.out.buffer].0];
-        let strides = [&p.left, &p.right, &p.out].map(|v| (v.strides[nb], v.strides[nb + 1]));
+        at
+    };
+    let strides = [&p.left, &p.right, &p.out].map(|v| (v.strides[nb], v.strides[nb + 1]));
+    let buffers = [bases[p.left.buffer].0, bases[p.right.buffer].0, bases[p.out.buffer].0];
+    for matrix in part.matrices.0..part.matrices.1 {
+        let [mut a, mut b, mut c] = [&p.left, &p.right, &p.out].map(|v| position(matrix, v));
+        a += part.rows.0 as isize * strides[0].0;
+        b += part.columns.0 as isize * strides[1].1;
+        c += part.rows.0 as isize * strides[2].0 + part.columns.0 as isize * strides[2].1;
+        let sizes = [m, p.k, n];
         // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
         unsafe {
-            match p.dtype {
-                DType::F32 => multiply::<f32>([m, p.k, n], bases, [a, b, c], strides),
-                _ => multiply::<f64>([m, p.k, n], bases, [a, b, c], strides),
+            match (p.dtype, kernel) {
+                (DType::F32, ProductKernel::Burlap) => {
+                    own::<f32>(sizes, buffers, [a, b, c], strides);
+                }
+                (_, ProductKernel::Burlap) => own::<f64>(sizes, buffers, [a, b, c], strides),
+                (DType::F32, ProductKernel::MatrixMultiply) => {
+                    other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides);
+                }
+                (_, ProductKernel::MatrixMultiply) => {
+                    other::<f64>(matrixmultiply::dgemm, sizes, buffers, [a, b, c], strides);
+                }
             }
         }
-    });
+    }
 }
 
-fn position(shape: &[usize], mut i: usize) -> SmallVec<[usize; 4]> {
-    let mut p: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
-    for axis in (0..shape.len()).rev() {
-        p[axis] = i % shape[axis];
-        i /= shape[axis];
-    }
-    p
-}
+type Strides = [(isize, isize); 3];
 
 /// # Safety
-/// The matrices lie within their buffers; `c` is this task's alone.
-unsafe fn multiply<T: gemm::Product>(
+/// The matrices lie within their buffers; the result is this part's alone.
+unsafe fn own<T: gemm::Product>(
     [m, k, n]: [usize; 3],
-    bases: [*mut u8; 3],
+    buffers: [*mut u8; 3],
     [a, b, c]: [isize; 3],
-    [sa, sb, sc]: [(isize, isize); 3],
+    [sa, sb, sc]: Strides,
 ) {
-    let [at_a, at_b, at_c] = bases.map(|b| b.cast::<T>());
+    let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
     // SAFETY: the caller's.
     unsafe {
         let a = (at_a.offset(a).cast_const(), sa);
         let b = (at_b.offset(b).cast_const(), sb);
         let c = (at_c.offset(c), sc);
         T::gemm(Level::best(), &gemm::Gemm { m, k, n, a, b, c, add: false });
+    }
+}
+
+type Gemm<T> = unsafe fn(
+    usize,
+    usize,
+    usize,
+    T,
+    *const T,
+    isize,
+    isize,
+    *const T,
+    isize,
+    isize,
+    T,
+    *mut T,
+    isize,
+    isize,
+);
+
+/// # Safety
+/// As [`own`].
+unsafe fn other<T: num_traits::Float>(
+    gemm: Gemm<T>,
+    [m, k, n]: [usize; 3],
+    buffers: [*mut u8; 3],
+    [a, b, c]: [isize; 3],
+    [sa, sb, sc]: Strides,
+) {
+    let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
+    // SAFETY: the caller's.
+    unsafe {
+        let (a, b, c) = (at_a.offset(a), at_b.offset(b), at_c.offset(c));
+        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, T::zero(), c, sc.0, sc.1);
     }
 }

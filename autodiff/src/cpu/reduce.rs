@@ -1,28 +1,27 @@
 //! Reductions at the end of an expression, in an order that sizes alone determine.
 //!
-//! Points are walked as `[a, r, b]`: kept axes, reduced ones, trailing kept ones. A task
-//! takes whole values of `a`, or a fixed number of `r` of one `a`; the latter's partial
-//! results are combined in order.
+//! Points are walked as `[a, r, b]`: kept axes, reduced ones, trailing kept ones. A unit of
+//! work is one value of `a`, or, where `r` is long, a fixed number of `r` of one `a`; the
+//! latter's partial results are combined in order when all are there.
 
-use super::Base;
 use super::instructions::typed;
-use super::map::TILE;
-use super::pool::each;
+use super::simd::{Simd, combine, identity};
+use super::{Base, Memory};
 use crate::DType;
-use crate::ops::Scalar;
-use crate::program::plan::{Buffer, BufferId, Combine, Map, Reduction};
-use std::cell::RefCell;
+use crate::program::plan::{Buffer, BufferId, Combine, LONG_ROW, Map, Reduction};
 
-/// How the points of a reduction are divided into tasks.
+/// How the points of a reduction are divided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {
     a: usize,
     r: usize,
     b: usize,
-    /// Values of `a` in one task, when whole.
-    whole: usize,
-    /// Values of `r` in one task, when not.
+    /// Values of `r` in one unit.
     rows: usize,
+    /// Units for each value of `a`.
+    chunks: usize,
+    /// Where partial results lie in the program's scratch memory, in words.
+    scratch: usize,
 }
 
 /// One reduction: where its values come from and go to.
@@ -34,13 +33,8 @@ pub(super) struct Reducer {
     dtype: DType,
 }
 
-thread_local! {
-    /// Partial results, kept from run to run.
-    static PARTIAL: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Split {
-    pub(super) fn new(map: &Map) -> Split {
+    pub(super) fn new(map: &Map, reducers: usize, scratch: &mut usize) -> Split {
         let rank = map.domain.len() as u8;
         let trailing = (0..rank).rev().take_while(|a| !map.reduced.contains(a)).count() as u8;
         let b: usize = map.domain[(rank - trailing) as usize..].iter().product();
@@ -49,93 +43,93 @@ impl Split {
             .filter(|a| !map.reduced.contains(a))
             .map(|a| map.domain[a as usize])
             .product();
-        let (b1, r1) = (b.max(1), r.max(1));
-        Split { a, r, b, whole: (TILE / (b1 * r1)).max(1), rows: (TILE / b1).max(1) }
+        let long = r * b > LONG_ROW;
+        let rows = if long { (LONG_ROW / 4 / b.max(1)).max(1) } else { r };
+        let chunks = if long { r.div_ceil(rows) } else { 1 };
+        let start = *scratch;
+        if chunks > 1 {
+            *scratch += a * chunks * b * reducers;
+        }
+        Split { a, r, b, rows, chunks, scratch: start }
     }
 
-    /// Calls `tile(start, end, targets)` for all tasks, then combines partial results.
+    /// Points of the next block: rows are cut in the same places wherever a part begins.
+    #[inline(always)]
+    pub(super) fn block(&self, at: usize, end: usize, lanes: usize) -> usize {
+        let left = end - at;
+        if self.b != 1 || self.chunks > 1 || self.r == 0 {
+            left.min(lanes)
+        } else if self.r >= lanes {
+            left.min(lanes).min(self.r - at % self.r)
+        } else {
+            left.min(lanes / self.r * self.r)
+        }
+    }
+
+    /// Into how many units the work is divided.
+    pub(super) fn units(&self) -> usize {
+        self.a * self.chunks
+    }
+
+    fn partial(&self, memory: &Memory, reducer: usize) -> Base {
+        let stretch = self.a * self.chunks * self.b;
+        memory.scratch.shifted((self.scratch + reducer * stretch) * 8)
+    }
+
+    /// Calls `range(start, end, targets)` for units `first..last`.
     pub(super) fn run(
         &self,
         reducers: &[Reducer],
-        bases: &[Base],
-        divide: bool,
-        tile: impl Fn(usize, usize, &mut [*mut u8]) + Sync + Send,
+        memory: &Memory,
+        first: usize,
+        last: usize,
+        range: impl Fn(usize, usize, &mut [*mut u8]),
     ) {
-        let Split { a, r, b, whole, rows } = *self;
-        let chunks = r.div_ceil(rows);
-        let kept = a * b;
-        for reducer in reducers {
-            // SAFETY: the plan's view of the result has all kept points.
-            unsafe { reducer.clear(bases[reducer.buffer], reducer.offset, kept) };
-        }
-        if chunks <= 1 {
-            let row = r * b;
-            each(a.div_ceil(whole), divide, |t| {
-                let (first, last) = (t * whole, ((t + 1) * whole).min(a));
-                let mut targets = Targets::new(reducers, |reducer| {
-                    reducer.at(bases[reducer.buffer], reducer.offset + (first * b) as isize)
-                });
-                tile(first * row, last * row, targets.as_mut());
-            });
+        let Split { r, b, rows, chunks, .. } = *self;
+        let mut targets: smallvec::SmallVec<[*mut u8; 8]> = smallvec::SmallVec::new();
+        if chunks == 1 {
+            for reducer in reducers {
+                let base = memory.bases[reducer.buffer];
+                let offset = reducer.offset + (first * b) as isize;
+                // SAFETY: the plan's view of the result has all kept points.
+                unsafe { reducer.clear(base, offset, (last - first) * b) };
+                targets.push(reducer.at(base, offset));
+            }
+            range(first * r * b, last * r * b, &mut targets);
             return;
         }
-        // Partial results: for each reducer one stretch of kept points a chunk.
-        PARTIAL.with_borrow_mut(|memory| {
-            let stretch = a * chunks * b;
-            let words = stretch * reducers.len();
-            if memory.len() < words {
-                memory.resize(words, 0);
-            }
-            let partial = Base(memory.as_mut_ptr().cast());
-            let partial_of = |i: usize| partial.shifted(i * stretch * 8);
+        for unit in first..last {
+            targets.clear();
             for (i, reducer) in reducers.iter().enumerate() {
-                // SAFETY: eight bytes a point are enough for every type.
-                unsafe { reducer.clear(partial_of(i), 0, stretch) };
+                let (base, offset) = (self.partial(memory, i), (unit * b) as isize);
+                // SAFETY: eight bytes an element are enough for every type.
+                unsafe { reducer.clear(base, offset, b) };
+                targets.push(reducer.at(base, offset));
             }
-            each(a * chunks, divide, |t| {
-                let (outer, chunk) = (t / chunks, t % chunks);
-                let start = (outer * r + chunk * rows) * b;
-                let end = (outer * r + ((chunk + 1) * rows).min(r)) * b;
-                let mut i = 0;
-                let mut targets = Targets::new(reducers, |reducer| {
-                    let at = reducer.at(partial_of(i), (t * b) as isize);
-                    i += 1;
-                    at
-                });
-                tile(start, end, targets.as_mut());
-            });
-            for (i, reducer) in reducers.iter().enumerate() {
-                for t in 0..a * chunks {
-                    let from = reducer.at(partial_of(i), (t * b) as isize);
-                    let to = reducer
-                        .at(bases[reducer.buffer], reducer.offset + (t / chunks * b) as isize);
-                    // SAFETY: both have `b` elements, in distinct buffers.
-                    unsafe { reducer.merge(from, to, b) };
-                }
+            let (outer, chunk) = (unit / chunks, unit % chunks);
+            let start = (outer * r + chunk * rows) * b;
+            let end = (outer * r + ((chunk + 1) * rows).min(r)) * b;
+            range(start, end, &mut targets);
+        }
+    }
+
+    /// Combines partial results.
+    pub(super) fn finish(&self, reducers: &[Reducer], memory: &Memory) {
+        let Split { a, b, chunks, .. } = *self;
+        if chunks == 1 {
+            return;
+        }
+        for (i, reducer) in reducers.iter().enumerate() {
+            let base = memory.bases[reducer.buffer];
+            // SAFETY: the plan's view of the result has all kept points.
+            unsafe { reducer.clear(base, reducer.offset, a * b) };
+            for unit in 0..a * chunks {
+                let from = reducer.at(self.partial(memory, i), (unit * b) as isize);
+                let to = reducer.at(base, reducer.offset + (unit / chunks * b) as isize);
+                // SAFETY: both have `b` elements, in distinct memory.
+                unsafe { reducer.merge(from, to, b) };
             }
-        });
-    }
-}
-
-/// Addresses at which one task accumulates.
-struct Targets(smallvec::SmallVec<[*mut u8; 8]>);
-
-impl Targets {
-    fn new(reducers: &[Reducer], f: impl FnMut(&Reducer) -> *mut u8) -> Targets {
-        Targets(reducers.iter().map(f).collect())
-    }
-
-    fn as_mut(&mut self) -> &mut [*mut u8] {
-        &mut self.0
-    }
-}
-
-fn identity<T: Scalar>(combine: Combine) -> T {
-    match combine {
-        Combine::Sum => T::from_f64(0.0),
-        // Converting to u32 saturates.
-        Combine::Max => T::from_f64(f64::NEG_INFINITY),
-        Combine::Min => T::from_f64(f64::INFINITY),
+        }
     }
 }
 
@@ -169,20 +163,23 @@ impl Reducer {
     /// Both have `count` elements and do not overlap.
     unsafe fn merge(&self, from: *mut u8, to: *mut u8, count: usize) {
         typed!(self.dtype, T => {
-            // SAFETY: the caller's.
-            let (from, to) = unsafe {
-                (std::slice::from_raw_parts(from.cast::<T>(), count), std::slice::from_raw_parts_mut(to.cast::<T>(), count))
-            };
-            add_rows(self.combine, from, to);
+            // SAFETY: the caller's; every processor has the base level.
+            unsafe {
+                let from = std::slice::from_raw_parts(from.cast::<T>(), count);
+                let to = std::slice::from_raw_parts_mut(to.cast::<T>(), count);
+                super::simd::Base::join(self.combine, from, to);
+            }
         });
     }
 
-    /// Combines the block of points `at..at + len` into the results of the task that began
+    /// Combines the block of points `at..at + len` into the results of the part that began
     /// at point `start`.
     ///
     /// # Safety
-    /// `values` shows `len` elements; `target` has room for the results of the task.
-    pub(super) unsafe fn accumulate(
+    /// The processor has the instruction set; `values` shows `len` elements; `target` has
+    /// room for the results of the part.
+    #[inline(always)]
+    pub(super) unsafe fn accumulate<S: Simd>(
         &self,
         s: &Split,
         values: *mut u8,
@@ -203,60 +200,23 @@ impl Reducer {
                 let result = (row / s.r - first) * s.b + column;
                 if s.b == 1 {
                     let count = (len - done).min(s.r - row % s.r);
-                    // SAFETY: the result is one of this task's.
-                    let to = unsafe { &mut *target.add(result) };
-                    *to = join(self.combine, *to, fold(self.combine, &values[done..done + count]));
+                    // SAFETY: the result is one of this part's.
+                    unsafe {
+                        let to = &mut *target.add(result);
+                        let sum = S::fold::<T>(self.combine, &values[done..done + count]);
+                        *to = combine(self.combine, *to, sum);
+                    }
                     done += count;
                 } else {
                     let count = (len - done).min(s.b - column);
                     // SAFETY: as above.
-                    let to = unsafe { std::slice::from_raw_parts_mut(target.add(result), count) };
-                    add_rows(self.combine, &values[done..done + count], to);
+                    unsafe {
+                        let to = std::slice::from_raw_parts_mut(target.add(result), count);
+                        S::join::<T>(self.combine, &values[done..done + count], to);
+                    }
                     done += count;
                 }
             }
         });
     }
-}
-
-#[inline(always)]
-fn join<T: Scalar>(combine: Combine, a: T, b: T) -> T {
-    match combine {
-        Combine::Sum => a.plus(b),
-        Combine::Max => a.larger(b),
-        Combine::Min => a.smaller(b),
-    }
-}
-
-#[inline(never)]
-fn add_rows<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]) {
-    match combine {
-        Combine::Sum => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.plus(f)),
-        Combine::Max => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.larger(f)),
-        Combine::Min => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.smaller(f)),
-    }
-}
-
-/// Combines a run in sixteen lanes, then the lanes: faster and more accurate than one by one.
-#[inline(never)]
-fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T {
-    const LANES: usize = 16;
-    let mut lanes = [identity::<T>(combine); LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = join(combine, *lane, x);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = join(combine, *lane, x);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = join(combine, lanes[i], lanes[i + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
 }

@@ -38,6 +38,26 @@ macro_rules! binary_table {
                 }
             }
 
+            /// The function of a block and a number.
+            #[inline(always)]
+            pub(crate) fn map_with_right<T: Scalar>(self, a: &[T], b: T, y: &mut [T]) {
+                match self {
+                    $(Binary::$variant => for (y, &a) in y.iter_mut().zip(a) {
+                        *y = a.$function(b);
+                    },)*
+                }
+            }
+
+            /// The function of a number and a block.
+            #[inline(always)]
+            pub(crate) fn map_with_left<T: Scalar>(self, a: T, b: &[T], y: &mut [T]) {
+                match self {
+                    $(Binary::$variant => for (y, &b) in y.iter_mut().zip(b) {
+                        *y = a.$function(b);
+                    },)*
+                }
+            }
+
             /// The derivative factor for one operand.
             #[allow(unused_variables)]
             pub(super) fn partial(self, operand: usize, $a: Var, $b: Var, $y: Var) -> Partial {
@@ -116,6 +136,24 @@ macro_rules! compare_table {
                     $(Compare::$variant => for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
                         *y = a $op b;
                     },)*
+                }
+            }
+        }
+
+        impl Compare {
+            /// The comparison of a block with a number.
+            #[inline(always)]
+            pub(crate) fn map_with_right<T: Scalar>(self, a: &[T], b: T, y: &mut [bool]) {
+                match self {
+                    $(Compare::$variant => for (y, &a) in y.iter_mut().zip(a) { *y = a $op b; },)*
+                }
+            }
+
+            /// The comparison of a number with a block.
+            #[inline(always)]
+            pub(crate) fn map_with_left<T: Scalar>(self, a: T, b: &[T], y: &mut [bool]) {
+                match self {
+                    $(Compare::$variant => for (y, &b) in y.iter_mut().zip(b) { *y = a $op b; },)*
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
-use super::{Graph, memory, products};
+use super::{Graph, memory, products, schedule};
 use crate::ops::Op;
 use crate::tape::NodeId;
 use crate::{DType, Shape};
@@ -56,8 +56,10 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     }
     lowering.copy_outputs(&outputs);
     let Lowering { mut buffers, kernels, .. } = lowering;
-    let arena = memory::assign(&mut buffers, &kernels, early_kernels);
-    Plan { graph: Arc::clone(shared), kernels, early: early_kernels, buffers, arena }
+    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
+    let arena = memory::assign(&mut buffers, &kernels, &steps, early_steps);
+    let (graph, early) = (Arc::clone(shared), early_kernels);
+    Plan { graph, kernels, early, steps, early_steps, buffers, arena }
 }
 
 impl Lowering<'_> {

@@ -1,6 +1,7 @@
 //! One arena for all intermediate buffers, shared by those that do not live together.
 
-use super::plan::{Buffer, BufferId, Kernel, Place, Work};
+use super::plan::{Buffer, BufferId, Kernel, Place, Step, Work};
+use super::schedule::may_replace;
 use std::collections::BTreeMap;
 
 /// A cache line, and the widest vector.
@@ -84,17 +85,40 @@ fn in_place(
     })
 }
 
-/// Gives every arena buffer an offset; returns the arena's size in bytes. Buffers that the
-/// early kernels write and the late ones read stay until the end.
-pub(super) fn assign(buffers: &mut [Buffer], kernels: &[Kernel], early: usize) -> usize {
+/// Gives every arena buffer an offset; returns the arena's size in bytes. What a step
+/// touches lives until its end, since its kernels run in any order. Buffers that early steps
+/// write and late ones read stay until the end.
+pub(super) fn assign(
+    buffers: &mut [Buffer],
+    kernels: &[Kernel],
+    steps: &[Step],
+    early: usize,
+) -> usize {
     let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> =
         kernels.iter().map(Kernel::touched).collect();
+    // The steps that touch a buffer first and last, and the kernel that does so last.
     let mut first = vec![usize::MAX; buffers.len()];
     let mut last = vec![0; buffers.len()];
-    for (k, (reads, writes)) in touched.iter().enumerate() {
-        for &b in reads.iter().chain(writes) {
-            first[b] = first[b].min(k);
-            last[b] = k;
+    let mut last_kernel = vec![0; buffers.len()];
+    let in_order = |step: &Step| {
+        let mut all: Vec<usize> = step.chains.iter().flat_map(|c| &c.kernels).copied().collect();
+        all.sort_unstable();
+        all
+    };
+    let mut chain_of = vec![(0, 0); kernels.len()];
+    for (s, step) in steps.iter().enumerate() {
+        for (c, chain) in step.chains.iter().enumerate() {
+            chain.kernels.iter().for_each(|&k| chain_of[k] = (s, c));
+        }
+    }
+    let orders: Vec<Vec<usize>> = steps.iter().map(in_order).collect();
+    for (s, order) in orders.iter().enumerate() {
+        for &k in order {
+            for &b in touched[k].0.iter().chain(&touched[k].1) {
+                first[b] = first[b].min(s);
+                last[b] = s;
+                last_kernel[b] = k;
+            }
         }
     }
     for b in 0..buffers.len() {
@@ -104,32 +128,50 @@ pub(super) fn assign(buffers: &mut [Buffer], kernels: &[Kernel], early: usize) -
     }
     let mut arena = Arena::default();
     let in_arena = |b: &Buffer| matches!(b.place, Place::Arena(_));
-    for (k, (reads, writes)) in touched.iter().enumerate() {
-        let mut all: Vec<BufferId> = reads.iter().chain(writes).copied().collect();
-        all.sort_unstable();
-        all.dedup();
+    let mut placed = vec![false; buffers.len()];
+    for (s, order) in orders.iter().enumerate() {
         let mut taken: Vec<BufferId> = Vec::new();
-        for &b in all.iter().filter(|&&b| first[b] == k) {
-            if !in_arena(&buffers[b]) {
-                continue;
-            }
-            let dying = |r: BufferId| {
-                last[r] == k && first[r] < k && in_arena(&buffers[r]) && !taken.contains(&r)
-            };
-            let offset = match in_place(&kernels[k], buffers, b, dying) {
-                Some(r) => {
-                    taken.push(r);
-                    buffers[r].place
+        let mut used: Vec<BufferId> = Vec::new();
+        for &k in order {
+            let (reads, writes) = &touched[k];
+            for &b in reads.iter().chain(writes) {
+                used.push(b);
+                if placed[b] || !in_arena(&buffers[b]) {
+                    continue;
                 }
-                None => Place::Arena(arena.take(bytes(&buffers[b]))),
-            };
-            buffers[b].place = offset;
+                placed[b] = true;
+                let dying = |r: BufferId| {
+                    let mut others = order.iter().filter(|&&o| o != k && touches(&touched[o], r));
+                    last[r] == s
+                        && last_kernel[r] == k
+                        && in_arena(&buffers[r])
+                        && !taken.contains(&r)
+                        && r != b
+                        && others.all(|&o| {
+                            chain_of[o] == chain_of[k]
+                                && may_replace(&kernels[k], b, &kernels[o], r)
+                        })
+                };
+                buffers[b].place = match in_place(&kernels[k], buffers, b, dying) {
+                    Some(r) => {
+                        taken.push(r);
+                        buffers[r].place
+                    }
+                    None => Place::Arena(arena.take(bytes(&buffers[b]))),
+                };
+            }
         }
-        for &b in all.iter().filter(|b| last[**b] == k && !taken.contains(b)) {
+        used.sort_unstable();
+        used.dedup();
+        for &b in used.iter().filter(|b| last[**b] == s && !taken.contains(b)) {
             if let Place::Arena(offset) = buffers[b].place {
                 arena.give_back(offset, bytes(&buffers[b]));
             }
         }
     }
     arena.size
+}
+
+fn touches((reads, writes): &(Vec<BufferId>, Vec<BufferId>), b: BufferId) -> bool {
+    reads.contains(&b) || writes.contains(&b)
 }

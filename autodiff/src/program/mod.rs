@@ -1,8 +1,8 @@
 //! Programs: a graph planned for a backend, ready to run on numbers.
 //!
 //! Planning happens after all differentiation: values are laid out (`layout`), fused
-//! (`fuse`), lowered to kernels over views (`lower`, `expressions`, `products`) and given
-//! memory by liveness (`memory`).
+//! (`fuse`), lowered to kernels over views (`lower`, `expressions`, `products`), arranged in
+//! steps that threads share (`schedule`) and given memory by liveness (`memory`).
 
 mod explain;
 mod expressions;
@@ -13,6 +13,7 @@ mod lower;
 mod memory;
 pub mod plan;
 mod products;
+mod schedule;
 mod staged;
 
 pub use graph::{Graph, InputSpec};

@@ -142,6 +142,9 @@ pub struct Product {
     pub dtype: DType,
 }
 
+/// Points of a row from which a reduction along it is divided.
+pub const LONG_ROW: usize = 1 << 14;
+
 /// What a kernel does.
 #[derive(Clone, Debug)]
 pub enum Work {
@@ -207,6 +210,23 @@ pub struct Kernel {
     pub at: At,
 }
 
+/// Kernels that go row by row: row `r` of a later one touches nothing of what earlier ones
+/// wrote but row `r`.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Their numbers, in order.
+    pub kernels: Vec<usize>,
+    /// The number of rows; `None` for a single kernel that does not go by rows.
+    pub rows: Option<usize>,
+}
+
+/// Chains that do not depend on one another. Each step depends on the ones before it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The chains.
+    pub chains: Vec<Chain>,
+}
+
 /// A program for a backend.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -216,6 +236,10 @@ pub struct Plan {
     pub kernels: Vec<Kernel>,
     /// The first `early` kernels depend on the early inputs only.
     pub early: usize,
+    /// The kernels by what may run at the same time.
+    pub steps: Vec<Step>,
+    /// The first `early_steps` steps hold the early kernels.
+    pub early_steps: usize,
     /// The buffers.
     pub buffers: Vec<Buffer>,
     /// Bytes of the arena.
@@ -238,6 +262,22 @@ impl Kernel {
                 (reads, vec![i.out.buffer])
             }
             Work::Random { key, out, .. } => (vec![key.buffer], vec![out.buffer]),
+        }
+    }
+
+    /// The rows by which it can go, each independent of the others: the first axis of a
+    /// map's domain, of a product's result (or batch), of what is indexed.
+    pub fn rows(&self) -> Option<usize> {
+        match &self.work {
+            Work::Map(map) => {
+                let rows = *map.domain.first()?;
+                // Long rows are reduced in parts of their own.
+                let short = map.reductions.is_empty() || map.domain.count() / rows.max(1) <= LONG_ROW;
+                (!map.reduced.contains(&0) && short).then_some(rows)
+            }
+            Work::Product(p) => Some(p.batch.first().copied().unwrap_or(p.m)),
+            Work::Gather(i) | Work::Scatter(i) | Work::ArgMax(i) => Some(i.outer),
+            Work::Random { .. } => None,
         }
     }
 

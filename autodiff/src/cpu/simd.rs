@@ -1,0 +1,188 @@
+//! Loops over blocks, compiled for each instruction set.
+//!
+//! Every loop is a function of its own, so that the compiler sees slices that do not
+//! overlap, and is written once: the macro repeats it with other processor features.
+
+use crate::Element;
+use crate::ops::{Binary, Compare, Real, Scalar, Unary};
+use crate::program::plan::Combine;
+
+/// An operand of a loop: a block, or one number for all its points.
+#[derive(Clone, Copy)]
+pub(super) enum Operand<'a, T> {
+    Block(&'a [T]),
+    Same(T),
+}
+
+/// The loops for one instruction set.
+///
+/// # Safety
+/// The processor has the instruction set.
+pub(super) trait Simd {
+    unsafe fn unary<T: Real>(f: Unary, x: &[T], y: &mut [T]);
+    unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]);
+    unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]);
+    unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]);
+    unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]);
+    unsafe fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T;
+    unsafe fn join<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]);
+}
+
+#[inline(always)]
+fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
+    match (a, b) {
+        (Operand::Block(a), Operand::Block(b)) => f.map(a, b, y),
+        (Operand::Block(a), Operand::Same(b)) => f.map_with_right(a, b, y),
+        (Operand::Same(a), Operand::Block(b)) => f.map_with_left(a, b, y),
+        (Operand::Same(a), Operand::Same(b)) => y.fill(f.eval(a, b)),
+    }
+}
+
+#[inline(always)]
+fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) {
+    match (a, b) {
+        (Operand::Block(a), Operand::Block(b)) => f.map(a, b, y),
+        (Operand::Block(a), Operand::Same(b)) => f.map_with_right(a, b, y),
+        (Operand::Same(a), Operand::Block(b)) => f.map_with_left(a, b, y),
+        (Operand::Same(a), Operand::Same(b)) => y.fill(f.eval(a, b)),
+    }
+}
+
+#[inline(always)]
+fn choose<T: Copy>(mask: &[bool], a: impl Fn(usize) -> T, b: impl Fn(usize) -> T, y: &mut [T]) {
+    for (i, (y, &mask)) in y.iter_mut().zip(mask).enumerate() {
+        *y = if mask { a(i) } else { b(i) };
+    }
+}
+
+#[inline(always)]
+fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
+    let n = y.len();
+    match (a, b) {
+        (Operand::Block(a), Operand::Block(b)) => {
+            let (a, b) = (&a[..n], &b[..n]);
+            choose(mask, |i| a[i], |i| b[i], y);
+        }
+        (Operand::Block(a), Operand::Same(b)) => {
+            let a = &a[..n];
+            choose(mask, |i| a[i], |_| b, y);
+        }
+        (Operand::Same(a), Operand::Block(b)) => {
+            let b = &b[..n];
+            choose(mask, |_| a, |i| b[i], y);
+        }
+        (Operand::Same(a), Operand::Same(b)) => choose(mask, |_| a, |_| b, y),
+    }
+}
+
+#[inline(always)]
+pub(super) fn combine<T: Scalar>(how: Combine, a: T, b: T) -> T {
+    match how {
+        Combine::Sum => a.plus(b),
+        Combine::Max => a.larger(b),
+        Combine::Min => a.smaller(b),
+    }
+}
+
+/// What changes nothing when combined.
+pub(super) fn identity<T: Scalar>(how: Combine) -> T {
+    match how {
+        Combine::Sum => T::from_f64(0.0),
+        // Converting to u32 saturates.
+        Combine::Max => T::from_f64(f64::NEG_INFINITY),
+        Combine::Min => T::from_f64(f64::INFINITY),
+    }
+}
+
+/// Lanes in which a run is combined: faster and more accurate than one by one.
+const LANES: usize = 32;
+
+#[inline(always)]
+fn fold_with<T: Scalar>(start: T, x: &[T], f: impl Fn(T, T) -> T + Copy) -> T {
+    let mut lanes = [start; LANES];
+    let mut chunks = x.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = f(*lane, x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = f(*lane, x);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = f(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+#[inline(always)]
+fn fold<T: Scalar>(how: Combine, x: &[T]) -> T {
+    match how {
+        Combine::Sum => fold_with(identity(how), x, T::plus),
+        Combine::Max => fold_with(identity(how), x, T::larger),
+        Combine::Min => fold_with(identity(how), x, T::smaller),
+    }
+}
+
+#[inline(always)]
+fn join<T: Scalar>(how: Combine, from: &[T], to: &mut [T]) {
+    match how {
+        Combine::Sum => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.plus(f)),
+        Combine::Max => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.larger(f)),
+        Combine::Min => to.iter_mut().zip(from).for_each(|(t, &f)| *t = t.smaller(f)),
+    }
+}
+
+#[inline(always)]
+fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
+    for (y, a) in y.iter_mut().zip(a) {
+        *y = B::from_f64(a.to_f64());
+    }
+}
+
+macro_rules! level {
+    ($(#[$feature:meta])? $Name:ident) => {
+        pub(super) struct $Name;
+
+        impl Simd for $Name {
+            $(#[$feature])? #[inline(never)]
+            unsafe fn unary<T: Real>(f: Unary, x: &[T], y: &mut [T]) {
+                f.map(x, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
+                binary(f, a, b, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) {
+                compare(f, a, b, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
+                select(mask, a, b, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
+                convert(a, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn fold<T: Scalar>(how: Combine, x: &[T]) -> T {
+                fold(how, x)
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn join<T: Scalar>(how: Combine, from: &[T], to: &mut [T]) {
+                join(how, from, to);
+            }
+        }
+    };
+}
+
+level!(Base);
+#[cfg(target_arch = "x86_64")]
+level!(#[target_feature(enable = "avx2,fma")] Avx2);
+#[cfg(target_arch = "x86_64")]
+level!(#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")] Avx512);

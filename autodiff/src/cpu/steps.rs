@@ -1,0 +1,231 @@
+//! The steps of a program, divided into tasks.
+
+use super::kernel::{Ready, nanoseconds};
+use super::level::Level;
+use super::pool::Pool;
+use super::team::{MOST_TASKS, Team};
+use super::{Memory, ProductKernel};
+use crate::backend::Part;
+use crate::error::Result;
+use crate::program::Plan;
+use crate::program::plan::{self, Work};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Work that a run needs to have, in nanoseconds of one thread, before it enters the pool:
+/// that costs some fifteen microseconds, and waking a worker more.
+const WORTH_ENTERING: usize = 60_000;
+
+/// Work of a step worth sharing with threads that are awake: meeting costs some hundred
+/// nanoseconds, and a line that another core wrote as much again.
+const WORTH_SHARING: usize = 3_000;
+
+/// Work of a task, at least.
+const TASK: usize = 1_500;
+
+/// Points of a few rows that a chain takes through all its kernels at a time.
+const CHAIN_POINTS: usize = 8192;
+
+/// Rows that a chain with products takes at a time: copying an operand pays for many.
+const PRODUCT_ROWS: usize = 240;
+
+/// Some kernels in order, by rows or the one by parts.
+struct Chain {
+    kernels: Vec<Ready>,
+    rows: Option<usize>,
+    /// Rows taken through all kernels at a time.
+    few: usize,
+    parts: usize,
+    /// Parts not yet done, while the step runs.
+    left: AtomicUsize,
+}
+
+struct Task {
+    chain: usize,
+    part: usize,
+}
+
+struct Step {
+    chains: Vec<Chain>,
+    /// Empty where the first thread goes on alone.
+    tasks: Vec<Task>,
+}
+
+pub(super) struct Steps {
+    all: Vec<Step>,
+    early: usize,
+    scratch: usize,
+    products: ProductKernel,
+    /// None where no run is worth entering it.
+    pool: Option<Pool>,
+}
+
+impl Steps {
+    pub(super) fn new(plan: &Plan, pool: &Pool, products: ProductKernel, level: Level) -> Steps {
+        let mut scratch = 0;
+        let cost: Vec<usize> = plan.kernels.iter().map(nanoseconds).collect();
+        let shared: usize = plan
+            .steps
+            .iter()
+            .map(|s| s.chains.iter().flat_map(|c| &c.kernels).map(|&k| cost[k]).sum::<usize>())
+            .filter(|&c| c >= WORTH_SHARING)
+            .sum();
+        let threads = if shared >= WORTH_ENTERING { pool.threads() } else { 1 };
+        let mut all: Vec<Step> = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            let mut chains: Vec<Chain> = Vec::with_capacity(step.chains.len());
+            let mut costs = Vec::with_capacity(step.chains.len());
+            for chain in &step.chains {
+                costs.push(chain.kernels.iter().map(|&k| cost[k]).sum());
+                chains.push(Chain::new(chain, plan, level, &mut scratch));
+            }
+            let tasks = divide(&mut chains, &costs, threads);
+            all.push(Step { chains, tasks });
+        }
+        let pool = (threads > 1).then(|| pool.clone());
+        Steps { all, early: plan.early_steps, scratch, products, pool }
+    }
+
+    /// Words of memory for partial results.
+    pub(super) fn scratch(&self) -> usize {
+        self.scratch
+    }
+
+    pub(super) fn run(&self, part: Part, memory: &Memory) -> Result<()> {
+        let steps = match part {
+            Part::All => 0..self.all.len(),
+            Part::Early => 0..self.early,
+            Part::Late => self.early..self.all.len(),
+        };
+        let alone = |step: &Step| {
+            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.products))
+        };
+        let Some(pool) = &self.pool else {
+            return self.all[steps].iter().try_for_each(alone);
+        };
+        let work = |step: usize, task: usize| {
+            let step: &Step = &self.all[step];
+            let task = &step.tasks[task];
+            step.chains[task.chain].part(memory, self.products, task.part)
+        };
+        let team = Team::new(&work);
+        pool.run(&team, |team| {
+            for (number, step) in self.all[steps.clone()].iter().enumerate() {
+                match step.tasks.len() {
+                    0 => alone(step)?,
+                    tasks => team.step(steps.start + number, tasks)?,
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Sets the number of parts of each chain and lists them, the longest first.
+fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
+    let total: usize = costs.iter().sum();
+    if threads == 1 || total < WORTH_SHARING {
+        return Vec::new();
+    }
+    // One chain is divided evenly; of several, the small ones fill up what the large leave.
+    let shares = match (chains.len(), total) {
+        (1, ..1_000_000) => threads,
+        (1, _) => 4 * threads,
+        _ => 3 * threads,
+    };
+    let grain = total.div_ceil(shares).max(TASK);
+    let mut tasks: Vec<(usize, Task)> = Vec::new();
+    for (i, (chain, &cost)) in chains.iter_mut().zip(costs).enumerate() {
+        let most = chain.most_parts().min(MOST_TASKS / costs.len()).max(1);
+        chain.parts = ((cost + grain / 2) / grain).clamp(1, most);
+        *chain.left.get_mut() = chain.parts;
+        for part in 0..chain.parts {
+            tasks.push((cost / chain.parts, Task { chain: i, part }));
+        }
+    }
+    if tasks.len() == 1 {
+        return Vec::new();
+    }
+    tasks.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
+    tasks.into_iter().map(|(_, task)| task).collect()
+}
+
+impl Chain {
+    fn new(chain: &plan::Chain, plan: &Plan, level: Level, scratch: &mut usize) -> Chain {
+        let of = |&k: &usize| &plan.kernels[k];
+        let rows = chain.rows.filter(|_| chain.kernels.len() > 1);
+        let largest = chain
+            .kernels
+            .iter()
+            .map(|k| match &of(k).work {
+                Work::Map(map) => map.domain.count(),
+                _ => 0,
+            })
+            .max();
+        let products = chain.kernels.iter().any(|k| matches!(of(k).work, Work::Product(_)));
+        let few = if products {
+            PRODUCT_ROWS
+        } else {
+            let row = largest.unwrap_or(0) / rows.unwrap_or(1).max(1);
+            (CHAIN_POINTS / row.max(1)).max(1)
+        };
+        Chain {
+            kernels: chain.kernels.iter().map(|k| Ready::new(of(k), plan, level, scratch)).collect(),
+            rows,
+            few,
+            parts: 1,
+            left: AtomicUsize::new(1),
+        }
+    }
+
+    fn most_parts(&self) -> usize {
+        match (self.rows, &self.kernels[..]) {
+            (Some(rows), _) => rows,
+            (None, [kernel]) => kernel.most_parts(),
+            _ => 1,
+        }
+    }
+
+    fn rows(
+        &self,
+        memory: &Memory,
+        products: ProductKernel,
+        (first, last): (usize, usize),
+        rows: usize,
+    ) -> Result<()> {
+        let mut at = first;
+        while at < last {
+            let next = (at + self.few).min(last);
+            for kernel in &self.kernels {
+                kernel.rows(memory, products, (at, next), rows)?;
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    fn whole(&self, memory: &Memory, products: ProductKernel) -> Result<()> {
+        if let Some(rows) = self.rows {
+            return self.rows(memory, products, (0, rows), rows);
+        }
+        for kernel in &self.kernels {
+            kernel.part(memory, products, 0, 1)?;
+            kernel.finish(memory);
+        }
+        Ok(())
+    }
+
+    fn part(&self, memory: &Memory, products: ProductKernel, part: usize) -> Result<()> {
+        if let Some(rows) = self.rows {
+            let at = |p: usize| p * rows / self.parts;
+            return self.rows(memory, products, (at(part), at(part + 1)), rows);
+        }
+        let mut kernels = self.kernels.iter();
+        let result = kernels.try_for_each(|k| k.part(memory, products, part, self.parts));
+        // The last one sees what all the others wrote.
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.left.store(self.parts, Ordering::Relaxed);
+            self.kernels.iter().for_each(|kernel| kernel.finish(memory));
+        }
+        result
+    }
+}
