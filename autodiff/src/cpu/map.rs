@@ -317,10 +317,11 @@ fn ways(map: &Map, loads: &[Load], stores: &[Store], buffers: &[Buffer]) -> Vec<
     // Straight to where it is stored, unless that is memory which this kernel still reads.
     let place = |b: BufferId| buffers[b].place;
     for (s, store) in stores.iter().enumerate() {
-        let replaces = loads.iter().any(|l| match (place(l.buffer), place(store.buffer)) {
+        let same = |l: &Load| match (place(l.buffer), place(store.buffer)) {
             (Place::Arena(a), Place::Arena(b)) => a == b,
-            _ => false,
-        });
+            _ => l.buffer == store.buffer,
+        };
+        let replaces = loads.iter().any(same);
         let computed = ways[store.register] == Way::Computed
             && !matches!(map.code[store.register].scalar, Scalar::Load(_));
         if computed && !replaces && matches!(store.access, Access::Contiguous { .. }) {

@@ -76,18 +76,20 @@ fn run(p: &Product, kernel: ProductKernel, bases: &[Base], part: &Part) {
         b += part.columns.0 as isize * strides[1].1;
         c += part.rows.0 as isize * strides[2].0 + part.columns.0 as isize * strides[2].1;
         let sizes = [m, p.k, n];
+        // An empty sum is zero, which the other crate leaves to the caller.
+        let kernel = if p.k == 0 { ProductKernel::Burlap } else { kernel };
         // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
         unsafe {
             match (p.dtype, kernel) {
                 (DType::F32, ProductKernel::Burlap) => {
-                    own::<f32>(sizes, buffers, [a, b, c], strides);
+                    own::<f32>(sizes, buffers, [a, b, c], strides, p.add);
                 }
-                (_, ProductKernel::Burlap) => own::<f64>(sizes, buffers, [a, b, c], strides),
+                (_, ProductKernel::Burlap) => own::<f64>(sizes, buffers, [a, b, c], strides, p.add),
                 (DType::F32, ProductKernel::MatrixMultiply) => {
-                    other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides);
+                    other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides, p.add);
                 }
                 (_, ProductKernel::MatrixMultiply) => {
-                    other::<f64>(matrixmultiply::dgemm, sizes, buffers, [a, b, c], strides);
+                    other::<f64>(matrixmultiply::dgemm, sizes, buffers, [a, b, c], strides, p.add);
                 }
             }
         }
@@ -103,6 +105,7 @@ unsafe fn own<T: gemm::Product>(
     buffers: [*mut u8; 3],
     [a, b, c]: [isize; 3],
     [sa, sb, sc]: Strides,
+    add: bool,
 ) {
     let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
     // SAFETY: the caller's.
@@ -110,7 +113,7 @@ unsafe fn own<T: gemm::Product>(
         let a = (at_a.offset(a).cast_const(), sa);
         let b = (at_b.offset(b).cast_const(), sb);
         let c = (at_c.offset(c), sc);
-        T::gemm(Level::best(), &gemm::Gemm { m, k, n, a, b, c, add: false });
+        T::gemm(Level::best(), &gemm::Gemm { m, k, n, a, b, c, add });
     }
 }
 
@@ -139,11 +142,13 @@ unsafe fn other<T: num_traits::Float>(
     buffers: [*mut u8; 3],
     [a, b, c]: [isize; 3],
     [sa, sb, sc]: Strides,
+    add: bool,
 ) {
     let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
     // SAFETY: the caller's.
     unsafe {
         let (a, b, c) = (at_a.offset(a), at_b.offset(b), at_c.offset(c));
-        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, T::zero(), c, sc.0, sc.1);
+        let beta = if add { T::one() } else { T::zero() };
+        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, beta, c, sc.0, sc.1);
     }
 }

@@ -49,29 +49,22 @@ fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) 
 }
 
 #[inline(always)]
-fn choose<T: Copy>(mask: &[bool], a: impl Fn(usize) -> T, b: impl Fn(usize) -> T, y: &mut [T]) {
-    for (i, (y, &mask)) in y.iter_mut().zip(mask).enumerate() {
-        *y = if mask { a(i) } else { b(i) };
-    }
-}
-
-#[inline(always)]
 fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
-    let n = y.len();
+    let points = y.iter_mut().zip(mask);
+    // Both choices are read at every point: a branch would keep the loop from vectorising.
     match (a, b) {
         (Operand::Block(a), Operand::Block(b)) => {
-            let (a, b) = (&a[..n], &b[..n]);
-            choose(mask, |i| a[i], |i| b[i], y);
+            points.zip(a).zip(b).for_each(|(((y, &m), &a), &b)| *y = if m { a } else { b });
         }
         (Operand::Block(a), Operand::Same(b)) => {
-            let a = &a[..n];
-            choose(mask, |i| a[i], |_| b, y);
+            points.zip(a).for_each(|((y, &m), &a)| *y = if m { a } else { b });
         }
         (Operand::Same(a), Operand::Block(b)) => {
-            let b = &b[..n];
-            choose(mask, |_| a, |i| b[i], y);
+            points.zip(b).for_each(|((y, &m), &b)| *y = if m { a } else { b });
         }
-        (Operand::Same(a), Operand::Same(b)) => choose(mask, |_| a, |_| b, y),
+        (Operand::Same(a), Operand::Same(b)) => {
+            points.for_each(|(y, &m)| *y = if m { a } else { b });
+        }
     }
 }
 

@@ -36,6 +36,16 @@ impl Contraction {
         free(rank, &self.right_batch, &self.right_sum)
     }
 
+    /// The same pairs with the operands exchanged.
+    fn swapped(self) -> Contraction {
+        Contraction {
+            left_batch: self.right_batch,
+            right_batch: self.left_batch,
+            left_sum: self.right_sum,
+            right_sum: self.left_sum,
+        }
+    }
+
     /// The result's shape, or what does not fit.
     fn shape(&self, left: &Shape, right: &Shape) -> std::result::Result<Shape, String> {
         let distinct = |rank: usize, batch: &Axes, sum: &Axes| {
@@ -88,31 +98,46 @@ pub(super) fn transpose(c: &Contraction, i: usize, args: &[Var], ct: Var) -> Var
         left_sum: in_ct,
         right_sum: other_free.clone(),
     };
-    // The product's axes: batch, own free axes, then the other operand's summed axes in
-    // ascending order of *its* axes; each stands for the own axis it is paired with.
+    // The product has the batch axes, own free axes and the other operand's summed axes, the
+    // last in ascending order of *its* axes; each stands for the own axis it is paired with.
     let at = node_of(args[i]).map_or(At::caller(), |n| n.at);
-    let own = ct.contract_at(other, product, "contract", at);
     let mut summed: Vec<(u8, u8)> =
         other_sum.iter().copied().zip(own_sum.iter().copied()).collect();
     summed.sort_unstable();
-    let order: Vec<u8> = own_batch
-        .iter()
-        .chain(own_free)
-        .copied()
-        .chain(summed.into_iter().map(|(_, own)| own))
-        .collect();
-    let mut permutation = vec![0; order.len()];
-    for (position, &axis) in order.iter().enumerate() {
+    let summed = || summed.iter().map(|&(_, own)| own);
+    let batch = || own_batch.iter().copied();
+    let free = || own_free.iter().copied();
+    let ct_first: Axes = batch().chain(free()).chain(summed()).collect();
+    let ct_last: Axes = batch().chain(summed()).chain(free()).collect();
+    // The order of the operands that needs no transpose, if one does not.
+    if ct_last.is_sorted() && !ct_first.is_sorted() {
+        return other.contract_at(ct, product.swapped(), "contract", at);
+    }
+    let own = ct.contract_at(other, product, "contract", at);
+    let mut permutation = vec![0; ct_first.len()];
+    for (position, &axis) in ct_first.iter().enumerate() {
         permutation[axis as usize] = position;
     }
     own.transpose(&permutation)
 }
 
+/// Reads an operand that is a transpose where it comes from: any axes can be paired.
+fn see_through(tape: &TapeData, x: &mut NodeId, batch: &mut Axes, sum: &mut Axes) {
+    let node = tape.node(*x);
+    let Op::Transpose(axes) = &node.op else { return };
+    let inner = |list: &Axes| list.iter().map(|&i| axes[i as usize]).collect::<Axes>();
+    // The result has the free axes in the operand's order, which must stay the same.
+    if inner(&free(axes.len(), batch, sum)).is_sorted() {
+        (*batch, *sum) = (inner(batch), inner(sum));
+        *x = node.args[0];
+    }
+}
+
 fn record(
     tape: &mut TapeData,
-    a: NodeId,
-    b: NodeId,
-    c: Contraction,
+    mut a: NodeId,
+    mut b: NodeId,
+    mut c: Contraction,
     op: &'static str,
     at: At,
 ) -> Result<NodeId> {
@@ -128,6 +153,8 @@ fn record(
         }
     };
     tape.check_size(op, &shape, at)?;
+    see_through(tape, &mut a, &mut c.left_batch, &mut c.left_sum);
+    see_through(tape, &mut b, &mut c.right_batch, &mut c.right_sum);
     Ok(tape.push(Op::Contract(Box::new(c)), &[a, b], shape, ta, at))
 }
 

@@ -24,6 +24,23 @@ pub(super) fn copy(domain: Shape, from: View, to: View, dtype: DType) -> Map {
     }
 }
 
+/// Adds to what is there.
+pub(super) fn add(domain: Shape, from: View, to: View, dtype: DType) -> Map {
+    let sum = Scalar::Binary(crate::ops::Binary::Add);
+    Map {
+        domain,
+        loads: vec![from, to.clone()],
+        load_types: vec![dtype; 2],
+        code: vec![
+            instruction(Scalar::Load(0), dtype),
+            instruction(Scalar::Load(1), dtype),
+            Instruction { args: [0, 1, 0], ..instruction(sum, dtype) },
+        ],
+        stores: vec![(2, to)],
+        ..Map::default()
+    }
+}
+
 /// Zeros.
 pub(super) fn fill(domain: Shape, to: View, dtype: DType) -> Map {
     Map {

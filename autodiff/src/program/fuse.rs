@@ -76,6 +76,13 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
         }
         of[id] = Some(g);
     }
+    // Terms are computed where their sum is.
+    for (id, node) in graph.nodes.iter().enumerate().rev() {
+        if of[id].is_some() {
+            let terms = node.args.iter().filter(|&&a| layouts[a as usize].role == Role::Term);
+            terms.for_each(|&a| of[a as usize] = of[id]);
+        }
+    }
     sink(graph, layouts, &mut groups, &mut of);
     Groups { groups, of }
 }

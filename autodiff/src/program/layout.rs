@@ -24,6 +24,8 @@ pub(super) enum Role {
     Copy,
     /// A kernel of its own.
     Kernel,
+    /// A contraction computed by the kernel of the sum that it is a term of.
+    Term,
 }
 
 /// How a node's elements lie in the buffer of its source.
@@ -61,6 +63,30 @@ pub(super) fn layouts(graph: &Graph) -> Vec<Layout> {
         all.push(layout);
     }
     all
+}
+
+/// Lets sums of contractions be kernels that add each product to the former ones in place.
+pub(super) fn absorb_terms(graph: &Graph, layouts: &mut [Layout], early: &[bool]) {
+    let mut uses = vec![0u32; graph.nodes.len()];
+    let args = graph.nodes.iter().flat_map(|n| &n.args);
+    args.chain(&graph.outputs).for_each(|&a| uses[a as usize] += 1);
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let is_term = |&a: &NodeId| {
+            let a = a as usize;
+            // A sum of contractions is a term as well.
+            let sum = layouts[a].role == Role::Kernel && is_sum(&graph.nodes[a]);
+            let product = matches!(graph.nodes[a].op, Op::Contract(_));
+            (sum || product) && uses[a] == 1 && early[a] == early[id]
+        };
+        if is_sum(node) && node.args.iter().all(is_term) {
+            layouts[id].role = Role::Kernel;
+            node.args.iter().for_each(|&a| layouts[a as usize].role = Role::Term);
+        }
+    }
+}
+
+pub(super) fn is_sum(node: &Node) -> bool {
+    matches!(node.op, Op::Binary(crate::ops::Binary::Add))
 }
 
 fn view(node: &Node, from: &Shape, operand: &Layout) -> Option<Layout> {

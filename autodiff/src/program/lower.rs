@@ -28,8 +28,9 @@ pub(super) struct Lowering<'a> {
 /// Plans a graph whose first `early` inputs are bound before the others.
 pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     let graph = &**shared;
-    let layouts = layout::layouts(graph);
+    let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
+    layout::absorb_terms(graph, &mut layouts, &early_nodes);
     let groups = fuse::group(graph, &layouts, &early_nodes);
     let n = graph.nodes.len();
     let mut lowering = Lowering {
@@ -82,7 +83,8 @@ impl Lowering<'_> {
                 continue;
             }
             let expression = matches!(role, Role::Elementwise | Role::Reduction);
-            for &arg in &node.args {
+            let read = node.args.iter().filter(|&&a| self.layouts[a as usize].role != Role::Term);
+            for &arg in read {
                 let source = self.layouts[arg as usize].source;
                 let immediate = expression && graph.constant_value(arg).is_some();
                 let register = expression
@@ -169,7 +171,7 @@ impl Lowering<'_> {
                     target.strides = strides;
                     id = node.args[0];
                 }
-                (Role::Elementwise, _) | (Role::Kernel, Op::Contract(_)) => break,
+                (Role::Elementwise, _) | (Role::Kernel, Op::Contract(_) | Op::Binary(_)) => break,
                 (Role::Reduction | Role::Kernel, _) if contiguous => break,
                 _ => return false,
             }
@@ -314,7 +316,8 @@ impl Lowering<'_> {
                     start += shape[axis];
                 }
             }
-            Op::Contract(c) => products::lower(self, id, c, out),
+            Op::Contract(c) => products::lower(self, id, c, out, false),
+            Op::Binary(_) => products::lower_sum(self, id, &out),
             Op::Random(distribution, stream) => {
                 let key = self.contiguous(node.args[0]);
                 let (count, dtype) = (node.shape.count(), node.dtype);

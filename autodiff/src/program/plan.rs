@@ -121,7 +121,8 @@ pub struct Map {
     pub reduced: Axes,
 }
 
-/// A batch of matrix products: out[b, m, n] = Σₖ left[b, m, k] right[b, k, n].
+/// A batch of matrix products: out[b, m, n] = Σₖ left[b, m, k] right[b, k, n], or added to
+/// what is there.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// Sizes of the batch axes.
@@ -138,6 +139,8 @@ pub struct Product {
     pub right: View,
     /// Result: strides along the batch axes, then m, then n.
     pub out: View,
+    /// Whether the products are added to what is there.
+    pub add: bool,
     /// The element type.
     pub dtype: DType,
 }

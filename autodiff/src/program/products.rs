@@ -3,7 +3,7 @@
 use super::lower::Lowering;
 use super::plan::{Product, View, Work};
 use crate::Shape;
-use crate::ops::Contraction;
+use crate::ops::{Contraction, Op};
 use crate::shape::{Axes, Strides};
 use crate::tape::NodeId;
 
@@ -51,7 +51,25 @@ fn operand(l: &mut Lowering, id: NodeId, batch: &[u8], first: &[u8], second: &[u
     View { strides, ..fresh }
 }
 
-pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View) {
+/// A sum of contractions: each is added to the former ones.
+pub(super) fn lower_sum(l: &mut Lowering, id: NodeId, out: &View) {
+    let mut terms: Vec<NodeId> = vec![id];
+    let mut products: Vec<NodeId> = Vec::new();
+    while let Some(term) = terms.pop() {
+        match l.graph.node(term).op {
+            Op::Contract(_) => products.push(term),
+            _ => terms.extend(l.graph.node(term).args.iter().rev()),
+        }
+    }
+    for (i, &product) in products.iter().enumerate() {
+        if let Op::Contract(c) = &l.graph.node(product).op {
+            lower(l, product, c, out.clone(), i > 0);
+        }
+    }
+}
+
+/// A contraction into `out`, or added to it.
+pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View, add: bool) {
     let node = l.graph.node(id);
     let (a, b) = (node.args[0], node.args[1]);
     let (shape_a, shape_b) = (l.shape(a).clone(), l.shape(b).clone());
@@ -91,11 +109,17 @@ pub(super) fn lower(l: &mut Lowering, id: NodeId, c: &Contraction, out: View) {
         left,
         right,
         out: target.clone(),
+        add: add && !copy_back,
         dtype: node.dtype,
     };
     l.push(Work::Product(product), id);
     if copy_back {
         let from = View { strides: node.shape.strides(), ..target };
-        l.copy(from, out, id, node.shape.clone());
+        if add {
+            let map = super::expressions::add(node.shape.clone(), from, out, node.dtype);
+            l.push(Work::Map(map), id);
+        } else {
+            l.copy(from, out, id, node.shape.clone());
+        }
     }
 }

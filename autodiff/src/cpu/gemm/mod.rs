@@ -149,7 +149,7 @@ unsafe fn blocked<V: Lanes, const LARGE: usize, const SMALL: usize>(
                         columns: g.b.1.1,
                     };
                     let exist = width.min(columns - j);
-                    pack::panel(&b, k, exist, width, room_b.add(j * k));
+                    pack::panel::<V>(&b, k, exist, width, room_b.add(j * k));
                 }
                 for i0 in (0..g.m).step_by(MC) {
                     let rows = MC.min(g.m - i0);
@@ -203,7 +203,7 @@ impl Block {
             unsafe {
                 let at = g.a.0.offset((self.i0 + i) as isize * si + self.p0 as isize * sp);
                 let a = Strided { at, rows: sp, columns: si };
-                pack::panel(&a, self.k, height.min(self.rows - i), height, room.add(i * self.k));
+                pack::panel::<V>(&a, self.k, height.min(self.rows - i), height, room.add(i * self.k));
             }
         }
     }

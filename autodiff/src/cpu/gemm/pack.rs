@@ -1,5 +1,6 @@
 //! Operands copied in the order in which the inner kernels read them.
 
+use super::lanes::Lanes;
 use super::micro::Strided;
 use num_traits::Zero;
 
@@ -7,14 +8,14 @@ use num_traits::Zero;
 /// exist is zero.
 ///
 /// # Safety
-/// `b` has `k × columns` elements, `to` room for `k · width`.
+/// `b` has `k × columns` elements, `to` room for `k · width`; `V` is of the processor.
 #[inline(always)]
-pub(super) unsafe fn panel<T: Copy + Zero>(
-    b: &Strided<*const T>,
+pub(super) unsafe fn panel<V: Lanes>(
+    b: &Strided<*const V::T>,
     k: usize,
     columns: usize,
     width: usize,
-    to: *mut T,
+    to: *mut V::T,
 ) {
     // SAFETY: the caller's.
     unsafe {
@@ -25,36 +26,24 @@ pub(super) unsafe fn panel<T: Copy + Zero>(
             }
             return;
         }
+        // Where the source's columns are contiguous, squares of them are read line by line.
+        let (mut rows, mut squares) = (0, 0);
         if b.rows == 1 {
-            // Columns lie contiguous: a few rows at a time, so that lines are used whole.
-            const FEW: usize = 8;
-            let mut p = 0;
-            while p + FEW <= k {
-                for j in 0..columns {
+            (rows, squares) = (k / V::SIDE * V::SIDE, columns / V::SIDE * V::SIDE);
+            for p in (0..rows).step_by(V::SIDE) {
+                for j in (0..squares).step_by(V::SIDE) {
                     let from = b.at.offset(p as isize + j as isize * b.columns);
-                    let from = std::slice::from_raw_parts(from, FEW);
-                    for (q, &x) in from.iter().enumerate() {
-                        *to.add((p + q) * width + j) = x;
-                    }
-                }
-                p += FEW;
-            }
-            for p in p..k {
-                for j in 0..columns {
-                    *to.add(p * width + j) = *b.at.offset(p as isize + j as isize * b.columns);
-                }
-            }
-        } else {
-            for p in 0..k {
-                for j in 0..columns {
-                    let from = b.at.offset(p as isize * b.rows + j as isize * b.columns);
-                    *to.add(p * width + j) = *from;
+                    V::transpose(from, b.columns, to.add(p * width + j), width);
                 }
             }
         }
         for p in 0..k {
+            for j in if p < rows { squares } else { 0 }..columns {
+                let from = b.at.offset(p as isize * b.rows + j as isize * b.columns);
+                *to.add(p * width + j) = *from;
+            }
             for j in columns..width {
-                *to.add(p * width + j) = T::zero();
+                *to.add(p * width + j) = V::T::zero();
             }
         }
     }
