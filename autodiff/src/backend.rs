@@ -1,8 +1,9 @@
 //! What a backend is: something that makes whole planned programs executable.
 
 use crate::Array;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::program::Plan;
+use std::time::Duration;
 
 /// Which part of a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +39,14 @@ pub trait Executable: Send {
     /// # Errors
     /// What goes wrong with the numbers, such as an index beyond its axis.
     fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()>;
+
+    /// Runs everything, each kernel alone, and tells how long each took, in the plan's order.
+    ///
+    /// # Errors
+    /// As [`Executable::run`], and [`Error::Backend`] where it cannot be told.
+    fn times(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Vec<Duration>> {
+        let _ = (inputs, outputs);
+        let problem = "kernels cannot be timed one by one".into();
+        Err(Error::Backend { backend: "this", problem })
+    }
 }

@@ -30,6 +30,7 @@ use crate::program::plan::Place;
 use crate::Array;
 use level::Level;
 use pool::Pool;
+use std::time::Duration;
 use steps::Steps;
 
 /// Who computes matrix products.
@@ -174,8 +175,9 @@ fn write_pointer(array: &mut Array) -> Base {
     })
 }
 
-impl Executable for CpuProgram {
-    fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
+impl CpuProgram {
+    /// Looks up where the buffers of this run lie.
+    fn locate(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Base {
         let start = self.arena.as_mut_ptr().cast::<u8>();
         let arena = start.wrapping_add(start.align_offset(64));
         let outside = Base(std::ptr::null_mut());
@@ -188,7 +190,18 @@ impl Executable for CpuProgram {
             };
         }
         // The arena is a whole number of cache lines.
-        let scratch = Base(arena.wrapping_add(self.arena_bytes));
+        Base(arena.wrapping_add(self.arena_bytes))
+    }
+}
+
+impl Executable for CpuProgram {
+    fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
+        let scratch = self.locate(inputs, outputs);
         self.steps.run(part, &Memory { bases: &self.bases, scratch })
+    }
+
+    fn times(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Vec<Duration>> {
+        let scratch = self.locate(inputs, outputs);
+        self.steps.times(&Memory { bases: &self.bases, scratch })
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::program::Plan;
 use crate::program::plan::{self, Work};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Work that a run needs to have, in nanoseconds of one thread, before it enters the pool:
 /// that costs some fifteen microseconds, and waking a worker more.
@@ -31,6 +32,8 @@ const PRODUCT_ROWS: usize = 240;
 /// Some kernels in order, by rows or the one by parts.
 struct Chain {
     kernels: Vec<Ready>,
+    /// Their numbers in the plan.
+    numbers: Vec<usize>,
     rows: Option<usize>,
     /// Rows taken through all kernels at a time.
     few: usize,
@@ -120,6 +123,23 @@ impl Steps {
     }
 }
 
+impl Steps {
+    /// How long each kernel takes alone, by its number.
+    pub(super) fn times(&self, memory: &Memory) -> Result<Vec<Duration>> {
+        let mut times: Vec<(usize, Duration)> = Vec::new();
+        for chain in self.all.iter().flat_map(|step| &step.chains) {
+            for (kernel, &number) in chain.kernels.iter().zip(&chain.numbers) {
+                let start = Instant::now();
+                kernel.part(memory, self.products, 0, 1)?;
+                kernel.finish(memory);
+                times.push((number, start.elapsed()));
+            }
+        }
+        times.sort_unstable_by_key(|t| t.0);
+        Ok(times.into_iter().map(|t| t.1).collect())
+    }
+}
+
 /// Sets the number of parts of each chain and lists them, the longest first.
 fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
     let total: usize = costs.iter().sum();
@@ -170,6 +190,7 @@ impl Chain {
         };
         Chain {
             kernels: chain.kernels.iter().map(|k| Ready::new(of(k), plan, level, scratch)).collect(),
+            numbers: chain.kernels.clone(),
             rows,
             few,
             parts: 1,

@@ -2,6 +2,7 @@
 
 use super::plan::{Kernel, Place, Plan, Work};
 use std::fmt::Write;
+use std::time::Duration;
 
 fn describe(kernel: &Kernel) -> String {
     match &kernel.work {
@@ -18,8 +19,14 @@ fn describe(kernel: &Kernel) -> String {
             };
             format!("{kind} {}{reduced}, {} instructions", map.domain, map.code.len())
         }
-        Work::Product(p) if p.batch.count() == 1 => format!("product {} × {} × {}", p.m, p.k, p.n),
-        Work::Product(p) => format!("product {} of {} × {} × {}", p.batch, p.m, p.k, p.n),
+        Work::Product(p) => {
+            let add = if p.add { ", added" } else { "" };
+            let batch = match p.batch.count() {
+                1 => String::new(),
+                _ => format!("{} of ", p.batch),
+            };
+            format!("product {batch}{} × {} × {}{add}", p.m, p.k, p.n)
+        }
         Work::Gather(i) => format!("gather {} × {} × {}", i.outer, i.positions, i.inner),
         Work::Scatter(i) => format!("scatter {} × {} × {}", i.outer, i.positions, i.inner),
         Work::ArgMax(i) => format!("argmax {} × {} × {}", i.outer, i.size, i.inner),
@@ -37,7 +44,8 @@ fn scaled(x: usize) -> String {
     }
 }
 
-pub(super) fn explain(plan: &Plan) -> String {
+/// The kernels of a plan, with their times where they were measured.
+pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
     // A long program is not worth a listing of megabytes.
     const SHOWN: usize = 400;
     let mut text = String::new();
@@ -45,18 +53,35 @@ pub(super) fn explain(plan: &Plan) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{line}");
     };
-    write(format_args!("{:>4}  {:<14} {:>9} {:>9}  work", "", "primitive", "flops", "bytes"));
+    let total: Duration = times.map_or(Duration::ZERO, |t| t.iter().sum());
+    let measured = |i: usize, flops: usize| {
+        let Some(&time) = times.and_then(|t| t.get(i)) else {
+            return String::new();
+        };
+        let seconds = time.as_secs_f64().max(1e-9);
+        let share = 100.0 * seconds / total.as_secs_f64().max(1e-9);
+        format!(" {:>9.1} {share:>5.1} {:>7.2}", 1e6 * seconds, 1e-9 * flops as f64 / seconds)
+    };
+    let heads = if times.is_some() { "        µs     %  Gflop/s" } else { "" };
+    write(format_args!("{:>4}  {:<14} {:>9} {:>9}{heads}  work", "", "primitive", "flops", "bytes"));
     let (mut flops, mut bytes) = (0, 0);
+    let mut step_of = vec![0; plan.kernels.len()];
+    for (s, step) in plan.steps.iter().enumerate() {
+        step.chains.iter().flat_map(|c| &c.kernels).for_each(|&k| step_of[k] = s);
+    }
     for (i, kernel) in plan.kernels.iter().enumerate() {
         let (f, b) = (kernel.flops(), plan.bytes(kernel));
         flops += f;
         bytes += b;
         if i < SHOWN {
+            // A mark where threads meet.
+            let meets = if i > 0 && step_of[i] != step_of[i - 1] { '-' } else { ' ' };
             write(format_args!(
-                "{i:>4}  {:<14} {:>9} {:>9}  {}",
+                "{i:>4}{meets} {:<14} {:>9} {:>9}{}  {}",
                 kernel.name,
                 scaled(f),
                 scaled(b),
+                measured(i, f),
                 describe(kernel)
             ));
         } else if i == SHOWN {
@@ -70,13 +95,18 @@ pub(super) fn explain(plan: &Plan) -> String {
         .map(|b| b.count * b.dtype.size())
         .sum();
     write(format_args!(
-        "{} primitives in {} kernels: {} flops, {} bytes moved; peak {} bytes of intermediates, {} bytes of inputs and outputs",
+        "{} primitives in {} kernels and {} steps: {} flops, {} bytes moved; peak {} bytes of intermediates, {} bytes of inputs and outputs",
         plan.graph.nodes.len(),
         plan.kernels.len(),
+        plan.steps.len(),
         scaled(flops),
         scaled(bytes),
         scaled(plan.arena),
         scaled(outside),
     ));
+    if times.is_some() {
+        let ms = 1e3 * total.as_secs_f64();
+        write(format_args!("{ms:.3} ms in all, each kernel alone on one thread"));
+    }
     text
 }

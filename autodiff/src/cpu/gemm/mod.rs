@@ -197,13 +197,18 @@ impl Block {
         room: *mut V::T,
     ) {
         for (i, large) in self.tiles::<LARGE, SMALL>() {
-            let height = if large { LARGE } else { SMALL };
             let (si, sp) = g.a.1;
             // SAFETY: the caller's.
             unsafe {
                 let at = g.a.0.offset((self.i0 + i) as isize * si + self.p0 as isize * sp);
-                let a = Strided { at, rows: sp, columns: si };
-                pack::panel::<V>(&a, self.k, height.min(self.rows - i), height, room.add(i * self.k));
+                let (a, to) = (Strided { at, rows: sp, columns: si }, room.add(i * self.k));
+                let rows = self.rows - i;
+                // Each height as a constant, so that rows are copied by a few moves.
+                if large {
+                    pack::panel::<V>(&a, self.k, LARGE.min(rows), LARGE, to);
+                } else {
+                    pack::panel::<V>(&a, self.k, SMALL.min(rows), SMALL, to);
+                }
             }
         }
     }
