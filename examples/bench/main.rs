@@ -1,0 +1,94 @@
+//! Times the engine on fixed workloads: one JSON object a line, with median and minimum in
+//! milliseconds. `benches/compare.py` runs this beside other engines.
+//!
+//! `cargo run --release --example bench -- w1 --threads 2 --batch 128`
+
+mod methods;
+mod mlp;
+mod options;
+mod timing;
+mod w1;
+mod w4;
+
+use anyhow::{Context, Result, bail};
+use burlap::autodiff::{Array, Cpu, DType, Tape};
+use clap::Parser;
+use mlp::{Mlp, Stepper, normal};
+use options::{Options, Work};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+use timing::{Line, ms_since, rounded};
+
+fn main() -> ExitCode {
+    let begin = Instant::now();
+    match bench(begin) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(begin: Instant) -> Result<()> {
+    let options = Options::parse();
+    let cpu = Cpu::with_threads(options.threads).context("--threads")?;
+    match &options.work {
+        Work::W1 => w1::run(&options, &cpu),
+        Work::W1rss => w1::peak_memory(&options, &cpu),
+        Work::W4 => w4::run(&options, &cpu),
+        Work::W5 { t0 } => first_step(&options, &cpu, begin, *t0),
+        Work::Gemm { shape } => gemm(&options, &cpu, shape),
+        Work::Profile { of } => profile(&options, &cpu, of),
+    }
+}
+
+/// w5: everything up to the end of the first step.
+fn first_step(options: &Options, cpu: &Cpu, begin: Instant, t0: Option<u64>) -> Result<()> {
+    let mlp = Mlp::relu(options.batch)?;
+    Stepper::new(&mlp, cpu)?.step()?;
+    let main = ms_since(begin);
+    let total = match t0 {
+        Some(t0) => {
+            let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(t0);
+            start.elapsed().context("--t0 lies in the future")?.as_secs_f64() * 1e3
+        }
+        None => main,
+    };
+    let mut line = Line::new("w5", options, options.batch, "first_step");
+    (line.ms, line.main_ms, line.n) = (Some(rounded(total, 2)), Some(rounded(main, 2)), Some(1));
+    line.print()
+}
+
+/// A product of two matrices through a compiled program.
+fn gemm(options: &Options, cpu: &Cpu, shape: &str) -> Result<()> {
+    let [m, k, n] = options::sizes(shape)?;
+    let tape = Tape::new();
+    let (a, b) = (tape.input("a", DType::F32, [m, k]), tape.input("b", DType::F32, [k, n]));
+    let program = tape.compile(cpu, &[a.matmul(b)])?;
+    let (a, b) = (normal(7, &[m, k])?, normal(8, &[k, n])?);
+    let mut out = [Array::zeros(DType::F32, [m, n])];
+    let line = Line::new("gemm", options, 0, format!("gemm_{shape}"));
+    let mut line = line.timed(options.budget, || Ok(program.run_into(&[&a, &b], &mut out)?))?;
+    let flops = 2.0 * m as f64 * k as f64 * n as f64;
+    line.gflops = line.ms.map(|ms| rounded(flops / ms / 1e6, 1));
+    line.print()
+}
+
+/// The kernels of the programs that `--what` names.
+fn profile(options: &Options, cpu: &Cpu, of: &str) -> Result<()> {
+    match of {
+        "w1" => {
+            let default = vec!["b_grad_sgdm".to_owned(), "c_hvp".to_owned()];
+            let names = if options.what.is_empty() { &default } else { &options.what };
+            for what in names {
+                let tanh = what.starts_with("g_");
+                let mlp = if tanh { Mlp::tanh(options.batch)? } else { Mlp::relu(options.batch)? };
+                println!("{what}\n{}", mlp.program(cpu, what)?.explain());
+            }
+        }
+        "w4" => println!("{}", w4::program(cpu)?.explain()),
+        _ => bail!("profile {of}: there are w1 and w4"),
+    }
+    Ok(())
+}

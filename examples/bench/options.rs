@@ -1,0 +1,81 @@
+//! The command line.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+/// Times the engine on fixed workloads and prints one JSON object a line.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "bench")]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) work: Work,
+
+    /// Threads of the engine
+    #[arg(long, global = true, default_value_t = 2)]
+    pub(crate) threads: usize,
+
+    /// Examples in a batch
+    #[arg(long, global = true, default_value_t = 128)]
+    pub(crate) batch: usize,
+
+    /// Only these measurements, by name; the default is all of the workload
+    #[arg(long, global = true, value_delimiter = ',')]
+    pub(crate) what: Vec<String>,
+
+    /// Seconds that each measurement is repeated for
+    #[arg(long, global = true, default_value_t = 1.2)]
+    pub(crate) budget: f64,
+}
+
+/// The workloads.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Work {
+    /// The six-layer network with a shared layer: gradients, steps, Hessian-vector products,
+    /// and with tanh a third derivative
+    W1,
+    /// Peak memory of fifty steps of that network
+    W1rss,
+    /// A chain of 1000 elementwise operations on 16 numbers, and its gradient
+    W4,
+    /// From the start of the process to the end of the first step of w1
+    W5 {
+        /// When the process was started, in nanoseconds since 1970; the default is now
+        #[arg(long)]
+        t0: Option<u64>,
+    },
+    /// A product of two matrices
+    Gemm {
+        /// Rows, inner size, columns
+        #[arg(long, default_value = "1024x1024x1024")]
+        shape: String,
+    },
+    /// The kernels of a measurement's program, as a table
+    Profile {
+        /// w1 or w4
+        of: String,
+    },
+}
+
+impl Options {
+    /// Whether a measurement is asked for.
+    pub(crate) fn wants(&self, what: &str) -> bool {
+        self.what.is_empty() || self.what.iter().any(|w| w == what)
+    }
+
+    /// Refuses names of measurements that the workload does not have.
+    pub(crate) fn check(&self, known: &[&str]) -> Result<()> {
+        match self.what.iter().find(|w| !known.contains(&w.as_str())) {
+            Some(name) => bail!("--what {name}: there are {}", known.join(", ")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Three sizes with x between them.
+pub(crate) fn sizes(shape: &str) -> Result<[usize; 3]> {
+    let parsed: std::result::Result<Vec<usize>, _> = shape.split('x').map(str::parse).collect();
+    match parsed.with_context(|| format!("--shape {shape}"))?[..] {
+        [m, k, n] => Ok([m, k, n]),
+        _ => bail!("--shape {shape}: three sizes such as 64x784x128"),
+    }
+}
