@@ -10,6 +10,8 @@ mod access;
 mod index;
 mod instructions;
 mod map;
+#[allow(dead_code)] // until `instructions` asks for it
+mod math;
 mod pool;
 mod product;
 mod random;
