@@ -28,6 +28,33 @@ const CUBIC: [f64; 9] = [
     0.06745847351486048,
 ];
 
+/// As [`ARTANH`] for 0 ≤ s ≤ 1/3; artanh is within 2⁻⁵⁸ of itself.
+const ARTANH_OF_UNIT: [f64; 10] = [
+    0.6666666666666631,
+    0.40000000000157265,
+    0.2857142854785172,
+    0.22222223969838406,
+    0.18181743921804555,
+    0.15386559979673042,
+    0.133009729377576,
+    0.12106090817153342,
+    0.0834008348065953,
+    0.17018605939057202,
+];
+
+/// As [`CUBIC`] for 0 ≤ f ≤ 1; log(1 + f) is within 2⁻²⁹·⁷ of itself.
+const CUBIC_OF_UNIT: [f64; 9] = [
+    0.3333309358886479,
+    -0.24993327798300924,
+    0.19926463626529717,
+    -0.16228898058781935,
+    0.1268077900687873,
+    -0.08593559472489068,
+    0.044313118739984794,
+    -0.014689256322899195,
+    0.002277810001980031,
+];
+
 const MANTISSA: u64 = (1 << 52) - 1;
 
 /// k, f and 2⁻ᵏ, for a positive normal x; where 2⁻ᵏ is subnormal it counts as 0.
@@ -73,20 +100,25 @@ pub(super) fn log<const FMA: bool>(x: f64) -> f64 {
     at_ends(x, assemble::<FMA>(k, f, 0.0))
 }
 
-/// log(1 + x + low).
 #[inline(always)]
-pub(super) fn log1p_of<const FMA: bool>(x: f64, low: f64) -> f64 {
+pub(super) fn log1p<const FMA: bool>(x: f64) -> f64 {
     let (u, c) = sum(1.0, x);
     let (k, f, power) = split(u);
     // c/u to first order; 1/(1 + f) ≈ 1 − f + f² is near enough for so small a term.
-    let c = (c + low) * power * fma::<FMA>(f, f - 1.0, 1.0);
+    let c = c * power * fma::<FMA>(f, f - 1.0, 1.0);
     let y = at_ends(u, assemble::<FMA>(k, f, c));
-    if x.abs() < TINY { x + low } else { y }
+    if x.abs() < TINY { x } else { y }
 }
 
+/// log(1 + x) for x from 0 to 1.
 #[inline(always)]
-pub(super) fn log1p<const FMA: bool>(x: f64) -> f64 {
-    log1p_of::<FMA>(x, -0.0)
+pub(super) fn log1p_of_unit<const FMA: bool>(x: f64) -> f64 {
+    // As in `assemble`.
+    let s = x / (2.0 + x);
+    let z = s * s;
+    let half = 0.5 * x * x;
+    let rest = fma::<FMA>(z, poly::<FMA, 10>(z, &ARTANH_OF_UNIT), half);
+    x + (s * rest - half)
 }
 
 #[inline(always)]
@@ -96,22 +128,17 @@ fn assemble_short<const FMA: bool>(k: f64, f: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn log_short<const FMA: bool>(x: f64) -> f64 {
-    let (k, f, _) = split(x);
-    at_ends(x, assemble_short::<FMA>(k, f))
-}
-
-/// Without the sign of a zero.
-#[inline(always)]
-pub(super) fn log1p_short_of<const FMA: bool>(x: f64) -> f64 {
+pub(super) fn log1p_short<const FMA: bool>(x: f64) -> f64 {
     let u = 1.0 + x;
     let (k, f, _) = split(u);
     // Near 0 the sum 1 + x has lost digits of x.
     let f = if k == 0.0 { x } else { f };
-    assemble_short::<FMA>(k, f)
+    at_ends(u, assemble_short::<FMA>(k, f)).copysign(x)
 }
 
+/// log(1 + x) for x from 0 to 1.
 #[inline(always)]
-pub(super) fn log1p_short<const FMA: bool>(x: f64) -> f64 {
-    at_ends(1.0 + x, log1p_short_of::<FMA>(x)).copysign(x)
+pub(super) fn log1p_of_unit_short<const FMA: bool>(x: f64) -> f64 {
+    let p = fma::<FMA>(x, poly::<FMA, 9>(x, &CUBIC_OF_UNIT), -0.5);
+    fma::<FMA>(x * x, p, x)
 }

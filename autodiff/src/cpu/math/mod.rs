@@ -16,6 +16,7 @@ mod log;
 mod logistic;
 #[cfg(test)]
 mod reference;
+mod single;
 #[cfg(test)]
 mod tests;
 mod trig;
@@ -49,7 +50,7 @@ macro_rules! fast {
             const TURNS: $t = $turns;
             $(#[inline(always)]
             fn $name<const FMA: bool>(x: $t) -> $t {
-                $($path)::+::<FMA>(x as f64) as $t
+                $($path)::+::<FMA>(x.into()) as $t
             })*
         }
     };
@@ -72,13 +73,13 @@ fast! { f64, trig::TURNS;
 }
 
 fast! { f32, trig::TURNS as f32;
-    exp = exp::exp_short;
+    exp = single::exp;
     expm1 = exp::expm1_short;
-    log = log::log_short;
+    log = single::log;
     log1p = log::log1p_short;
-    tanh = logistic::tanh_short;
+    tanh = single::tanh;
     sech2 = logistic::sech2_short;
-    sigmoid = logistic::sigmoid_short;
+    sigmoid = single::sigmoid;
     softplus = logistic::softplus_short;
     erf = erf::erf_short;
     sin = trig::sin_short;

@@ -5,7 +5,7 @@
 use crate::ops::Unary;
 use astro_float::{BigFloat, Consts, RoundingMode, Sign};
 
-const BITS: usize = 320;
+const BITS: usize = 224;
 const RM: RoundingMode = RoundingMode::None;
 
 /// A high-precision evaluator.
