@@ -14,22 +14,27 @@ macro_rules! arithmetic {
             if FMA { a.mul_add(b, c) } else { a * b + c }
         }
 
-        /// c₀ + c₁x + c₂x² + …, even and odd terms apart: half the latency of one chain.
+        /// c₀ + c₁x + c₂x² + …, by pairs, pairs of pairs and so on: one long chain would wait.
         #[inline(always)]
         pub(in crate::cpu::math) fn poly<const FMA: bool, const N: usize>(
             x: $t,
             c: &[$t; N],
         ) -> $t {
-            let z = x * x;
-            let chain = |top: usize| {
-                let (mut i, mut sum) = (top, c[top]);
-                while i >= 2 {
-                    i -= 2;
-                    sum = fma::<FMA>(sum, z, c[i]);
+            let (mut t, mut n, mut x) = (*c, N, x);
+            while n > 1 {
+                let half = n / 2;
+                let mut i = 0;
+                while i < half {
+                    t[i] = fma::<FMA>(t[2 * i + 1], x, t[2 * i]);
+                    i += 1;
                 }
-                sum
-            };
-            fma::<FMA>(chain((N - 2) | 1), x, chain((N - 1) & !1))
+                if n % 2 == 1 {
+                    t[half] = t[n - 1];
+                }
+                n = half + n % 2;
+                x = x * x;
+            }
+            t[0]
         }
 
         /// a + b and its rounding error, where a is 0 or |a| ≥ |b|.

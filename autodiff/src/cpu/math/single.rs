@@ -72,10 +72,13 @@ pub(super) fn log<const FMA: bool>(x: f32) -> f32 {
 pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
     // With t = e^(2|x|) − 1 it is t/(t + 2); at 10 it has reached 1.
     let (n, r, c) = reduce::<FMA>(2.0 * at_most(x.abs(), 10.0));
-    let r = r + fma::<FMA>(r * r, poly::<FMA, 6>(r, &SQUARE_EXPM1), c);
+    let tail = fma::<FMA>(r * r, poly::<FMA, 6>(r, &SQUARE_EXPM1), c);
+    let (r, rest) = ordered_sum(r, tail);
     let scale = power_of_two(n);
     let t = fma::<FMA>(scale, r, scale - 1.0);
     let low = fma::<FMA>(scale, r, (scale - 1.0) - t);
+    // Without fused operations 2 units are near; with them this would be for nothing.
+    let low = if FMA { low } else { low + scale * rest };
     let d = 2.0 + t;
     // Exact while t < 2, and of little weight beyond.
     let error = (2.0 - d) + t;
