@@ -1,8 +1,6 @@
-//! `vmap` is the loop over the entries: for every primitive and any choice of batched
-//! operands, for random programs with their derivatives, nested, and differentiated.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! Every primitive, with every choice of batched operands.
 
-use burlap_autodiff::testing::{RandomProgram, random_programs};
+use super::{bits, close};
 use burlap_autodiff::{
     Array, Backend, Binary, Compare, Contraction, Cpu, DType, Interpreter, Op, Padding, Tape,
     Unary, Var, vmap,
@@ -224,26 +222,6 @@ fn cases(name: &str) -> Vec<Case> {
     }
 }
 
-fn bits(array: &Array) -> Vec<u64> {
-    array.to_f64_vec().into_iter().map(f64::to_bits).collect()
-}
-
-/// Equal shapes and types; integers and masks equal, reals up to roundings of sums.
-#[track_caller]
-fn close(found: &Array, expected: &Array, what: &str) {
-    assert_eq!((found.shape(), found.dtype()), (expected.shape(), expected.dtype()), "{what}");
-    let tolerance = match found.dtype() {
-        DType::F32 => 1e-5,
-        DType::F64 => 1e-12,
-        _ => 0.0,
-    };
-    let (found, expected) = (found.to_f64_vec(), expected.to_f64_vec());
-    let size = expected.iter().fold(1.0f64, |m, x| m.max(x.abs()));
-    for (a, b) in found.iter().zip(&expected) {
-        assert!(a == b || (a - b).abs() <= tolerance * size, "{what}: {found:?} {expected:?}");
-    }
-}
-
 /// One output of shape `[k, …]` per function: by `vmap`, and by the loop.
 fn vmapped_and_looped(
     case: &Case,
@@ -296,6 +274,18 @@ fn vmapped_and_looped(
         .map(|y| tape.compile_with(backend, &inputs, &[y]).unwrap().run(&arrays).unwrap().remove(0))
 }
 
+/// Whether a program of the case contains the primitive; none contains `stop_gradient`.
+fn contains(case: &Case, name: &str) -> bool {
+    let tape = Tape::new();
+    let input = |(i, o): (usize, &Operand)| {
+        let array = o.array(None, i, DType::F64);
+        tape.input(&format!("{i}"), array.dtype(), array.shape())
+    };
+    let operands: Vec<Var> = case.operands.iter().enumerate().map(input).collect();
+    let program = tape.compile(&Interpreter, &[(case.f)(&operands)]).unwrap();
+    name == "stop_gradient" || program.census().contains_key(name)
+}
+
 #[test]
 fn every_primitive_as_the_loop_does() {
     let mut compared = 0;
@@ -303,6 +293,7 @@ fn every_primitive_as_the_loop_does() {
         let cases = cases(name);
         assert!(!cases.is_empty(), "no case of {name}");
         for (number, case) in cases.iter().enumerate() {
+            assert!(contains(case, name), "case {number} of {name} does without it");
             for batched in 1..1 << case.operands.len() {
                 for k in [0, 1, 3] {
                     for real in [DType::F64, DType::F32] {
@@ -321,113 +312,4 @@ fn every_primitive_as_the_loop_does() {
         }
     }
     println!("{compared} comparisons on two backends");
-}
-
-/// A random program on a tape, with everything it computes and its derivatives.
-struct Whole {
-    tape: Tape,
-    inputs: Vec<Var>,
-    values: Vec<Array>,
-    outputs: Vec<Var>,
-    decisions: usize,
-}
-
-fn whole(program: &RandomProgram, dtype: DType) -> Whole {
-    let tape = Tape::new();
-    let recorded = program.record(&tape, dtype);
-    let all = recorded.loss.value_grad_hvp(recorded.x, recorded.x.sin());
-    let mut outputs = vec![all.value, all.grad, all.hvp, recorded.loss.grad(recorded.x)];
-    outputs.extend(&recorded.results);
-    let decisions = outputs.len();
-    outputs.push(recorded.decisions);
-    Whole { tape, inputs: recorded.inputs, values: recorded.values, outputs, decisions }
-}
-
-/// The same elements beginning elsewhere, so that programs with bounds still fit.
-fn rolled(array: &Array, by: usize) -> Array {
-    let mut values = array.to_f64_vec();
-    if !values.is_empty() {
-        let n = values.len();
-        values.rotate_left(by % n);
-    }
-    Array::from_f64(array.dtype(), array.shape(), &values).unwrap()
-}
-
-fn stacked(rows: &[Array], like: &Array) -> Array {
-    let shape: Vec<usize> =
-        std::iter::once(rows.len()).chain(like.shape().iter().copied()).collect();
-    let values: Vec<f64> = rows.iter().flat_map(Array::to_f64_vec).collect();
-    Array::from_f64(like.dtype(), shape, &values).unwrap()
-}
-
-/// Row `i` of an array.
-fn row(array: &Array, i: usize) -> Array {
-    let n: usize = array.shape()[1..].iter().product();
-    let values = &array.to_f64_vec()[i * n..(i + 1) * n];
-    Array::from_f64(array.dtype(), &array.shape()[1..], values).unwrap()
-}
-
-/// Runs the outputs for `k` entries of the chosen inputs at once, and one after the other.
-fn at_once_and_in_turn(
-    program: &RandomProgram,
-    dtype: DType,
-    chosen: usize,
-    k: usize,
-    backend: &dyn Backend,
-) -> (Vec<Array>, Vec<Vec<Array>>, usize) {
-    let w = whole(program, dtype);
-    let is_chosen = |i: usize| chosen >> i & 1 == 1;
-    let rows: Vec<Vec<Array>> = (0..k)
-        .map(|row| {
-            let value = |(i, v)| if is_chosen(i) { rolled(v, row) } else { Array::clone(v) };
-            w.values.iter().enumerate().map(value).collect()
-        })
-        .collect();
-    let single = w.tape.compile_with(backend, &w.inputs, &w.outputs).unwrap();
-    let in_turn: Vec<Vec<Array>> =
-        rows.iter().map(|values| single.run(&values.iter().collect::<Vec<_>>()).unwrap()).collect();
-    let mut inputs = w.inputs.clone();
-    let mut values = w.values.clone();
-    let mut over = Vec::new();
-    for i in (0..w.inputs.len()).filter(|&i| is_chosen(i)) {
-        let column: Vec<Array> = rows.iter().map(|r| r[i].clone()).collect();
-        values[i] = stacked(&column, &w.values[i]);
-        inputs[i] = w.tape.input(&format!("all {i}"), values[i].dtype(), values[i].shape());
-        over.push((w.inputs[i], inputs[i]));
-    }
-    let all = vmap(&w.outputs, &over);
-    let compiled = w
-        .tape
-        .compile_with(backend, &inputs, &all)
-        .unwrap_or_else(|error| panic!("{error}: {program:?}"));
-    (compiled.run(&values.iter().collect::<Vec<_>>()).unwrap(), in_turn, w.decisions)
-}
-
-#[test]
-fn random_programs_as_the_loop_does() {
-    let (mut compared, mut undecided) = (0, 0);
-    for (i, program) in random_programs(400, 11, false).iter().enumerate() {
-        let dtype = if i % 2 == 0 { DType::F64 } else { DType::F32 };
-        // Any of x, data, key, indices and mask, and x mostly among them.
-        let chosen = (i % 31 + 1) | usize::from(i % 3 > 0);
-        for backend in [&Interpreter as &dyn Backend, &Cpu::with_threads(1).unwrap()] {
-            let (all, rows, decisions) = at_once_and_in_turn(program, dtype, chosen, 3, backend);
-            let same = |r: usize| bits(&row(&all[decisions], r)) == bits(&rows[r][decisions]);
-            if !(0..rows.len()).all(same) {
-                // A rounding decided otherwise.
-                undecided += 1;
-                continue;
-            }
-            for (r, outputs) in rows.iter().enumerate() {
-                for (o, output) in outputs.iter().enumerate() {
-                    let what =
-                        format!("{}, output {o}, row {r}, {chosen:b}: {program:?}", backend.name());
-                    close(&row(&all[o], r), output, &what);
-                    compared += 1;
-                }
-            }
-        }
-    }
-    println!("{compared} outputs compared; {undecided} programs undecided");
-    assert!(undecided <= 16, "{undecided}");
 }
