@@ -87,6 +87,19 @@ impl Var {
 
     /// Value, gradient, and the Hessian times k directions of shape `[k, ..x.shape]`, from one
     /// sweep: as [`Var::value_grad_hvp`] and [`Var::hvp_many`].
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.input("x", DType::F64, [2]);
+    /// let unit = tape.literal(&Array::eye(DType::F64, 2));
+    /// let all = (x.at(0).square() * x.at(1)).value_grad_hvp_many(x, unit);
+    /// let program = tape.compile(&Cpu::new(), &[all.value, all.grad, all.hvp])?;
+    /// let out = program.run(&[&Array::vector([1.0, 3.0])])?;
+    /// assert_eq!(format!("{} {}", out[0], out[1]), "3 [6, 1]");
+    /// assert_eq!(out[2].to_string(), "[[6, 2],\n [2, 0]]");
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
     #[track_caller]
     pub fn value_grad_hvp_many(self, x: Var, directions: Var) -> ValueGradHvp {
         self.second_order_many("value_grad_hvp_many", x, directions, At::caller())
