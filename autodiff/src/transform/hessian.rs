@@ -9,8 +9,8 @@ use crate::ops::record_concat;
 use crate::tape::{Var, record1};
 use crate::{Array, Shape};
 
-/// Directions that share one recording. More of them would leave the caches with their
-/// intermediate values: memory grows by this factor, and run time no longer falls.
+/// Directions that share one recording: the program shrinks by this factor, and the memory of
+/// intermediate values grows by it.
 const BLOCK: usize = 16;
 
 /// The matrix whose row i is `row` for the i-th unit vector in place of the leaf `any`.
