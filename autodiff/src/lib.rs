@@ -21,7 +21,7 @@
 //! |---|---|
 //! | `tape` | values, shapes, deferred errors |
 //! | `ops` | each primitive's shape rule and one derivative fact |
-//! | `transform` | forward and reverse mode, and their nestings |
+//! | `transform` | forward and reverse mode, their nestings, and vectorisation |
 //! | `program` | layout, fusion, memory, staging |
 //! | `cpu`, `interpreter` | the kernels, and the oracle they are tested against |
 //! | `testing` | derivative checks for your own functions |
@@ -54,4 +54,4 @@ pub use ops::{
 pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;
 pub use tape::{Tape, Var};
-pub use transform::ValueGradHvp;
+pub use transform::{ValueGradHvp, map_rows, vmap};

@@ -2,7 +2,7 @@
 //! compiling reports an error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_autodiff::{Array, Contraction, Cpu, DType, Padding, Shape, Tape, Var};
+use burlap_autodiff::{Array, Contraction, Cpu, DType, Padding, Shape, Tape, Var, vmap};
 
 /// Reproducible choices (SplitMix64).
 struct Choices(u64);
@@ -56,7 +56,7 @@ impl Choices {
 fn call(tape: &Tape, vars: &[Var], c: &mut Choices) -> Var {
     let [a, b, d] = [0; 3].map(|_| c.pick(vars));
     let scalar = a.cast(DType::F64).sum();
-    match c.below(74) {
+    match c.below(78) {
         0 => a + b,
         1 => a - b,
         2 => a * b,
@@ -146,6 +146,18 @@ fn call(tape: &Tape, vars: &[Var], c: &mut Choices) -> Var {
         71 if b.shape().count() < 20 => scalar.hessian(b),
         72 if a.shape().count().max(b.shape().count()) < 20 => a.jacobian(b),
         73 => scalar.grads(&[a, b, d])[1],
+        74 => vmap(&[a, scalar], &[(b, d)])[1],
+        75 | 76 => {
+            // A leading axis of any size for any two values, and a derivative of the result.
+            let k = c.size();
+            let batched = |x: Var| {
+                let sizes: Vec<usize> = [k].iter().chain(x.shape().iter()).copied().collect();
+                x.broadcast_to(sizes)
+            };
+            let y = vmap(&[a], &[(b, batched(b)), (d, batched(d))])[0];
+            if c.below(2) == 0 { y } else { y.cast(DType::F64).sum().grad(b) }
+        }
+        77 => scalar.hvp_many(b, d),
         _ => a.clamp(c.number(), c.number()).is_finite(),
     }
 }

@@ -239,6 +239,12 @@ impl Var {
                 let problem = format!("{} axes are padded, but the shape is {from}", padding.len());
                 return Err(Error::Parameter { op: "pad", problem, at });
             }
+            // Less than two elements have nothing between them, however large it is.
+            let between = |(p, &n): (&Padding, &usize)| {
+                if n > 1 { *p } else { Padding { between: 0, ..*p } }
+            };
+            let padding: SmallVec<[Padding; 2]> =
+                padding.iter().zip(from.iter()).map(between).collect();
             if padding.iter().all(|p| *p == Padding::default()) {
                 return Ok(x);
             }
@@ -249,7 +255,7 @@ impl Var {
             };
             let shape: Shape = padding.iter().zip(from.iter()).map(size).collect();
             tape.check_size("pad", &shape, at)?;
-            Ok(tape.push(Op::Pad(SmallVec::from_slice(padding)), &[x], shape, dtype, at))
+            Ok(tape.push(Op::Pad(padding), &[x], shape, dtype, at))
         })
     }
 

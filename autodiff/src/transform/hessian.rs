@@ -1,35 +1,39 @@
-//! Dense second and first derivatives, one direction at a time with shared primal nodes.
+//! Dense second and first derivatives: many directions at a time, with shared primal nodes.
 
 use super::forward::{check_pair, tangents};
+use super::hold;
 use super::reverse::{check_scalar, check_variable, cotangents};
-use crate::Array;
+use super::vmap::vmap_at;
 use crate::error::At;
 use crate::ops::record_concat;
 use crate::tape::{Var, record1};
+use crate::{Array, Shape};
 
-/// The rows of the identity, each in the shape of `x`.
-fn unit_vectors(x: Var, at: At) -> Vec<Var> {
-    let shape = x.shape();
+/// Directions that share one recording: the program shrinks by this factor, and the memory of
+/// intermediate values grows by it.
+const BLOCK: usize = 16;
+
+/// The matrix whose row i is `row` for the i-th unit vector in place of the leaf `any`.
+fn for_unit_vectors(row: Var, any: Var, op: &'static str, at: At) -> Var {
+    let shape = any.shape();
     let n = shape.count();
-    let eye = record1(x, "eye", at, |tape, x| {
-        let eye = Array::eye(tape.node(x).dtype, n);
+    let eye = record1(any, "eye", at, |tape, any| {
+        let eye = Array::eye(tape.node(any).dtype, n);
         Ok(tape.literal(eye, at))
     });
-    (0..n).map(|i| eye.at(i).reshape(&shape)).collect()
-}
-
-/// Rows laid one below the other; `empty` has the shape of a row when there are none.
-fn stack(rows: &[Var], empty: Var, at: At) -> Var {
-    if rows.is_empty() {
-        return empty;
-    }
-    let rows: Vec<Var> = rows.iter().map(|r| r.flatten().expand_dims(0)).collect();
-    record_concat(&rows, 0, at)
+    let block = |first: usize| {
+        let end = (first + BLOCK).min(n);
+        let sizes: Shape = [end - first].iter().chain(shape.iter()).copied().collect();
+        let vectors = eye.slice_axis(0, first, end).reshape(sizes);
+        vmap_at(&[row], &[(any, vectors)], op, at)[0].reshape([end - first, row.shape().count()])
+    };
+    let blocks: Vec<Var> = (0..n).step_by(BLOCK).map(block).collect();
+    record_concat(&blocks, 0, at)
 }
 
 impl Var {
     /// The dense Hessian ∇²f(x) of this scalar: shape `[n, n]` for the n elements of `x` in
-    /// row-major order. It records n Hessian-vector products, so it is meant for small n.
+    /// row-major order. It takes n Hessian-vector products, so it is meant for small n.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Tape};
@@ -52,12 +56,12 @@ impl Var {
         if n == 0 {
             return x.reshape([0, 0]);
         }
-        let columns: Vec<Var> = unit_vectors(x, at).into_iter().map(|e| self.hvp(x, e)).collect();
-        stack(&columns, x, at)
+        let any = hold(self, x.constant_like(0.0), at);
+        for_unit_vectors(self.hvp(x, any), any, "hessian", at)
     }
 
     /// The dense Jacobian ∂self/∂x: shape `[m, n]` for the m elements of this value and the n
-    /// of `x`, in row-major order. It records min(m, n) products.
+    /// of `x`, in row-major order. It takes min(m, n) products.
     #[track_caller]
     pub fn jacobian(self, x: Var) -> Var {
         let at = At::caller();
@@ -71,19 +75,14 @@ impl Var {
             return x.flatten().slice_axis(0, 0, 0).reshape([m, n]);
         }
         if m <= n {
-            let rows: Vec<Var> = unit_vectors(self, at)
-                .into_iter()
-                .map(|e| cotangents(&[(self, e)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0)))
-                .collect();
-            stack(&rows, x, at)
+            let any = hold(self, self.constant_like(0.0), at);
+            let row = cotangents(&[(self, any)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0));
+            for_unit_vectors(row, any, "jacobian", at)
         } else {
-            let columns: Vec<Var> = unit_vectors(x, at)
-                .into_iter()
-                .map(|e| {
-                    tangents(&[self], &[(x, e)], &[])[0].unwrap_or_else(|| self.constant_like(0.0))
-                })
-                .collect();
-            stack(&columns, x, at).t()
+            let any = hold(self, x.constant_like(0.0), at);
+            let column =
+                tangents(&[self], &[(x, any)], &[])[0].unwrap_or_else(|| self.constant_like(0.0));
+            for_unit_vectors(column, any, "jacobian", at).t()
         }
     }
 }

@@ -3,12 +3,15 @@
 //! Forward and reverse mode follow mechanically from each primitive's one fact, and what
 //! they record are primitives again, so any nesting of them gives any order of derivative.
 
+mod batching;
 mod forward;
 mod hessian;
 mod reverse;
 mod second;
+mod vmap;
 
 pub use second::ValueGradHvp;
+pub use vmap::{map_rows, vmap};
 
 use crate::error::At;
 use crate::ops::Op;

@@ -1,0 +1,30 @@
+//! `vmap` is the loop over the entries: for every primitive and any choice of batched
+//! operands, for random programs with their derivatives, nested, and differentiated.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod errors;
+mod primitives;
+mod programs;
+mod second_order;
+
+use burlap_autodiff::{Array, DType};
+
+fn bits(array: &Array) -> Vec<u64> {
+    array.to_f64_vec().into_iter().map(f64::to_bits).collect()
+}
+
+/// Equal shapes and types; integers and masks equal, reals up to roundings of sums.
+#[track_caller]
+fn close(found: &Array, expected: &Array, what: &str) {
+    assert_eq!((found.shape(), found.dtype()), (expected.shape(), expected.dtype()), "{what}");
+    let tolerance = match found.dtype() {
+        DType::F32 => 1e-5,
+        DType::F64 => 1e-12,
+        _ => 0.0,
+    };
+    let (found, expected) = (found.to_f64_vec(), expected.to_f64_vec());
+    let size = expected.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+    for (a, b) in found.iter().zip(&expected) {
+        assert!(a == b || (a - b).abs() <= tolerance * size, "{what}: {found:?} {expected:?}");
+    }
+}
