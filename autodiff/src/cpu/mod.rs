@@ -14,7 +14,6 @@ mod instructions;
 mod kernel;
 mod level;
 mod map;
-#[allow(dead_code)] // until `instructions` asks for it
 mod math;
 mod pool;
 mod product;

@@ -3,8 +3,9 @@
 //! Every loop is a function of its own, so that the compiler sees slices that do not
 //! overlap, and is written once: the macro repeats it with other processor features.
 
+use super::math::{self, Fast};
 use crate::Element;
-use crate::ops::{Binary, Compare, Real, Scalar, Unary};
+use crate::ops::{Binary, Compare, Scalar, Unary};
 use crate::program::plan::Combine;
 
 /// An operand of a loop: a block, or one number for all its points.
@@ -19,7 +20,7 @@ pub(super) enum Operand<'a, T> {
 /// # Safety
 /// The processor has the instruction set.
 pub(super) trait Simd {
-    unsafe fn unary<T: Real>(f: Unary, x: &[T], y: &mut [T]);
+    unsafe fn unary<T: Fast>(f: Unary, x: &[T], y: &mut [T]);
     unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]);
     unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]);
     unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]);
@@ -138,13 +139,15 @@ fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
 }
 
 macro_rules! level {
-    ($(#[$feature:meta])? $Name:ident) => {
+    ($(#[$feature:meta])? $Name:ident, $fma:expr) => {
         pub(super) struct $Name;
 
         impl Simd for $Name {
             $(#[$feature])? #[inline(never)]
-            unsafe fn unary<T: Real>(f: Unary, x: &[T], y: &mut [T]) {
-                f.map(x, y);
+            unsafe fn unary<T: Fast>(f: Unary, x: &[T], y: &mut [T]) {
+                if !math::map::<$fma, T>(f, x, y) {
+                    f.map(x, y);
+                }
             }
             $(#[$feature])? #[inline(never)]
             unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
@@ -174,8 +177,9 @@ macro_rules! level {
     };
 }
 
-level!(Base);
+// NEON always has fused multiply-add.
+level!(Base, { cfg!(target_arch = "aarch64") });
 #[cfg(target_arch = "x86_64")]
-level!(#[target_feature(enable = "avx2,fma")] Avx2);
+level!(#[target_feature(enable = "avx2,fma")] Avx2, true);
 #[cfg(target_arch = "x86_64")]
-level!(#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")] Avx512);
+level!(#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")] Avx512, true);
