@@ -3,11 +3,16 @@
 //! Forward and reverse mode follow mechanically from each primitive's one fact, and what
 //! they record are primitives again, so any nesting of them gives any order of derivative.
 
+mod checkpoint;
+#[cfg(all(test, feature = "proptest"))]
+mod divided;
 mod forward;
 mod hessian;
+mod recompute;
 mod reverse;
 mod second;
 
+pub use checkpoint::checkpoint;
 pub use second::ValueGradHvp;
 
 use crate::error::At;

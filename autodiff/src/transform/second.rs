@@ -1,6 +1,6 @@
 //! Second and third order along directions, by nesting: reverse over forward.
 
-use super::forward::{check_pair, tangents};
+use super::forward::{check_pair, tangents, values_and_tangents};
 use super::hold;
 use super::reverse::{check_scalar, cotangents};
 use crate::error::At;
@@ -46,13 +46,14 @@ impl Var {
         }
         let zero = x.constant_like(0.0);
         let direction = hold(self, v, at);
-        let Some(slope) = tangents(&[self], &[(x, direction)], &[])[0] else {
-            return ValueGradHvp { value: self, grad: zero, hvp: zero };
+        let (value, slope) = values_and_tangents(&[self], &[(x, direction)], &[])[0];
+        let Some(slope) = slope else {
+            return ValueGradHvp { value, grad: zero, hvp: zero };
         };
         let one = slope.constant_like(1.0);
         let found = cotangents(&[(slope, one)], &[x, direction]);
         let or_zero = |v: Option<Var>| v.unwrap_or(zero);
-        ValueGradHvp { value: self, grad: or_zero(found[1]), hvp: or_zero(found[0]) }
+        ValueGradHvp { value, grad: or_zero(found[1]), hvp: or_zero(found[0]) }
     }
 
     /// The second directional derivative vᵀ∇²f(x)v of this scalar, `v` held fixed, by
