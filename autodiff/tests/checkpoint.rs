@@ -129,7 +129,7 @@ fn the_hessian_is_the_same() {
 
 #[test]
 fn random_programs_in_a_checkpoint_have_the_same_derivatives() {
-    for program in random_programs(200, 21, false) {
+    for program in random_programs(200, 21, true) {
         let outputs = |checkpointed| {
             let tape = Tape::new();
             let mut recorded = None;
@@ -167,8 +167,9 @@ fn a_deep_network_keeps_less() {
     let grad: Derivative = |m| vec![m.loss, m.loss.grad(m.params)];
     let hvp: Derivative = |m| vec![m.loss.hvp(m.params, m.direction)];
     let third: Derivative = |m| vec![m.loss.second_directional_grad(m.params, m.direction).1];
+    // What two kept values a layer become, and more where more are kept.
     for (name, derivative, most) in
-        [("gradient", grad, 0.55), ("hvp", hvp, 0.55), ("third order", third, 0.55)]
+        [("gradient", grad, 0.6), ("hvp", hvp, 0.4), ("third order", third, 0.35)]
     {
         let peaks = [0, 1, 5, 20].map(|per| {
             let m = mlp(layers, width, batch, per);

@@ -162,6 +162,7 @@ impl Op {
             "select",
             "cast",
             "stop_gradient",
+            "recompute",
             "sum",
             "max_over",
             "min_over",
