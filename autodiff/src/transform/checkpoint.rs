@@ -7,18 +7,18 @@ use crate::tape::{Var, record_many, with_tape};
 /// Records f(inputs) so that derivatives keep none of its inner values from the forward
 /// pass, but compute them again, from what enters f, where they need them.
 ///
-/// What f captures is treated like its inputs: kept. Values and derivatives of any order are
-/// the same as without, as are the numbers that `f` draws from a key. A reverse sweep costs
-/// one more evaluation of `f`; checkpoints may contain checkpoints, each level costing one
-/// more. For a chain of n equal layers, checkpoints of √n layers each keep the values of
-/// O(√n) layers instead of n.
+/// It returns what `f` returns. What f captures is treated like its inputs: kept. Derivatives
+/// of any order are those without a checkpoint (to rounding, where transforms are nested), as
+/// are the numbers that `f` draws from a key. A reverse sweep costs one more evaluation of
+/// `f`; checkpoints may contain checkpoints, each level costing one more. For a chain of n
+/// equal layers, checkpoints of √n layers each keep the values of O(√n) layers instead of n.
 ///
-/// A value that has been recorded before is shared as always, and kept if `f` was not
-/// checkpointed then. Where leading inputs are [bound](crate::Program::bind), values that
-/// depend on them alone are kept, checkpointed or not: that is what binding is for.
+/// A directional derivative records `f` anew beside it: take the value from
+/// [`Var::value_grad_hvp`], since a value recorded before is computed a second time. Values
+/// shared with what was recorded outside of any checkpoint are kept, and so are those that
+/// depend on [bound](crate::Program::bind) inputs alone: that is what binding is for.
 ///
-/// Algorithm: Griewank & Walther 2000, "Algorithm 799: revolve", §1; Chen et al. 2016,
-/// arXiv 1604.06174, §4.
+/// Griewank & Walther 2000, "Algorithm 799: revolve"; Chen et al. 2016, arXiv 1604.06174.
 ///
 /// # Errors
 /// Left on the tape: [`Error::ForeignVar`] for inputs or outputs of several tapes,
