@@ -54,4 +54,4 @@ pub use ops::{
 pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;
 pub use tape::{Tape, Var};
-pub use transform::{ValueGradHvp, map_rows, vmap};
+pub use transform::{ValueGradHvp, checkpoint, map_rows, vmap};

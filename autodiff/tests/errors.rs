@@ -1,7 +1,9 @@
 //! Bad input gives a typed error that names the operation, the sizes and this file's line.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_autodiff::{Array, Contraction, Cpu, DType, Error, Interpreter, Padding, Tape, Var};
+use burlap_autodiff::{
+    Array, Contraction, Cpu, DType, Error, Interpreter, Padding, Tape, Var, checkpoint,
+};
 
 fn first_error(build: impl FnOnce(&Tape) -> Var) -> String {
     let tape = Tape::new();
@@ -279,4 +281,39 @@ fn what_is_more_than_memory_holds_is_an_error() {
         (big * big.sin() + t.iota(1).cast(DType::F64)).flip(&[0]).slice_axis(0, 0, 5)
     });
     assert!(error.starts_with("backend cpu: there is no memory for"), "{error}");
+}
+
+#[test]
+fn checkpoints_of_bad_input_are_errors() {
+    let (one, other) = (Tape::new(), Tape::new());
+    let (a, b) = (one.input("a", DType::F64, [2]), other.input("b", DType::F64, [2]));
+    let y = checkpoint(&[a, b], |v| vec![v[0].exp()])[0];
+    let foreign = |e: &Error| matches!(e, Error::ForeignVar { op: "checkpoint", .. });
+    assert!(foreign(&one.compile(&Interpreter, &[y]).unwrap_err()));
+    assert!(foreign(&other.error().unwrap()));
+
+    let (one, other) = (Tape::new(), Tape::new());
+    let (a, b) = (one.input("a", DType::F64, [2]), other.input("b", DType::F64, [2]));
+    a.checkpoint(|_| b.exp());
+    assert!(foreign(&one.error().unwrap()) && foreign(&other.error().unwrap()));
+
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F64, [2]);
+    let bad = x.checkpoint(|x| x.reshape([7]));
+    let line = line!() - 1;
+    let error = tape.compile(&Interpreter, &[bad.sum().hvp(x, x)]).unwrap_err().to_string();
+    assert!(error.starts_with("reshape") && error.ends_with(&format!(":{line})")), "{error}");
+    let again = checkpoint(&[bad, x], |v| vec![v[0] + 1.0]);
+    assert!(tape.compile(&Interpreter, &again).is_err());
+
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F64, [2]);
+    let y = checkpoint(&[], |_| vec![x.exp()])[0];
+    let error = tape.compile(&Interpreter, &[y]).unwrap_err();
+    assert!(matches!(error, Error::Parameter { op: "checkpoint", .. }), "{error}");
+    assert!(checkpoint(&[], |_| Vec::new()).is_empty());
+
+    let gone = Tape::new().input("x", DType::F64, [2]);
+    let y = gone.checkpoint(|x| x.exp());
+    assert!(tape.compile(&Interpreter, &[y]).is_err());
 }

@@ -2,7 +2,9 @@
 //! compiling reports an error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_autodiff::{Array, Contraction, Cpu, DType, Padding, Shape, Tape, Var, vmap};
+use burlap_autodiff::{
+    Array, Contraction, Cpu, DType, Padding, Shape, Tape, Var, checkpoint, vmap,
+};
 
 /// Reproducible choices (SplitMix64).
 struct Choices(u64);
@@ -182,7 +184,11 @@ fn random_calls_never_panic() {
             vars.push(Tape::new().constant(DType::F64, 1.0));
         }
         for _ in 0..1 + c.below(4) {
-            let var = call(&tape, &vars, &mut c);
+            let mut call = || call(&tape, &vars, &mut c);
+            let var = match seed % 4 {
+                0 => checkpoint(&vars[..2], |_| vec![call()])[0],
+                _ => call(),
+            };
             // What is refused stays refused; what is accepted may be used further.
             if tape.error().is_some() {
                 vars.push(var);

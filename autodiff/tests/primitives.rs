@@ -155,6 +155,15 @@ fn structural_spec(name: &str) -> Option<Spec> {
             case(&[2, 3], |_, x| x.cast(DType::Bool).cast(DType::F64)),
         ]),
         "stop_gradient" => Spec::Constant(vec![case(&[2, 3], |_, x| x.sin().stop_gradient())]),
+        "recompute" => Spec::Smooth(vec![
+            case(&[2, 3], |_, x| x.checkpoint(|x| x.sin().exp())),
+            case(&[2, 3], |t, x| {
+                let w = reals(t, &[3, 2]);
+                x.checkpoint(|x| x.matmul(w).tanh().checkpoint(|y| y.square().sin())).matmul(x)
+            }),
+            case(&[3], |_, x| x.sin().checkpoint(|y| (x * y).sum_axes(&[0]).exp())),
+            case(&[], |_, x| x.checkpoint(|x| x.square() * x.cos())),
+        ]),
         "sum" => Spec::Smooth(vec![
             case(&[4], |_, x| x.sum()),
             case(&[4], |_, x| x.dot(x)),

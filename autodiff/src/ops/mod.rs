@@ -83,6 +83,9 @@ pub enum Op {
     StopGradient,
     /// The identity, as a leaf that a transform holds fixed; programs do not contain it.
     Hold(u32),
+    /// The identity, from which values are computed again that nobody kept. What is recorded
+    /// on it is distinct from what is recorded on its operand, and on others of another number.
+    Recompute(u32),
     // Reductions; the axes vanish.
     Sum(Axes),
     Max(Axes),
@@ -159,6 +162,7 @@ impl Op {
             "select",
             "cast",
             "stop_gradient",
+            "recompute",
             "sum",
             "max_over",
             "min_over",
@@ -196,6 +200,7 @@ impl Op {
             Op::Cast => "cast",
             Op::StopGradient => "stop_gradient",
             Op::Hold(_) => "hold",
+            Op::Recompute(_) => "recompute",
             Op::Sum(_) => "sum",
             Op::Max(_) => "max_over",
             Op::Min(_) => "min_over",
@@ -222,6 +227,7 @@ impl Op {
             Op::Select
             | Op::Cast
             | Op::Hold(_)
+            | Op::Recompute(_)
             | Op::Sum(_)
             | Op::Reshape
             | Op::Broadcast(_)
@@ -252,7 +258,7 @@ impl Op {
         let operand = node_of(args[i])?;
         match self {
             Op::Select => select::transpose(i, args, ct),
-            Op::Hold(_) => Some(ct),
+            Op::Hold(_) | Op::Recompute(_) => Some(ct),
             Op::Cast => operand.dtype.is_float().then(|| ct.cast(operand.dtype)),
             Op::Sum(axes) => Some(reduce::transpose_sum(axes, &operand.shape, ct)),
             Op::Contract(c) => Some(contract::transpose(c, i, args, ct)),

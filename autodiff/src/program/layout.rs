@@ -51,7 +51,13 @@ pub(super) fn layouts(graph: &Graph) -> Vec<Layout> {
                 own(Role::Elementwise)
             }
             Op::Sum(_) | Op::Max(_) | Op::Min(_) => own(Role::Reduction),
-            Op::Reshape | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::Flip(_) => {
+            // A view, so that what is computed again cannot join the operand's group and run early.
+            Op::Recompute(_)
+            | Op::Reshape
+            | Op::Broadcast(_)
+            | Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::Flip(_) => {
                 let operand = node.args[0] as usize;
                 match view(node, &graph.nodes[operand].shape, &all[operand]) {
                     Some(view) => view,
@@ -92,6 +98,7 @@ pub(super) fn is_sum(node: &Node) -> bool {
 fn view(node: &Node, from: &Shape, operand: &Layout) -> Option<Layout> {
     let mut offset = operand.offset;
     let strides = match &node.op {
+        Op::Recompute(_) => operand.strides.clone(),
         Op::Reshape => reshaped_strides(from, &operand.strides, &node.shape)?,
         Op::Broadcast(axes) => {
             let mut strides: Strides = SmallVec::from_elem(0, node.shape.len());

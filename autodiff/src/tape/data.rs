@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHasher};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 /// A node's position on its tape.
 pub(crate) type NodeId = u32;
@@ -55,6 +56,11 @@ pub(crate) struct TapeData {
     pub(crate) stems_from: Option<At>,
     /// Whether any `Hold` or `StopGradient` has been recorded: what programs do not contain.
     pub(crate) identities: bool,
+    /// Stretches of nodes whose values derivatives compute again, in the order of their ends:
+    /// an inner one comes before the one around it.
+    pub(crate) regions: Vec<Range<NodeId>>,
+    /// For nodes that were recorded again: the node whose value they have.
+    pub(crate) originals: FxHashMap<NodeId, NodeId>,
     shared: HashTable<NodeId>,
 }
 
@@ -67,6 +73,23 @@ impl TapeData {
     pub(crate) fn aval(&self, id: NodeId) -> (Shape, DType) {
         let node = self.node(id);
         (node.shape.clone(), node.dtype)
+    }
+
+    /// The number that the next new node gets.
+    pub(crate) fn next(&self) -> NodeId {
+        self.nodes.len() as NodeId
+    }
+
+    /// Makes a region of all nodes from `start` on.
+    pub(crate) fn close_region(&mut self, start: NodeId) {
+        if start < self.next() {
+            self.regions.push(start..self.next());
+        }
+    }
+
+    /// The node itself, or the one whose value it computes again.
+    pub(crate) fn original(&self, id: NodeId) -> NodeId {
+        self.originals.get(&id).copied().unwrap_or(id)
     }
 
     /// Records a well-formed primitive: simplified, and shared with an equal one.

@@ -10,7 +10,7 @@ mod rewrite;
 mod var;
 
 pub(crate) use data::{Node, NodeId, TapeData};
-pub(crate) use registry::{node_of, record_many, record1, record2, with_tape};
+pub(crate) use registry::{TapeId, node_of, record_many, record1, record2, with_tape};
 pub use var::Var;
 
 use crate::backend::Backend;

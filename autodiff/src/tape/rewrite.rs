@@ -43,7 +43,7 @@ pub(super) fn rewrite(
                 None => Same,
             }
         }
-        Op::StopGradient => match tape.constant_value(args[0]) {
+        Op::StopGradient | Op::Recompute(_) => match tape.constant_value(args[0]) {
             Some(_) => Node(args[0]),
             None => Same,
         },

@@ -79,6 +79,8 @@ pub enum Step {
     Random(Distribution),
     /// A softmax or its logarithm, and other compositions.
     Composed,
+    /// A function in a checkpoint, that may contain another.
+    Checkpoint,
 }
 
 impl Step {
@@ -116,6 +118,7 @@ impl Step {
             Step::TakeAlong,
             Step::OneHot,
             Step::Composed,
+            Step::Checkpoint,
         ]);
         all
     }

@@ -75,6 +75,7 @@ impl Recorder<'_> {
             Step::ArgMax => self.argmax(c),
             Step::Random(distribution) => self.random(distribution, c),
             Step::Composed => self.composed(c),
+            Step::Checkpoint => self.checkpoint(c),
             other => self.movement(other, c),
         }
     }
@@ -341,5 +342,18 @@ impl Recorder<'_> {
             _ => ("silu", var.silu(), m),
         };
         self.give(format!("{name}({}, axis {axis})", a.name), result, bound, a.depends);
+    }
+
+    /// A product of a value and a captured one, within a checkpoint or two.
+    fn checkpoint(&mut self, c: &mut Choices) {
+        let (a, b, captured) = self.pair(c);
+        let inner = |x: Var| (x.sin() * captured).tanh();
+        let nested = c.below(2) == 1;
+        let result = a.var.checkpoint(|x| {
+            let y = if nested { x.cos().checkpoint(inner) } else { inner(x) };
+            (y + y.square()).sin()
+        });
+        let name = format!("checkpoint({}, {}, nested {nested})", a.name, b.name);
+        self.give(name, result, 1.0, a.depends || b.depends);
     }
 }

@@ -91,6 +91,8 @@ impl Batching<'_> {
             | Op::Select
             | Op::Cast
             | Op::StopGradient
+            // Keeps its number, so that what is computed again stays apart from what was kept.
+            | Op::Recompute(_)
             | Op::Reshape) => self.all(op.clone()),
             // What it held fixed has been differentiated by now.
             Op::Hold(_) => self.lifted(0),

@@ -1,5 +1,6 @@
 //! Forward mode: tangents recorded next to the primal nodes, which are shared.
 
+use super::recompute::{Forward, kept, lowest, positions};
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op};
@@ -56,24 +57,42 @@ fn tangent(node: &Node, y: Var, args: &[Var], tangents: &[Option<Var>]) -> Optio
 /// Tangents of `outputs` for the given `(variable, tangent)` pairs; `held` variables have
 /// none whatever they depend on. `None` where an output does not depend on the variables.
 pub(super) fn tangents(outputs: &[Var], pairs: &[(Var, Var)], held: &[Var]) -> Vec<Option<Var>> {
-    let low = pairs.iter().map(|(x, _)| x.node()).min().unwrap_or(0);
+    values_and_tangents(outputs, pairs, held).into_iter().map(|(_, tangent)| tangent).collect()
+}
+
+/// The outputs, recorded again where that spares keeping values of a checkpoint, and their
+/// tangents.
+pub(super) fn values_and_tangents(
+    outputs: &[Var],
+    pairs: &[(Var, Var)],
+    held: &[Var],
+) -> Vec<(Var, Option<Var>)> {
+    let none = || outputs.iter().map(|&o| (o, None)).collect();
+    let (Some(first), Some((_, seed))) = (outputs.first(), pairs.first()) else {
+        return none();
+    };
+    let id = first.tape();
+    let low = lowest(id, pairs.iter().map(|(x, _)| *x)).unwrap_or(0);
     let high = outputs.iter().map(|o| o.node()).max().unwrap_or(0);
-    if outputs.is_empty() || low > high {
-        return outputs.iter().map(|_| None).collect();
+    if low > high {
+        return none();
     }
-    let id = outputs[0].tape();
     let needed = needed(outputs, low, high);
     let mut table: Vec<Option<Var>> = vec![None; needed.len()];
     let mut fixed = vec![false; needed.len()];
-    for v in held.iter().filter(|v| v.node() >= low && v.node() <= high) {
-        fixed[(v.node() - low) as usize] = true;
+    for (v, _) in positions(id, low, high, held.iter().copied()) {
+        fixed[(v - low) as usize] = true;
     }
-    for (x, v) in pairs.iter().filter(|(x, _)| x.node() <= high) {
-        table[(x.node() - low) as usize] = Some(*v);
-        fixed[(x.node() - low) as usize] = true;
+    for (x, position) in positions(id, low, high, pairs.iter().map(|(x, _)| *x)) {
+        table[(x - low) as usize] = Some(pairs[position].1);
+        fixed[(x - low) as usize] = true;
     }
     let stemming = Stemming::begin(outputs[0]);
+    let mut again = Forward::begin(id, low, high, &needed, &fixed, seed.node());
     for id_node in low..=high {
+        if let Some(again) = &mut again {
+            again.reach(id_node);
+        }
         let i = (id_node - low) as usize;
         if !needed[i] || fixed[i] {
             continue;
@@ -84,19 +103,32 @@ pub(super) fn tangents(outputs: &[Var], pairs: &[(Var, Var)], held: &[Var]) -> V
         let node = with_tape(id, |tape| {
             let node = tape.node(id_node);
             let active = node.dtype.is_float() && !matches!(node.op.kind(), Kind::Constant);
-            (active && node.args.iter().any(|&a| look(a).is_some())).then(|| node.clone())
+            let active = active && node.args.iter().any(|&a| look(a).is_some());
+            (active || again.is_some()).then(|| (node.clone(), active))
         });
-        let Some(Some(node)) = node else { continue };
-        let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
-        let given: SmallVec<[Option<Var>; 3]> = node.args.iter().map(|&a| look(a)).collect();
+        let Some(Some((node, active))) = node else { continue };
         stemming.from(node.at);
-        table[i] = tangent(&node, Var::new(id, id_node), &args, &given);
+        let values = match &mut again {
+            Some(again) => again.values(id_node, &node),
+            None => Some(kept(id, id_node, &node)),
+        };
+        let (Some((args, y)), true) = (values, active) else { continue };
+        let given: SmallVec<[Option<Var>; 3]> = node.args.iter().map(|&a| look(a)).collect();
+        table[i] = tangent(&node, y, &args, &given);
     }
     drop(stemming);
-    outputs
-        .iter()
-        .map(|o| if o.node() >= low { table[(o.node() - low) as usize] } else { None })
-        .collect()
+    let found = outputs.iter().map(|&o| match o.node().checked_sub(low) {
+        Some(i) => {
+            let value = again.as_ref().and_then(|again| again.copy(o.node()));
+            (value.unwrap_or(o), table[i as usize])
+        }
+        None => (o, None),
+    });
+    let found = found.collect();
+    if let Some(again) = again {
+        again.end();
+    }
+    found
 }
 
 /// Checks that `x` and `v` can be a variable and its (co)tangent: one tape, shape and float type.

@@ -4,12 +4,17 @@
 //! they record are primitives again, so any nesting of them gives any order of derivative.
 
 mod batching;
+mod checkpoint;
+#[cfg(all(test, feature = "proptest"))]
+mod divided;
 mod forward;
 mod hessian;
+mod recompute;
 mod reverse;
 mod second;
 mod vmap;
 
+pub use checkpoint::checkpoint;
 pub use second::ValueGradHvp;
 pub use vmap::{map_rows, vmap};
 

@@ -2,6 +2,7 @@
 //! factor, weights or transpose.
 
 use super::forward::check_pair;
+use super::recompute::{Backward, kept, lowest, positions};
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op, record_concat};
@@ -133,19 +134,24 @@ fn gather(x: Var, contributions: Contributions) -> Option<Var> {
 /// independent leaves: nothing flows through one of them to another. `None` where no
 /// output depends on a variable.
 pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Option<Var>> {
-    let low = variables.iter().map(|x| x.node()).min().unwrap_or(0);
+    let none = || variables.iter().map(|_| None).collect();
+    let Some(id) = outputs.first().map(|(y, _)| y.tape()) else {
+        return none();
+    };
+    let low = lowest(id, variables.iter().copied()).unwrap_or(0);
     let high = outputs.iter().map(|(y, _)| y.node()).max().unwrap_or(0);
-    if outputs.is_empty() || low > high {
-        return variables.iter().map(|_| None).collect();
+    if low > high {
+        return none();
     }
-    let id = outputs[0].0.tape();
+    let leaves = positions(id, low, high, variables.iter().copied());
     let mut is_leaf = vec![false; (high - low + 1) as usize];
-    for x in variables.iter().filter(|x| x.node() <= high) {
-        is_leaf[(x.node() - low) as usize] = true;
+    for &(x, _) in &leaves {
+        is_leaf[(x - low) as usize] = true;
     }
     // Active: needed by an output, and depending on a variable.
     let ys: Vec<Var> = outputs.iter().map(|(y, _)| *y).collect();
     let mut active = needed(&ys, low, high);
+    let mut again = Backward::begin(id, low, high, &active);
     with_tape(id, |tape| {
         for node_id in low..=high {
             let i = (node_id - low) as usize;
@@ -165,31 +171,41 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
     let stemming = Stemming::begin(outputs[0].0);
     for node_id in (low..=high).rev() {
         let i = (node_id - low) as usize;
+        if let Some(again) = &mut again {
+            again.reach(node_id);
+        }
         if !active[i] || table[i].is_empty() {
             continue;
         }
         let Some(node) = with_tape(id, |tape| tape.node(node_id).clone()) else {
             continue;
         };
-        let y = Var::new(id, node_id);
         stemming.from(node.at);
-        let Some(ct) = gather(y, std::mem::take(&mut table[i])) else {
+        let Some(ct) = gather(Var::new(id, node_id), std::mem::take(&mut table[i])) else {
             continue;
         };
         if is_leaf[i] {
-            for (slot, _) in found.iter_mut().zip(variables).filter(|(_, x)| x.node() == node_id) {
-                *slot = Some(ct);
+            for &(_, position) in leaves.iter().filter(|(x, _)| *x == node_id) {
+                let sum = found[position].map_or(ct, |sum| sum + ct);
+                found[position] = Some(sum);
             }
             continue;
         }
-        let args: SmallVec<[Var; 3]> = node.args.iter().map(|&a| Var::new(id, a)).collect();
+        let values = match &mut again {
+            Some(again) => again.values(node_id, &node, ct, &is_leaf),
+            None => Some(kept(id, node_id, &node)),
+        };
+        let Some((args, y)) = values else { continue };
         let wanted: SmallVec<[bool; 3]> =
             node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
         pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {
             if wanted[operand] {
-                table[(args[operand].node() - low) as usize].push(contribution);
+                table[(node.args[operand] - low) as usize].push(contribution);
             }
         });
+    }
+    if let Some(again) = again {
+        again.end();
     }
     found
 }

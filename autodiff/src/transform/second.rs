@@ -1,6 +1,6 @@
 //! Second and third order along directions, by nesting: reverse over forward.
 
-use super::forward::{check_pair, tangents};
+use super::forward::{check_pair, tangents, values_and_tangents};
 use super::hold;
 use super::reverse::{check_scalar, check_variable, cotangents};
 use super::vmap::vmap_at;
@@ -51,13 +51,14 @@ impl Var {
     /// Value, gradient and product along a direction that is a leaf of its own.
     fn value_grad_hvp_along(self, x: Var, direction: Var) -> ValueGradHvp {
         let zero = x.constant_like(0.0);
-        let Some(slope) = tangents(&[self], &[(x, direction)], &[])[0] else {
-            return ValueGradHvp { value: self, grad: zero, hvp: zero };
+        let (value, slope) = values_and_tangents(&[self], &[(x, direction)], &[])[0];
+        let Some(slope) = slope else {
+            return ValueGradHvp { value, grad: zero, hvp: zero };
         };
         let one = slope.constant_like(1.0);
         let found = cotangents(&[(slope, one)], &[x, direction]);
         let or_zero = |v: Option<Var>| v.unwrap_or(zero);
-        ValueGradHvp { value: self, grad: or_zero(found[1]), hvp: or_zero(found[0]) }
+        ValueGradHvp { value, grad: or_zero(found[1]), hvp: or_zero(found[0]) }
     }
 
     /// The Hessian times k directions, of shape `[k, ..x.shape]`: row i of the result, of the
