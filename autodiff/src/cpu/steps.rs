@@ -23,6 +23,9 @@ const WORTH_SHARING: usize = 3_000;
 /// Work of a task, at least.
 const TASK: usize = 1_500;
 
+/// Work from which a step is long.
+const LONG: usize = 2_000_000;
+
 /// Points of a few rows that a chain takes through all its kernels at a time.
 const CHAIN_POINTS: usize = 8192;
 
@@ -146,17 +149,15 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
     if threads == 1 || total < WORTH_SHARING {
         return Vec::new();
     }
-    // One chain is divided evenly; of several, the small ones fill up what the large leave.
-    let shares = match (chains.len(), total) {
-        (1, ..1_000_000) => threads,
-        (1, _) => 4 * threads,
-        _ => 3 * threads,
-    };
-    let grain = total.div_ceil(shares).max(TASK);
+    // Each chain in as many parts as there are threads: more would copy the operands of
+    // products more often, fewer leave some thread without work. Long steps are divided finer,
+    // since a thread may be taken away meanwhile.
+    let finer = if total > LONG { 4 } else { 1 };
     let mut tasks: Vec<(usize, Task)> = Vec::new();
     for (i, (chain, &cost)) in chains.iter_mut().zip(costs).enumerate() {
+        let finer = if cost > LONG / 2 { finer } else { 1 };
         let most = chain.most_parts().min(MOST_TASKS / costs.len()).max(1);
-        chain.parts = ((cost + grain / 2) / grain).clamp(1, most);
+        chain.parts = (cost / TASK).clamp(1, finer * threads).min(most);
         *chain.left.get_mut() = chain.parts;
         for part in 0..chain.parts {
             tasks.push((cost / chain.parts, Task { chain: i, part }));

@@ -19,6 +19,9 @@ pub(super) struct Tile {
     pub(super) add: bool,
 }
 
+/// Columns of a tile at most: two of the widest vectors.
+const WIDEST: usize = 32;
+
 /// c (+)= a · b for up to `MR` rows and `NV` vectors of columns. Rows of `a` beyond the
 /// tile's repeat its last one, so that nothing beyond the operand is read.
 ///
@@ -66,15 +69,28 @@ pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
             }
             return;
         }
-        for (i, sums) in sums.iter().take(t.rows).enumerate() {
-            // No vector has more lanes than this.
-            let mut row = [V::T::zero(); 64];
+        let mut square = [[V::T::zero(); WIDEST]; MR];
+        for (sums, row) in sums.iter().zip(&mut square) {
             for (j, &sum) in sums.iter().enumerate() {
                 sum.store(row.as_mut_ptr().add(j * V::N));
             }
-            for (j, &sum) in row[..t.columns].iter().enumerate() {
-                let at = c.at.offset(i as isize * c.rows + j as isize * c.columns);
-                *at = if t.add { *at + sum } else { sum };
+        }
+        let put = |i: usize, j: usize, sum: V::T| {
+            let at = c.at.offset(i as isize * c.rows + j as isize * c.columns);
+            *at = if t.add { *at + sum } else { sum };
+        };
+        // Along the axis in which the result lies contiguous.
+        if c.rows == 1 {
+            for j in 0..t.columns {
+                for (i, row) in square.iter().take(t.rows).enumerate() {
+                    put(i, j, row[j]);
+                }
+            }
+        } else {
+            for (i, row) in square.iter().take(t.rows).enumerate() {
+                for (j, &sum) in row[..t.columns].iter().enumerate() {
+                    put(i, j, sum);
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ use num_traits::Zero;
 use std::cell::RefCell;
 
 /// Summed elements of a block: a panel of `b` of this length stays in the first-level cache.
-const KC: usize = 256;
+const KC: usize = 400;
 
 /// Rows of a block of `a`: with [`KC`] columns it stays in the second-level cache.
 const MC: usize = 192;
@@ -81,8 +81,15 @@ impl<T> Gemm<T> {
     fn copies(&self) -> usize {
         let grain = |stride: isize| if stride == 1 { 1 } else { 2 };
         let a = if self.packs_a() { self.m * self.k * grain(self.a.1.0) } else { 0 };
+        let b = if self.packs_b() { self.k * self.n * grain(self.b.1.1) } else { 0 };
         let c = if self.c.1.1 == 1 { 0 } else { self.m * self.n };
-        a + self.k * self.n * grain(self.b.1.1) + c
+        a + b + c
+    }
+
+    /// Columns are read in vectors, so where those are contiguous a copy only pays for many
+    /// rows.
+    fn packs_b(&self) -> bool {
+        self.b.1.1 != 1 || self.m > 32
     }
 
     /// Rows are read along the summed axis, so where that is contiguous a copy only pays for
@@ -116,7 +123,9 @@ struct Plan {
 
 impl Plan {
     fn new<T>(g: &Gemm<T>, width: usize, height: usize) -> Plan {
-        let (kc, nc) = (KC.min(g.k), NC.min(g.n.next_multiple_of(width)));
+        // Blocks of equal size, whatever the other sizes.
+        let kc = g.k.div_ceil(g.k.div_ceil(KC)).next_multiple_of(8);
+        let nc = NC.min(g.n.next_multiple_of(width));
         let pack_a = g.packs_a();
         let mc = MC.min(g.m) + height;
         // A multiple of a cache line, for every type.
@@ -142,7 +151,9 @@ unsafe fn blocked<V: Lanes, const LARGE: usize, const SMALL: usize>(
             // SAFETY: the caller's; the room holds a block of each.
             unsafe {
                 let room_b = room.add(plan.rows);
-                for j in (0..columns).step_by(width) {
+                // What is no whole panel is always copied: nothing beyond it may be read.
+                let whole = if g.packs_b() { 0 } else { columns / width * width };
+                for j in (whole..columns).step_by(width) {
                     let b = Strided {
                         at: g.b.0.offset(p0 as isize * g.b.1.0 + (j0 + j) as isize * g.b.1.1),
                         rows: g.b.1.0,
@@ -153,7 +164,7 @@ unsafe fn blocked<V: Lanes, const LARGE: usize, const SMALL: usize>(
                 }
                 for i0 in (0..g.m).step_by(MC) {
                     let rows = MC.min(g.m - i0);
-                    let block = Block { i0, rows, p0, k, j0, columns, add };
+                    let block = Block { i0, rows, p0, k, j0, columns, whole, add };
                     if plan.pack_a {
                         block.pack::<V, LARGE, SMALL>(g, room);
                         block.multiply::<V, LARGE, SMALL, true>(g, room, room_b);
@@ -174,6 +185,8 @@ struct Block {
     k: usize,
     j0: usize,
     columns: usize,
+    /// The columns read where they lie.
+    whole: usize,
     add: bool,
 }
 
@@ -226,7 +239,13 @@ impl Block {
         // SAFETY: the caller's.
         unsafe {
             for j in (0..self.columns).step_by(width) {
-                let b = room_b.add(j * self.k).cast_const();
+                let (b, b_rows) = if j < self.whole {
+                    let (sp, sj) = g.b.1;
+                    let at = self.p0 as isize * sp + (self.j0 + j) as isize * sj;
+                    (g.b.0.offset(at), sp)
+                } else {
+                    (room_b.add(j * self.k).cast_const(), width as isize)
+                };
                 let exist = width.min(self.columns - j);
                 for (i, large) in self.tiles::<LARGE, SMALL>() {
                     let height = if large { LARGE } else { SMALL };
@@ -244,10 +263,10 @@ impl Block {
                     let c = Strided { at: g.c.0.offset(at), rows: ci, columns: cj };
                     let t = Tile { k: self.k, rows, columns: exist, add: self.add };
                     match (large, exist <= V::N) {
-                        (true, false) => tile::<V, LARGE, 2>(t, &a, b, width as isize, &c),
-                        (true, true) => tile::<V, LARGE, 1>(t, &a, b, width as isize, &c),
-                        (false, false) => tile::<V, SMALL, 2>(t, &a, b, width as isize, &c),
-                        (false, true) => tile::<V, SMALL, 1>(t, &a, b, width as isize, &c),
+                        (true, false) => tile::<V, LARGE, 2>(t, &a, b, b_rows, &c),
+                        (true, true) => tile::<V, LARGE, 1>(t, &a, b, b_rows, &c),
+                        (false, false) => tile::<V, SMALL, 2>(t, &a, b, b_rows, &c),
+                        (false, true) => tile::<V, SMALL, 1>(t, &a, b, b_rows, &c),
                     }
                 }
             }
