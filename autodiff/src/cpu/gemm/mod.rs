@@ -82,7 +82,8 @@ impl<T> Gemm<T> {
         let grain = |stride: isize| if stride == 1 { 1 } else { 2 };
         let a = if self.packs_a() { self.m * self.k * grain(self.a.1.0) } else { 0 };
         let b = if self.packs_b() { self.k * self.n * grain(self.b.1.1) } else { 0 };
-        let c = if self.c.1.1 == 1 { 0 } else { self.m * self.n };
+        // One by one, and read as well when added to.
+        let c = if self.c.1.1 == 1 { 0 } else { 3 * self.m * self.n };
         a + b + c
     }
 
