@@ -146,7 +146,7 @@ pub struct Product {
 }
 
 /// Points of a row from which a reduction along it is divided.
-pub const LONG_ROW: usize = 1 << 14;
+pub const LONG_ROW: usize = 1 << 13;
 
 /// What a kernel does.
 #[derive(Clone, Debug)]
