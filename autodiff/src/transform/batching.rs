@@ -61,6 +61,9 @@ pub(super) fn lift(x: Var, size: usize, at: At) -> Batched {
     push(Op::Broadcast(kept), &[x], lead(size, &shape), x.dtype(), at)
 }
 
+/// Rows of a product that are too few to fill the inner kernels.
+const FEW_ROWS: usize = 8;
+
 impl Batching<'_> {
     /// Operand `i` with the leading axis.
     fn lifted(&self, i: usize) -> Batched {
@@ -137,12 +140,19 @@ impl Batching<'_> {
             c.left_batch.is_empty()
                 && leads(if operand == 0 { c.left_free(rank) } else { c.right_free(rank) })
         };
+        let rows = |operand: usize| {
+            let shape = self.args[operand].shape();
+            c.left_free(shape.len()).iter().map(|&a| shape[a as usize]).product::<usize>()
+        };
         match (self.batched[0], self.batched[1]) {
             (Some(left), None) if rows_lead(0) => {
                 let more_rows = Contraction { left_sum: behind(&c.left_sum), ..c.clone() };
                 self.push(Op::Contract(Box::new(more_rows)), &[left, self.args[1]])
             }
-            (None, Some(right)) if rows_lead(1) => self.contract_exchanged(c, right),
+            // The exchanged product is read back transposed, which pays for few rows only.
+            (None, Some(right)) if rows_lead(1) && rows(0) < FEW_ROWS => {
+                self.contract_exchanged(c, right)
+            }
             _ => self.all(Op::Contract(Box::new(Contraction {
                 left_batch: led(&c.left_batch),
                 right_batch: led(&c.right_batch),
