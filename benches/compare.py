@@ -177,10 +177,8 @@ def main():
     for threads in o.threads:
         for work in o.work:
             batches = WORKS[work][1]
-            if o.quick:
-                batches = [b for b in batches if b in (0, 128)]
-            if o.batch:
-                batches = [b for b in batches if b == 0 or b in o.batch]
+            wanted = o.batch or ([128] if o.quick else batches)
+            batches = [b for b in batches if b == 0 or b in wanted]
             for batch in batches:
                 for r in summarise(work, batch, threads, rounds(o, bench, peers, work, batch, threads)):
                     line = json.dumps(r)
