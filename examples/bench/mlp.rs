@@ -98,8 +98,14 @@ impl Mlp {
                 let (p, v) = (vector("params"), vector("v"));
                 vec![f(p, batch()).hvp(p, v)]
             }
+            "d_hvp8" => {
+                let p = vector("params");
+                let shape = [super::w1::DIRECTIONS, self.params.len()];
+                let directions = tape.input("directions", DType::F32, shape);
+                vec![f(p, batch()).hvp_many(p, directions)]
+            }
             // The direction comes last: what comes before it can be bound.
-            "d_hvp8" | "e_hvp_again" => {
+            "e_hvp_again" => {
                 let p = vector("params");
                 let loss = f(p, batch());
                 vec![loss.hvp(p, vector("v"))]

@@ -1,7 +1,7 @@
 //! w1: derivatives of the network up to the third.
 
 use crate::methods;
-use crate::mlp::{Mlp, Stepper, room};
+use crate::mlp::{Mlp, Stepper, normal, room};
 use crate::options::Options;
 use crate::timing::{Line, rounded};
 use anyhow::Result;
@@ -24,7 +24,7 @@ pub(crate) const KNOWN: &[&str] = &[
 ];
 
 /// Directions of `d_hvp8`.
-const DIRECTIONS: u64 = 8;
+pub(crate) const DIRECTIONS: usize = 8;
 
 /// Steps of `w1rss`.
 const STEPS: usize = 50;
@@ -82,21 +82,13 @@ fn product_again(mlp: &Mlp, cpu: &Cpu, line: Line, budget: f64) -> Result<Line> 
     line.timed(budget, || Ok(bound.run_into(&[&v], &mut outputs)?))
 }
 
-/// Hessian-vector products along several directions, the point given anew.
-///
-/// One after another at a bound point; a product with all directions at once would go here.
+/// Eight directions at one point, which share all primal work.
 fn products(mlp: &Mlp, cpu: &Cpu, line: Line, budget: f64) -> Result<Line> {
-    let (mut bound, outputs) = bound(mlp, cpu)?;
-    let mut rows: Vec<Vec<Array>> = (0..DIRECTIONS).map(|_| outputs.clone()).collect();
-    let directions: Vec<Array> =
-        (0..DIRECTIONS).map(|i| mlp.direction(4 + i)).collect::<Result<_>>()?;
-    line.timed(budget, || {
-        bound.rebind(&[&mlp.params, &mlp.x, &mlp.y])?;
-        for (v, row) in directions.iter().zip(&mut rows) {
-            bound.run_into(&[v], row)?;
-        }
-        Ok(())
-    })
+    let program = mlp.program(cpu, "d_hvp8")?;
+    let mut outputs = room(&program);
+    let directions = normal(4, &[DIRECTIONS, mlp.params.len()])?;
+    let inputs = [&mlp.params, &directions, &mlp.x, &mlp.y];
+    line.timed(budget, || Ok(program.run_into(&inputs, &mut outputs)?))
 }
 
 /// Peak of the resident memory after some steps.

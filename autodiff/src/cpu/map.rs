@@ -64,7 +64,12 @@ thread_local! {
 
 impl MapKernel {
     /// `scratch` counts the words of memory for partial results that were given away.
-    pub(super) fn new(map: &Map, buffers: &[Buffer], level: Level, scratch: &mut usize) -> MapKernel {
+    pub(super) fn new(
+        map: &Map,
+        buffers: &[Buffer],
+        level: Level,
+        scratch: &mut usize,
+    ) -> MapKernel {
         let order = point_order(map);
         let sizes: SmallVec<[usize; 8]> = order.iter().map(|&a| map.domain[a as usize]).collect();
         let access = |offset: isize, strides: &[isize]| {
@@ -126,11 +131,7 @@ impl MapKernel {
 
     /// Into how many parts it can be divided at most.
     pub(super) fn most_parts(&self) -> usize {
-        if self.reducers.is_empty() {
-            self.points.div_ceil(self.lanes)
-        } else {
-            self.split.units()
-        }
+        if self.reducers.is_empty() { self.points.div_ceil(self.lanes) } else { self.split.units() }
     }
 
     /// Points of which each part but the last has a multiple.

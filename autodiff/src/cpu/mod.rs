@@ -23,12 +23,12 @@ mod simd;
 mod steps;
 mod team;
 
+use crate::Array;
 use crate::array::Data;
 use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::program::Plan;
 use crate::program::plan::Place;
-use crate::Array;
 use level::Level;
 use pool::Pool;
 use std::time::Duration;

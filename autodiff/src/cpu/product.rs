@@ -33,18 +33,16 @@ pub(super) fn part(p: &Product, kernel: ProductKernel, bases: &[Base], part: usi
     let side = p.m.max(p.n);
     let at = |i: usize| (i * side.div_ceil(GRAIN) / parts * GRAIN).min(side);
     let range = (at(part), at(part + 1));
-    if p.m >= p.n { whole.rows = range } else { whole.columns = range }
+    if p.m >= p.n {
+        whole.rows = range
+    } else {
+        whole.columns = range
+    }
     run(p, kernel, bases, &whole);
 }
 
 /// Rows `first..last`: of the result, or of the first batch axis.
-pub(super) fn rows(
-    p: &Product,
-    kernel: ProductKernel,
-    bases: &[Base],
-    first: usize,
-    last: usize,
-) {
+pub(super) fn rows(p: &Product, kernel: ProductKernel, bases: &[Base], first: usize, last: usize) {
     let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, p.n) };
     if let Some(n) = p.batch.first() {
         let each = p.batch.count() / n;

@@ -34,11 +34,7 @@ pub(super) fn part(work: &Work, bases: &[Base], part: usize, parts: usize) {
 
 /// # Safety
 /// `to` has room for elements `first..last`, which nobody else touches.
-unsafe fn fill<T: Element>(
-    to: *mut T,
-    (first, last): (usize, usize),
-    draw: impl Fn(usize) -> f64,
-) {
+unsafe fn fill<T: Element>(to: *mut T, (first, last): (usize, usize), draw: impl Fn(usize) -> f64) {
     // SAFETY: the caller's.
     let to = unsafe { std::slice::from_raw_parts_mut(to.add(first), last - first) };
     for (i, to) in to.iter_mut().enumerate() {

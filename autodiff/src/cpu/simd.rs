@@ -180,6 +180,14 @@ macro_rules! level {
 // NEON always has fused multiply-add.
 level!(Base, { cfg!(target_arch = "aarch64") });
 #[cfg(target_arch = "x86_64")]
-level!(#[target_feature(enable = "avx2,fma")] Avx2, true);
+level!(
+    #[target_feature(enable = "avx2,fma")]
+    Avx2,
+    true
+);
 #[cfg(target_arch = "x86_64")]
-level!(#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")] Avx512, true);
+level!(
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+    Avx512,
+    true
+);

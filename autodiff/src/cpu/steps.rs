@@ -190,7 +190,11 @@ impl Chain {
             (CHAIN_POINTS / row.max(1)).max(1)
         };
         Chain {
-            kernels: chain.kernels.iter().map(|k| Ready::new(of(k), plan, level, scratch)).collect(),
+            kernels: chain
+                .kernels
+                .iter()
+                .map(|k| Ready::new(of(k), plan, level, scratch))
+                .collect(),
             numbers: chain.kernels.clone(),
             rows,
             few,

@@ -63,7 +63,10 @@ pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
         format!(" {:>9.1} {share:>5.1} {:>7.2}", 1e6 * seconds, 1e-9 * flops as f64 / seconds)
     };
     let heads = if times.is_some() { "        µs     %  Gflop/s" } else { "" };
-    write(format_args!("{:>4}  {:<14} {:>9} {:>9}{heads}  work", "", "primitive", "flops", "bytes"));
+    write(format_args!(
+        "{:>4}  {:<14} {:>9} {:>9}{heads}  work",
+        "", "primitive", "flops", "bytes"
+    ));
     let (mut flops, mut bytes) = (0, 0);
     let mut step_of = vec![0; plan.kernels.len()];
     for (s, step) in plan.steps.iter().enumerate() {

@@ -62,7 +62,12 @@ impl Program {
         let plan = make_plan(&graph, 0);
         let executable = backend.compile(plan)?;
         let shared = Arc::new(Shared { graph, backend: backend.boxed() });
-        Ok(Program { shared, executable: Mutex::new(executable), check_finite: false, explanation: OnceLock::new() })
+        Ok(Program {
+            shared,
+            executable: Mutex::new(executable),
+            check_finite: false,
+            explanation: OnceLock::new(),
+        })
     }
 
     /// Lets every run fail with [`Error::NonFinite`] when an output holds a NaN or an
@@ -86,8 +91,7 @@ impl Program {
     /// The kernels with their flops and bytes, and the peak of memory, as a table to read. A
     /// dash marks where threads meet.
     pub fn explain(&self) -> &str {
-        self.explanation
-            .get_or_init(|| explain::explain(&make_plan(&self.shared.graph, 0), None))
+        self.explanation.get_or_init(|| explain::explain(&make_plan(&self.shared.graph, 0), None))
     }
 
     /// The same table with the time of each kernel on these inputs, alone on one thread: the

@@ -275,7 +275,8 @@ impl Kernel {
             Work::Map(map) => {
                 let rows = *map.domain.first()?;
                 // Long rows are reduced in parts of their own.
-                let short = map.reductions.is_empty() || map.domain.count() / rows.max(1) <= LONG_ROW;
+                let short =
+                    map.reductions.is_empty() || map.domain.count() / rows.max(1) <= LONG_ROW;
                 (!map.reduced.contains(&0) && short).then_some(rows)
             }
             Work::Product(p) => Some(p.batch.first().copied().unwrap_or(p.m)),

@@ -32,12 +32,7 @@ fn span(offset: isize, sizes: &[usize], strides: &[isize]) -> (isize, isize) {
 fn access(view: &View, write: bool, sizes: &[usize], by_rows: bool) -> Access {
     let row = (by_rows && !view.strides.is_empty())
         .then(|| (view.strides[0], span(view.offset, &sizes[1..], &view.strides[1..])));
-    Access {
-        buffer: view.buffer,
-        write,
-        span: span(view.offset, sizes, &view.strides),
-        row,
-    }
+    Access { buffer: view.buffer, write, span: span(view.offset, sizes, &view.strides), row }
 }
 
 /// The rows by which a kernel goes, if it does, and all that it touches.
@@ -97,7 +92,12 @@ fn accesses(kernel: &Kernel) -> (Option<usize>, SmallVec<[Access; 8]>) {
         }
         Work::Random { key, out, count, .. } => {
             let last = out.offset + *count as isize - 1;
-            all.push(Access { buffer: out.buffer, write: true, span: (out.offset, last), row: None });
+            all.push(Access {
+                buffer: out.buffer,
+                write: true,
+                span: (out.offset, last),
+                row: None,
+            });
             let span = (key.offset, key.offset + 1);
             all.push(Access { buffer: key.buffer, write: false, span, row: None });
         }
@@ -190,8 +190,8 @@ impl Builder {
             }
         }
         if let Some(chain) = joins {
-            fits &= self.chains[chain].kernels.len() < LONGEST_CHAIN
-                && self.chains[chain].rows == rows;
+            fits &=
+                self.chains[chain].kernels.len() < LONGEST_CHAIN && self.chains[chain].rows == rows;
         }
         if !fits {
             self.close();
@@ -229,12 +229,16 @@ pub(super) fn steps(kernels: &[Kernel], early: usize, buffers: &[Buffer]) -> (Ve
 
 /// Whether `kernel` may write `write` where `read` lay, which another kernel of its chain
 /// touches: they meet in equal rows only.
-pub(super) fn may_replace(kernel: &Kernel, write: BufferId, other: &Kernel, read: BufferId) -> bool {
+pub(super) fn may_replace(
+    kernel: &Kernel,
+    write: BufferId,
+    other: &Kernel,
+    read: BufferId,
+) -> bool {
     let (rows, own) = accesses(kernel);
     let (other_rows, theirs) = accesses(other);
     let store = own.iter().find(|a| a.write && a.buffer == write);
-    let meet = |store: &Access| {
-        theirs.iter().filter(|a| a.buffer == read).all(|a| aligned(a, store))
-    };
+    let meet =
+        |store: &Access| theirs.iter().filter(|a| a.buffer == read).all(|a| aligned(a, store));
     rows.is_some() && rows == other_rows && store.is_some_and(meet)
 }

@@ -203,9 +203,9 @@ fn structural(name: &str) -> Vec<Case> {
             a[0].take_along(1, a[1]).vjp(a[0], a[2])
         })],
         // Recorded by reverse sweeps that pass a checkpoint.
-        "recompute" => vec![case(&[Real(&[2, 3])], |a| {
-            a[0].checkpoint(|x| x.sin().exp()).sum().grad(a[0])
-        })],
+        "recompute" => {
+            vec![case(&[Real(&[2, 3])], |a| a[0].checkpoint(|x| x.sin().exp()).sum().grad(a[0]))]
+        }
         "uniform" => vec![case(&[Integer(&[2], 99)], |a| a[0].uniform(3, DType::F32, [2, 3]))],
         "normal" => vec![case(&[Integer(&[2], 99)], |a| a[0].normal(3, DType::F64, [5]))],
         "bits" => vec![case(&[Integer(&[2], 99)], |a| a[0].bits(3, ()))],

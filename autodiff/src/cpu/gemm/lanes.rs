@@ -80,10 +80,28 @@ mod x86 {
     use super::Lanes;
     use std::arch::x86_64::{self, *};
 
-    lanes!(x86_64, __m128, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps,
-        |s, a, b| _mm_add_ps(s, _mm_mul_ps(a, b)));
-    lanes!(x86_64, __m128d, f64, 2, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_add_pd,
-        |s, a, b| _mm_add_pd(s, _mm_mul_pd(a, b)));
+    lanes!(
+        x86_64,
+        __m128,
+        f32,
+        4,
+        _mm_set1_ps,
+        _mm_loadu_ps,
+        _mm_storeu_ps,
+        _mm_add_ps,
+        |s, a, b| _mm_add_ps(s, _mm_mul_ps(a, b))
+    );
+    lanes!(
+        x86_64,
+        __m128d,
+        f64,
+        2,
+        _mm_set1_pd,
+        _mm_loadu_pd,
+        _mm_storeu_pd,
+        _mm_add_pd,
+        |s, a, b| _mm_add_pd(s, _mm_mul_pd(a, b))
+    );
     lanes!(x86_64, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
         |s, a, b| _mm256_fmadd_ps(a, b, s), 8 transpose_ps);
     lanes!(x86_64, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
@@ -142,10 +160,28 @@ mod arm {
     use super::Lanes;
     use std::arch::aarch64::{self, *};
 
-    lanes!(aarch64, float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32,
-        |s, a, b| vfmaq_f32(s, a, b));
-    lanes!(aarch64, float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64,
-        |s, a, b| vfmaq_f64(s, a, b));
+    lanes!(
+        aarch64,
+        float32x4_t,
+        f32,
+        4,
+        vdupq_n_f32,
+        vld1q_f32,
+        vst1q_f32,
+        vaddq_f32,
+        |s, a, b| vfmaq_f32(s, a, b)
+    );
+    lanes!(
+        aarch64,
+        float64x2_t,
+        f64,
+        2,
+        vdupq_n_f64,
+        vld1q_f64,
+        vst1q_f64,
+        vaddq_f64,
+        |s, a, b| vfmaq_f64(s, a, b)
+    );
 }
 
 /// Lanes for processors without vectors that we know.

@@ -72,7 +72,9 @@ fn products_equal_plain_sums() {
             check::<f64>(level, shape, draw[3] % 64, add);
         }
         // Beyond one block along each axis.
-        for (i, shape) in [[400, 3, 5], [7, 600, 9], [3, 5, 2500], [200, 300, 530]].iter().enumerate() {
+        for (i, shape) in
+            [[400, 3, 5], [7, 600, 9], [3, 5, 2500], [200, 300, 530]].iter().enumerate()
+        {
             for layout in [0, 1, 4, 5, 16, 21] {
                 check::<f32>(level, *shape, layout, i % 2 == 0);
                 check::<f64>(level, *shape, layout, i % 2 == 1);
