@@ -68,29 +68,22 @@ impl<'a> Team<'a> {
 
     /// Runs `first` on this thread while up to `helpers` others help with its steps.
     pub(super) fn run<R: Send>(&self, helpers: usize, first: impl FnOnce(&Self) -> R + Send) -> R {
-        let close = || Close(&self.claim);
-        fn assemble<R: Send>(
-            team: &Team<'_>,
-            helpers: usize,
-            first: impl FnOnce() -> R + Send,
-        ) -> R {
-            if helpers == 0 {
-                return first();
-            }
-            // Pushed first, so stolen first: boxed, since each level would nest the types.
-            rayon::join(|| first(), || assist(team, helpers - 1)).0
-        }
         fn assist(team: &Team<'_>, helpers: usize) {
-            if helpers == 0 {
-                team.help();
-            } else {
-                rayon::join(|| team.help(), || assist(team, helpers - 1));
+            match helpers {
+                1 => team.help(),
+                _ => {
+                    rayon::join(|| team.help(), || assist(team, helpers - 1));
+                }
             }
         }
-        assemble(self, helpers, || {
-            let _close = close();
+        let first = || {
+            let _close = Close(&self.claim);
             first(self)
-        })
+        };
+        match helpers {
+            0 => first(),
+            _ => rayon::join(first, || assist(self, helpers)).0,
+        }
     }
 
     /// All tasks of a step.
