@@ -43,7 +43,7 @@ mod transform;
 
 pub use array::Array;
 pub use backend::{Backend, Executable, Part};
-pub use cpu::{Cpu, ProductKernel};
+pub use cpu::{Cpu, InstructionSet, ProductKernel};
 pub use dtype::{DType, Element};
 pub use error::{At, Error, Result};
 pub use interpreter::Interpreter;

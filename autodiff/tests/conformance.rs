@@ -2,13 +2,29 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::testing::conformance;
-use burlap_autodiff::{Cpu, Interpreter};
+use burlap_autodiff::{Cpu, InstructionSet, Interpreter, ProductKernel};
 
 #[test]
 fn the_cpu_agrees_with_the_interpreter() {
     let agreement = conformance(&Cpu::with_threads(2).unwrap(), 1000).unwrap();
     println!("{agreement}");
     assert_eq!(agreement.programs, 2000);
+}
+
+#[test]
+fn kernels_of_every_instruction_set_agree() {
+    for &set in InstructionSet::available() {
+        let cpu = Cpu::with_threads(2).unwrap().with_instructions(set).unwrap();
+        let agreement = conformance(&cpu, 300).unwrap();
+        println!("{set:?}: {agreement}");
+        assert_eq!(agreement.programs, 600);
+    }
+}
+
+#[test]
+fn other_product_kernels_agree() {
+    let cpu = Cpu::with_threads(2).unwrap().with_products(ProductKernel::MatrixMultiply);
+    assert_eq!(conformance(&cpu, 300).unwrap().programs, 600);
 }
 
 /// What is compared with itself agrees exactly in F64: nothing else hides in the tolerance.

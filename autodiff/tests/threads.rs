@@ -47,6 +47,64 @@ fn random_programs_have_the_same_bits_at_one_two_and_four_threads() {
     }
 }
 
+/// Row-wise chains with products, softmax, dropout and reductions across rows; sizes that no
+/// division divides.
+#[test]
+fn a_network_has_the_same_bits_at_any_number_of_threads() {
+    let (batch, inputs, width, classes) = (151, 67, 93, 11);
+    let tape = Tape::new();
+    let w = tape.input("w", DType::F32, [width * inputs + width * width + classes * width + width]);
+    let v = tape.input("v", DType::F32, w.shape());
+    let x = tape.input("x", DType::F32, [batch, inputs]);
+    let y = tape.input("y", DType::U32, [batch, 1]);
+    let mut at = 0;
+    let mut matrix = |rows: usize, columns: usize| {
+        at += rows * columns;
+        w.slice_axis(0, at - rows * columns, at).reshape([rows, columns])
+    };
+    let (first, shared, last) = (matrix(width, inputs), matrix(width, width), matrix(classes, width));
+    let bias = matrix(1, width).flatten();
+    let key = tape.literal(&Array::vector([3u32, 4]));
+    let keep = key.uniform(0, DType::F32, [batch, width]).lt(0.8);
+    let dropped = |h: burlap_autodiff::Var| keep.select(h, h.constant_like(0.0));
+    let mut h = dropped((x.matmul(first.t()) + bias).relu());
+    h = (h.matmul(shared.t()) + bias).tanh();
+    h = dropped((h.matmul(shared.t()) * 1.5).sigmoid());
+    let mean = h.mean_axes(&[1]).expand_dims(1);
+    let loss = -(h - mean).matmul(last.t()).log_softmax(1).take_along(1, y).mean();
+    let all = loss.value_grad_hvp(w, v);
+    let third = loss.second_directional_grad(w, v).1;
+    let outputs = [all.value, all.grad, all.hvp, third, h];
+    let noise = |n: usize, scale: f32| {
+        Array::vector((0..n).map(|i| scale * (i as f32 * 12.9898).sin()).collect::<Vec<f32>>())
+    };
+    let values = [
+        noise(w.shape().count(), 0.2),
+        noise(w.shape().count(), 1.0),
+        noise(batch * inputs, 1.0).reshaped([batch, inputs]).unwrap(),
+        Array::from_vec([batch, 1], (0..batch as u32).map(|i| i % 11).collect()).unwrap(),
+    ];
+    let values: Vec<&Array> = values.iter().collect();
+    let of = |threads: usize| {
+        tape.compile_with(&Cpu::with_threads(threads).unwrap(), &[w, v, x, y], &outputs).unwrap()
+    };
+    let one = bits(&of(1).run(&values).unwrap());
+    let oracle = tape.compile_with(&Interpreter, &[w, v, x, y], &outputs).unwrap();
+    let oracle: Vec<f64> =
+        oracle.run(&values).unwrap().iter().flat_map(Array::to_f64_vec).collect();
+    for (a, b) in one.iter().map(|b| f64::from_bits(*b)).zip(oracle) {
+        // f32 on the Cpu, f64 inside of the interpreter: some hundred rounding errors.
+        assert!((a - b).abs() <= 2e-5 * (1.0 + b.abs()), "{a} {b}");
+    }
+    for threads in [2, 3, 4] {
+        let program = of(threads);
+        // Threads come in another order each time.
+        for turn in 0..40 {
+            assert!(one == bits(&program.run(&values).unwrap()), "{threads} threads, turn {turn}");
+        }
+    }
+}
+
 #[test]
 fn programs_of_scalars() {
     let tape = Tape::new();

@@ -1,8 +1,8 @@
 //! Kernels made ready for this machine, and what they cost.
 
-use super::level::Level;
+use super::instruction_set::InstructionSet;
 use super::map::MapKernel;
-use super::{Memory, ProductKernel, index, product, random};
+use super::{Kernels, Memory, index, product, random};
 use crate::DType;
 use crate::error::Result;
 use crate::ops::{Binary, Unary};
@@ -16,7 +16,7 @@ pub(super) enum Ready {
 
 impl Ready {
     /// `scratch` counts the words of memory for partial results that were given away.
-    pub(super) fn new(kernel: &Kernel, plan: &Plan, level: Level, scratch: &mut usize) -> Ready {
+    pub(super) fn new(kernel: &Kernel, plan: &Plan, level: InstructionSet, scratch: &mut usize) -> Ready {
         match &kernel.work {
             Work::Map(map) => {
                 Ready::Map(Box::new(MapKernel::new(map, &plan.buffers, level, scratch)))
@@ -41,14 +41,14 @@ impl Ready {
     pub(super) fn part(
         &self,
         memory: &Memory,
-        products: ProductKernel,
+        kernels: Kernels,
         part: usize,
         parts: usize,
     ) -> Result<()> {
         match self {
             Ready::Map(map) => map.part(memory, part, parts),
             Ready::Work(kernel) => match &kernel.work {
-                Work::Product(p) => product::part(p, products, memory.bases, part, parts),
+                Work::Product(p) => product::part(p, kernels, memory.bases, part, parts),
                 Work::Random { .. } => random::part(&kernel.work, memory.bases, part, parts),
                 _ => return index::run(kernel, memory.bases, None),
             },
@@ -60,14 +60,14 @@ impl Ready {
     pub(super) fn rows(
         &self,
         memory: &Memory,
-        products: ProductKernel,
+        kernels: Kernels,
         (first, last): (usize, usize),
         rows: usize,
     ) -> Result<()> {
         match self {
             Ready::Map(map) => map.rows(memory, first, last, rows),
             Ready::Work(kernel) => match &kernel.work {
-                Work::Product(p) => product::rows(p, products, memory.bases, first, last),
+                Work::Product(p) => product::rows(p, kernels, memory.bases, first, last),
                 // Not by rows; never part of a chain of more.
                 Work::Random { .. } => random::part(&kernel.work, memory.bases, 0, 1),
                 _ => return index::run(kernel, memory.bases, Some((first, last))),

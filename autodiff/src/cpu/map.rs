@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::instructions::{REGISTER_BYTES, evaluate, fill, typed};
-use super::level::Level;
+use super::instruction_set::InstructionSet;
 use super::reduce::{Reducer, Split};
 use super::simd::{self, Simd};
 use super::{Base, Memory};
@@ -54,7 +54,7 @@ pub(super) struct MapKernel {
     lanes: usize,
     reducers: Vec<Reducer>,
     split: Split,
-    level: Level,
+    level: InstructionSet,
 }
 
 thread_local! {
@@ -67,7 +67,7 @@ impl MapKernel {
     pub(super) fn new(
         map: &Map,
         buffers: &[Buffer],
-        level: Level,
+        level: InstructionSet,
         scratch: &mut usize,
     ) -> MapKernel {
         let order = point_order(map);
@@ -181,11 +181,11 @@ impl MapKernel {
             let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
             match self.level {
-                Level::Base => self.blocks::<simd::Base>(memory, first, start, end, targets),
+                InstructionSet::Base => self.blocks::<simd::Base>(memory, first, start, end, targets),
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => self.blocks::<simd::Avx2>(memory, first, start, end, targets),
+                InstructionSet::Avx2 => self.blocks::<simd::Avx2>(memory, first, start, end, targets),
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => self.blocks::<simd::Avx512>(memory, first, start, end, targets),
+                InstructionSet::Avx512 => self.blocks::<simd::Avx512>(memory, first, start, end, targets),
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => self.blocks::<simd::Base>(memory, first, start, end, targets),
             }

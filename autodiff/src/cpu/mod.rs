@@ -12,7 +12,7 @@ mod gemm;
 mod index;
 mod instructions;
 mod kernel;
-mod level;
+mod instruction_set;
 mod map;
 mod math;
 mod pool;
@@ -29,7 +29,7 @@ use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::program::Plan;
 use crate::program::plan::Place;
-use level::Level;
+pub use instruction_set::InstructionSet;
 use pool::Pool;
 use std::time::Duration;
 use steps::Steps;
@@ -48,7 +48,20 @@ pub enum ProductKernel {
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
+    kernels: Kernels,
+}
+
+/// Which kernels run.
+#[derive(Clone, Copy, Debug)]
+struct Kernels {
     products: ProductKernel,
+    set: InstructionSet,
+}
+
+impl Kernels {
+    fn best() -> Kernels {
+        Kernels { products: ProductKernel::default(), set: InstructionSet::best() }
+    }
 }
 
 impl Default for Cpu {
@@ -61,7 +74,7 @@ impl Cpu {
     /// As many threads as rayon's global pool has: one for each processor, unless
     /// `RAYON_NUM_THREADS` says otherwise.
     pub fn new() -> Cpu {
-        Cpu { pool: Pool::global(), products: ProductKernel::default() }
+        Cpu { pool: Pool::global(), kernels: Kernels::best() }
     }
 
     /// A pool of its own with the given number of threads; with one, all work stays on the
@@ -70,7 +83,7 @@ impl Cpu {
     /// # Errors
     /// [`Error::Backend`] for 0 threads, or when the system does not grant them.
     pub fn with_threads(threads: usize) -> Result<Cpu> {
-        Ok(Cpu { pool: Pool::own(threads)?, products: ProductKernel::default() })
+        Ok(Cpu { pool: Pool::own(threads)?, kernels: Kernels::best() })
     }
 
     /// Lets other kernels compute the matrix products.
@@ -83,8 +96,22 @@ impl Cpu {
     /// ```
     #[must_use]
     pub fn with_products(mut self, products: ProductKernel) -> Cpu {
-        self.products = products;
+        self.kernels.products = products;
         self
+    }
+
+    /// Lets kernels use another instruction set than the best one: results then have the bits
+    /// that other processors give.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] where the processor does not have it.
+    pub fn with_instructions(mut self, set: InstructionSet) -> Result<Cpu> {
+        if !InstructionSet::available().contains(&set) {
+            let problem = format!("this processor does not have the instructions {set:?}");
+            return Err(Error::Backend { backend: "cpu", problem });
+        }
+        self.kernels.set = set;
+        Ok(self)
     }
 
     /// The number of threads that work is divided among.
@@ -103,7 +130,7 @@ impl Backend for Cpu {
     }
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
-        let steps = Steps::new(&plan, &self.pool, self.products, Level::best());
+        let steps = Steps::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
         let words = plan.arena / 8 + 8 + steps.scratch();
         let mut arena: Vec<u64> = Vec::new();

@@ -1,8 +1,8 @@
 //! Batches of matrix products, divided by rows, by columns or by matrix.
 
 use super::gemm;
-use super::level::Level;
-use super::{Base, ProductKernel};
+use super::instruction_set::InstructionSet;
+use super::{Base, Kernels, ProductKernel};
 use crate::DType;
 use crate::program::plan::{Product, View};
 
@@ -21,12 +21,12 @@ pub(super) fn most_parts(p: &Product) -> usize {
     p.batch.count().max(p.m.max(p.n).div_ceil(GRAIN))
 }
 
-pub(super) fn part(p: &Product, kernel: ProductKernel, bases: &[Base], part: usize, parts: usize) {
+pub(super) fn part(p: &Product, kernels: Kernels, bases: &[Base], part: usize, parts: usize) {
     let count = p.batch.count();
     let mut whole = Part { matrices: (0, count), rows: (0, p.m), columns: (0, p.n) };
     if count >= parts {
         whole.matrices = (part * count / parts, (part + 1) * count / parts);
-        run(p, kernel, bases, &whole);
+        run(p, kernels, bases, &whole);
         return;
     }
     // The larger side is divided, in each matrix.
@@ -38,21 +38,21 @@ pub(super) fn part(p: &Product, kernel: ProductKernel, bases: &[Base], part: usi
     } else {
         whole.columns = range
     }
-    run(p, kernel, bases, &whole);
+    run(p, kernels, bases, &whole);
 }
 
 /// Rows `first..last`: of the result, or of the first batch axis.
-pub(super) fn rows(p: &Product, kernel: ProductKernel, bases: &[Base], first: usize, last: usize) {
+pub(super) fn rows(p: &Product, kernels: Kernels, bases: &[Base], first: usize, last: usize) {
     let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, p.n) };
     if let Some(n) = p.batch.first() {
         let each = p.batch.count() / n;
         part.matrices = (first * each, last * each);
         part.rows = (0, p.m);
     }
-    run(p, kernel, bases, &part);
+    run(p, kernels, bases, &part);
 }
 
-fn run(p: &Product, kernel: ProductKernel, bases: &[Base], part: &Part) {
+fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
     let nb = p.batch.len();
     let (m, n) = (part.rows.1 - part.rows.0, part.columns.1 - part.columns.0);
     if m == 0 || n == 0 {
@@ -75,14 +75,15 @@ fn run(p: &Product, kernel: ProductKernel, bases: &[Base], part: &Part) {
         c += part.rows.0 as isize * strides[2].0 + part.columns.0 as isize * strides[2].1;
         let sizes = [m, p.k, n];
         // An empty sum is zero, which the other crate leaves to the caller.
-        let kernel = if p.k == 0 { ProductKernel::Burlap } else { kernel };
+        let kernel = if p.k == 0 { ProductKernel::Burlap } else { kernels.products };
+        let set = kernels.set;
         // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
         unsafe {
             match (p.dtype, kernel) {
                 (DType::F32, ProductKernel::Burlap) => {
-                    own::<f32>(sizes, buffers, [a, b, c], strides, p.add);
+                    own::<f32>(set, sizes, buffers, [a, b, c], strides, p.add);
                 }
-                (_, ProductKernel::Burlap) => own::<f64>(sizes, buffers, [a, b, c], strides, p.add),
+                (_, ProductKernel::Burlap) => own::<f64>(set, sizes, buffers, [a, b, c], strides, p.add),
                 (DType::F32, ProductKernel::MatrixMultiply) => {
                     other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides, p.add);
                 }
@@ -99,6 +100,7 @@ type Strides = [(isize, isize); 3];
 /// # Safety
 /// The matrices lie within their buffers; the result is this part's alone.
 unsafe fn own<T: gemm::Product>(
+    set: InstructionSet,
     [m, k, n]: [usize; 3],
     buffers: [*mut u8; 3],
     [a, b, c]: [isize; 3],
@@ -111,7 +113,7 @@ unsafe fn own<T: gemm::Product>(
         let a = (at_a.offset(a).cast_const(), sa);
         let b = (at_b.offset(b).cast_const(), sb);
         let c = (at_c.offset(c), sc);
-        T::gemm(Level::best(), &gemm::Gemm { m, k, n, a, b, c, add });
+        T::gemm(set, &gemm::Gemm { m, k, n, a, b, c, add });
     }
 }
 

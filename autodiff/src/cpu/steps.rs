@@ -1,10 +1,10 @@
 //! The steps of a program, divided into tasks.
 
 use super::kernel::{Ready, nanoseconds};
-use super::level::Level;
+use super::instruction_set::InstructionSet;
 use super::pool::Pool;
 use super::team::{MOST_TASKS, Team};
-use super::{Memory, ProductKernel};
+use super::{Kernels, Memory};
 use crate::backend::Part;
 use crate::error::Result;
 use crate::program::Plan;
@@ -60,13 +60,13 @@ pub(super) struct Steps {
     all: Vec<Step>,
     early: usize,
     scratch: usize,
-    products: ProductKernel,
+    kernels: Kernels,
     /// None where no run is worth entering it.
     pool: Option<Pool>,
 }
 
 impl Steps {
-    pub(super) fn new(plan: &Plan, pool: &Pool, products: ProductKernel, level: Level) -> Steps {
+    pub(super) fn new(plan: &Plan, pool: &Pool, kernels: Kernels) -> Steps {
         let mut scratch = 0;
         let cost: Vec<usize> = plan.kernels.iter().map(nanoseconds).collect();
         let shared: usize = plan
@@ -82,13 +82,13 @@ impl Steps {
             let mut costs = Vec::with_capacity(step.chains.len());
             for chain in &step.chains {
                 costs.push(chain.kernels.iter().map(|&k| cost[k]).sum());
-                chains.push(Chain::new(chain, plan, level, &mut scratch));
+                chains.push(Chain::new(chain, plan, kernels.set, &mut scratch));
             }
             let tasks = divide(&mut chains, &costs, threads);
             all.push(Step { chains, tasks });
         }
         let pool = (threads > 1).then(|| pool.clone());
-        Steps { all, early: plan.early_steps, scratch, products, pool }
+        Steps { all, early: plan.early_steps, scratch, kernels, pool }
     }
 
     /// Words of memory for partial results.
@@ -103,7 +103,7 @@ impl Steps {
             Part::Late => self.early..self.all.len(),
         };
         let alone = |step: &Step| {
-            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.products))
+            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.kernels))
         };
         let Some(pool) = &self.pool else {
             return self.all[steps].iter().try_for_each(alone);
@@ -111,7 +111,7 @@ impl Steps {
         let work = |step: usize, task: usize| {
             let step: &Step = &self.all[step];
             let task = &step.tasks[task];
-            step.chains[task.chain].part(memory, self.products, task.part)
+            step.chains[task.chain].part(memory, self.kernels, task.part)
         };
         let team = Team::new(&work);
         pool.run(&team, |team| {
@@ -133,7 +133,7 @@ impl Steps {
         for chain in self.all.iter().flat_map(|step| &step.chains) {
             for (kernel, &number) in chain.kernels.iter().zip(&chain.numbers) {
                 let start = Instant::now();
-                kernel.part(memory, self.products, 0, 1)?;
+                kernel.part(memory, self.kernels, 0, 1)?;
                 kernel.finish(memory);
                 times.push((number, start.elapsed()));
             }
@@ -171,7 +171,7 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
 }
 
 impl Chain {
-    fn new(chain: &plan::Chain, plan: &Plan, level: Level, scratch: &mut usize) -> Chain {
+    fn new(chain: &plan::Chain, plan: &Plan, level: InstructionSet, scratch: &mut usize) -> Chain {
         let of = |&k: &usize| &plan.kernels[k];
         let rows = chain.rows.filter(|_| chain.kernels.len() > 1);
         let largest = chain
@@ -214,7 +214,7 @@ impl Chain {
     fn rows(
         &self,
         memory: &Memory,
-        products: ProductKernel,
+        kernels: Kernels,
         (first, last): (usize, usize),
         rows: usize,
     ) -> Result<()> {
@@ -222,31 +222,31 @@ impl Chain {
         while at < last {
             let next = (at + self.few).min(last);
             for kernel in &self.kernels {
-                kernel.rows(memory, products, (at, next), rows)?;
+                kernel.rows(memory, kernels, (at, next), rows)?;
             }
             at = next;
         }
         Ok(())
     }
 
-    fn whole(&self, memory: &Memory, products: ProductKernel) -> Result<()> {
+    fn whole(&self, memory: &Memory, kernels: Kernels) -> Result<()> {
         if let Some(rows) = self.rows {
-            return self.rows(memory, products, (0, rows), rows);
+            return self.rows(memory, kernels, (0, rows), rows);
         }
         for kernel in &self.kernels {
-            kernel.part(memory, products, 0, 1)?;
+            kernel.part(memory, kernels, 0, 1)?;
             kernel.finish(memory);
         }
         Ok(())
     }
 
-    fn part(&self, memory: &Memory, products: ProductKernel, part: usize) -> Result<()> {
+    fn part(&self, memory: &Memory, kernels: Kernels, part: usize) -> Result<()> {
         if let Some(rows) = self.rows {
             let at = |p: usize| p * rows / self.parts;
-            return self.rows(memory, products, (at(part), at(part + 1)), rows);
+            return self.rows(memory, kernels, (at(part), at(part + 1)), rows);
         }
-        let mut kernels = self.kernels.iter();
-        let result = kernels.try_for_each(|k| k.part(memory, products, part, self.parts));
+        let mut all = self.kernels.iter();
+        let result = all.try_for_each(|k| k.part(memory, kernels, part, self.parts));
         // The last one sees what all the others wrote.
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.left.store(self.parts, Ordering::Relaxed);

@@ -9,7 +9,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
-use super::level::Level;
+use super::instruction_set::InstructionSet;
 use lanes::Lanes;
 use micro::{Strided, Tile, tile};
 use num_traits::Zero;
@@ -43,7 +43,7 @@ pub(super) trait Product: Copy + Zero + 'static {
     /// # Safety
     /// The matrices lie in memory that nobody else writes, `c` overlaps neither operand,
     /// and the processor has the level.
-    unsafe fn gemm(level: Level, product: &Gemm<Self>);
+    unsafe fn gemm(level: InstructionSet, product: &Gemm<Self>);
 }
 
 thread_local! {
@@ -304,7 +304,7 @@ macro_rules! product {
             }
             )?
             impl Product for $T {
-                unsafe fn gemm(level: Level, g: &Gemm<$T>) {
+                unsafe fn gemm(level: InstructionSet, g: &Gemm<$T>) {
                     type Inner = unsafe fn(&Gemm<$T>, &Plan, *mut $T);
                     if g.m == 0 || g.n == 0 {
                         return;
@@ -319,8 +319,8 @@ macro_rules! product {
                     let g = if flipped.copies() < g.copies() { &flipped } else { g };
                     let (inner, lanes, height): (Inner, usize, usize) = match level {
                         $(
-                        Level::Avx512 => (avx512, <$m512>::N, 12),
-                        Level::Avx2 => (avx2, <$m256>::N, 6),
+                        InstructionSet::Avx512 => (avx512, <$m512>::N, 12),
+                        InstructionSet::Avx2 => (avx2, <$m256>::N, 6),
                         )?
                         _ => (base, <$base>::N, 4),
                     };

@@ -1,7 +1,7 @@
 //! Products of all levels against plain sums, over shapes, strides and divisions.
 #![allow(clippy::unwrap_used)]
 
-use super::super::level::Level;
+use super::super::instruction_set::InstructionSet;
 use super::{Gemm, Product};
 use crate::ops::philox4x32;
 
@@ -23,7 +23,7 @@ fn strides(layout: u32, rows: usize, columns: usize) -> (isize, isize, usize) {
     }
 }
 
-fn check<T>(level: Level, [m, k, n]: [usize; 3], layout: u32, add: bool)
+fn check<T>(level: InstructionSet, [m, k, n]: [usize; 3], layout: u32, add: bool)
 where
     T: Product + num_traits::FromPrimitive + num_traits::Float + std::fmt::Debug,
 {
@@ -62,7 +62,7 @@ where
 #[test]
 fn products_equal_plain_sums() {
     let sizes = [0, 1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 17, 31, 33, 64];
-    for &level in Level::available() {
+    for &level in InstructionSet::available() {
         for case in 0..1500u32 {
             let draw = philox4x32([5, 6], [case, 7, 0, 0]);
             let pick = |i: usize| sizes[draw[i] as usize % sizes.len()];
@@ -90,7 +90,7 @@ fn parts_have_the_bits_of_the_whole() {
         numbers::<f32>(n, seed).iter().enumerate().map(|(i, x)| x + (i as f32).sin()).collect()
     };
     let (a, b) = (real(m * k, 1), real(k * n, 2));
-    for &level in Level::available() {
+    for &level in InstructionSet::available() {
         let run = |from: usize, to: usize, c: &mut [f32]| {
             let g = Gemm {
                 m: to - from,

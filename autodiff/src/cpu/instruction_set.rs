@@ -1,8 +1,17 @@
 //! What the processor can do, found out once.
 
 /// Instruction sets that kernels are compiled for.
+///
+/// ```
+/// use burlap_autodiff::{Cpu, InstructionSet};
+/// let best = InstructionSet::best();
+/// assert!(InstructionSet::available().contains(&best));
+/// // What every processor of this kind computes, to the bit.
+/// let cpu = Cpu::new().with_instructions(InstructionSet::Base)?;
+/// # Ok::<(), burlap_autodiff::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub enum InstructionSet {
     /// What every processor of the target has: SSE2, or NEON.
     Base,
     /// AVX2 with fused multiply-add.
@@ -11,9 +20,9 @@ pub(super) enum Level {
     Avx512,
 }
 
-impl Level {
+impl InstructionSet {
     /// All that this processor has, the best last.
-    pub(super) fn available() -> &'static [Level] {
+    pub fn available() -> &'static [InstructionSet] {
         #[cfg(target_arch = "x86_64")]
         {
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
@@ -23,17 +32,17 @@ impl Level {
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512bw");
             if avx512 {
-                return &[Level::Base, Level::Avx2, Level::Avx512];
+                return &[InstructionSet::Base, InstructionSet::Avx2, InstructionSet::Avx512];
             }
             if avx2 {
-                return &[Level::Base, Level::Avx2];
+                return &[InstructionSet::Base, InstructionSet::Avx2];
             }
         }
-        &[Level::Base]
+        &[InstructionSet::Base]
     }
 
     /// The best that this processor has.
-    pub(super) fn best() -> Level {
-        Level::available().last().copied().unwrap_or(Level::Base)
+    pub fn best() -> InstructionSet {
+        InstructionSet::available().last().copied().unwrap_or(InstructionSet::Base)
     }
 }
