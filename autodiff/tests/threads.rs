@@ -62,7 +62,8 @@ fn a_network_has_the_same_bits_at_any_number_of_threads() {
         at += rows * columns;
         w.slice_axis(0, at - rows * columns, at).reshape([rows, columns])
     };
-    let (first, shared, last) = (matrix(width, inputs), matrix(width, width), matrix(classes, width));
+    let (first, shared, last) =
+        (matrix(width, inputs), matrix(width, width), matrix(classes, width));
     let bias = matrix(1, width).flatten();
     let key = tape.literal(&Array::vector([3u32, 4]));
     let keep = key.uniform(0, DType::F32, [batch, width]).lt(0.8);

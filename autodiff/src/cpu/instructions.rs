@@ -2,6 +2,7 @@
 
 use super::simd::{Operand, Simd};
 use crate::DType;
+use crate::ops::Compare;
 use crate::program::plan::{Instruction, Scalar};
 
 /// Bytes of a register: some of them stay in the first-level cache.
@@ -69,6 +70,28 @@ pub(super) unsafe fn fill(value: f64, dtype: DType, y: *mut u8, len: usize) {
         // SAFETY: the caller's.
         unsafe { block_mut::<T>(y, len) }.fill(<T as crate::Element>::from_f64(value));
     });
+}
+
+/// Evaluates a choice by a comparison of the same points with a number.
+///
+/// # Safety
+/// As [`evaluate`]: `x` shows `len` elements, `b` one, `choices` those of `Select`.
+#[inline(always)]
+pub(super) unsafe fn choose<S: Simd>(
+    f: Compare,
+    dtype: DType,
+    [x, b]: [*const u8; 2],
+    choices: [(*const u8, bool); 2],
+    y: *mut u8,
+    len: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        typed!(dtype, T => {
+            let choices = choices.map(|(pointer, same)| operand::<T>(pointer, same, len));
+            S::choose::<T>(f, block(x, len), *b.cast(), choices, block_mut(y, len));
+        });
+    }
 }
 
 /// Evaluates an instruction on `len` points. Loads and literals are not for here.

@@ -16,7 +16,12 @@ pub(super) enum Ready {
 
 impl Ready {
     /// `scratch` counts the words of memory for partial results that were given away.
-    pub(super) fn new(kernel: &Kernel, plan: &Plan, level: InstructionSet, scratch: &mut usize) -> Ready {
+    pub(super) fn new(
+        kernel: &Kernel,
+        plan: &Plan,
+        level: InstructionSet,
+        scratch: &mut usize,
+    ) -> Ready {
         match &kernel.work {
             Work::Map(map) => {
                 Ready::Map(Box::new(MapKernel::new(map, &plan.buffers, level, scratch)))

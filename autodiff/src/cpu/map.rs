@@ -1,41 +1,30 @@
 //! Fused expressions, evaluated block by block.
 
 use super::access::Access;
-use super::instructions::{REGISTER_BYTES, evaluate, fill, typed};
 use super::instruction_set::InstructionSet;
+use super::instructions::{REGISTER_BYTES, choose, evaluate, fill, typed};
 use super::reduce::{Reducer, Split};
+use super::registers::{Way, assign_registers, choices, store_directly, ways};
 use super::simd::{self, Simd};
 use super::{Base, Memory};
 use crate::DType;
-use crate::program::plan::{Buffer, BufferId, Instruction, Map, Place, Scalar};
+use crate::ops::Compare;
+use crate::program::plan::{Buffer, BufferId, Instruction, Map, Scalar};
 use crate::shape::Axes;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 
-struct Load {
-    buffer: BufferId,
+pub(super) struct Load {
+    pub(super) buffer: BufferId,
     dtype: DType,
-    access: Access,
+    pub(super) access: Access,
 }
 
-struct Store {
-    register: usize,
-    buffer: BufferId,
+pub(super) struct Store {
+    pub(super) register: usize,
+    pub(super) buffer: BufferId,
     dtype: DType,
-    access: Access,
-}
-
-/// How an instruction's result comes to be.
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    /// Computed in every block.
-    Computed,
-    /// Computed in every block where this store wants it.
-    Stored(u16),
-    /// The same in all blocks, and needed as a block.
-    SameBlock,
-    /// The same in all blocks, and only needed as a number.
-    SameNumber,
+    pub(super) access: Access,
 }
 
 /// A map with its accesses merged and its registers assigned.
@@ -45,6 +34,8 @@ pub(super) struct MapKernel {
     stores: Vec<Store>,
     code: Vec<Instruction>,
     ways: Vec<Way>,
+    /// For each choice, the comparison that it makes itself.
+    chosen: Vec<Option<u16>>,
     /// For each instruction, which operands are numbers.
     same: Vec<[bool; 3]>,
     /// The physical register of each instruction's result.
@@ -97,7 +88,9 @@ impl MapKernel {
                 access: access(v.offset, &v.strides),
             })
             .collect();
-        let ways = ways(map, &loads, &stores, buffers);
+        let mut ways = ways(map, &loads);
+        let chosen = choices(map, &mut ways);
+        store_directly(map, &loads, &stores, buffers, &mut ways);
         let same = map
             .code
             .iter()
@@ -109,7 +102,7 @@ impl MapKernel {
                 [number(0), number(1), number(2)]
             })
             .collect();
-        let (physical, registers) = assign_registers(map, &ways);
+        let (physical, registers) = assign_registers(map, &ways, &chosen);
         let widest = map.code.iter().map(|i| i.dtype.size().max(i.operand.size())).max();
         let reducers: Vec<Reducer> =
             map.reductions.iter().map(|r| Reducer::new(r, buffers)).collect();
@@ -119,6 +112,7 @@ impl MapKernel {
             stores,
             code: map.code.clone(),
             ways,
+            chosen,
             same,
             physical,
             registers,
@@ -181,11 +175,17 @@ impl MapKernel {
             let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
             match self.level {
-                InstructionSet::Base => self.blocks::<simd::Base>(memory, first, start, end, targets),
+                InstructionSet::Base => {
+                    self.blocks::<simd::Base>(memory, first, start, end, targets)
+                }
                 #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx2 => self.blocks::<simd::Avx2>(memory, first, start, end, targets),
+                InstructionSet::Avx2 => {
+                    self.blocks::<simd::Avx2>(memory, first, start, end, targets)
+                }
                 #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx512 => self.blocks::<simd::Avx512>(memory, first, start, end, targets),
+                InstructionSet::Avx512 => {
+                    self.blocks::<simd::Avx512>(memory, first, start, end, targets)
+                }
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => self.blocks::<simd::Base>(memory, first, start, end, targets),
             }
@@ -236,8 +236,18 @@ impl MapKernel {
                     continue;
                 }
                 let args = instruction.args.map(|r| pointers[r as usize].cast_const());
+                let same = self.same[i];
                 // SAFETY: results have registers that none of the operands has.
-                unsafe { evaluate::<S>(instruction, args, self.same[i], pointers[i], len) };
+                unsafe {
+                    match self.test(i) {
+                        Some((f, test)) => {
+                            let choices = [(args[1], same[1]), (args[2], same[2])];
+                            let x = test.map(|r| pointers[r as usize].cast_const());
+                            choose::<S>(f, instruction.dtype, x, choices, pointers[i], len);
+                        }
+                        None => evaluate::<S>(instruction, args, same, pointers[i], len),
+                    }
+                }
             }
             for (s, store) in self.stores.iter().enumerate() {
                 if self.ways[store.register] == Way::Stored(s as u16) {
@@ -257,6 +267,16 @@ impl MapKernel {
                 unsafe { reducer.accumulate::<S>(&self.split, values, start, at, len, *target) };
             }
             at += len;
+        }
+    }
+
+    /// The comparison that a choice makes itself, and its operands.
+    #[inline(always)]
+    fn test(&self, i: usize) -> Option<(Compare, [u16; 2])> {
+        let test = &self.code[self.chosen[i]? as usize];
+        match test.scalar {
+            Scalar::Compare(f) => Some((f, [test.args[0], test.args[1]])),
+            _ => None,
         }
     }
 
@@ -287,84 +307,4 @@ fn point_order(map: &Map) -> Axes {
     let outer = (0..inner).filter(|a| !map.reduced.contains(a));
     let reduced = (0..inner).filter(|a| map.reduced.contains(a));
     outer.chain(reduced).chain(inner..rank).collect()
-}
-
-fn ways(map: &Map, loads: &[Load], stores: &[Store], buffers: &[Buffer]) -> Vec<Way> {
-    let mut ways: Vec<Way> = map
-        .code
-        .iter()
-        .map(|i| match i.scalar {
-            Scalar::Constant(_) => Way::SameNumber,
-            Scalar::Load(l) if matches!(loads[l as usize].access, Access::Splat { .. }) => {
-                Way::SameNumber
-            }
-            _ => Way::Computed,
-        })
-        .collect();
-    let as_block = |ways: &mut Vec<Way>, r: usize| {
-        if ways[r] == Way::SameNumber {
-            ways[r] = Way::SameBlock;
-        }
-    };
-    for i in &map.code {
-        for (k, r) in i.operands().enumerate() {
-            if !i.takes_number(k) {
-                as_block(&mut ways, r as usize);
-            }
-        }
-    }
-    map.stores.iter().for_each(|(r, _)| as_block(&mut ways, *r as usize));
-    map.reductions.iter().for_each(|r| as_block(&mut ways, r.register as usize));
-    // Straight to where it is stored, unless that is memory which this kernel still reads.
-    let place = |b: BufferId| buffers[b].place;
-    for (s, store) in stores.iter().enumerate() {
-        let same = |l: &Load| match (place(l.buffer), place(store.buffer)) {
-            (Place::Arena(a), Place::Arena(b)) => a == b,
-            _ => l.buffer == store.buffer,
-        };
-        let replaces = loads.iter().any(same);
-        let computed = ways[store.register] == Way::Computed
-            && !matches!(map.code[store.register].scalar, Scalar::Load(_));
-        if computed && !replaces && matches!(store.access, Access::Contiguous { .. }) {
-            ways[store.register] = Way::Stored(s as u16);
-        }
-    }
-    ways
-}
-
-/// Gives results registers, shared by those that do not live together.
-fn assign_registers(map: &Map, ways: &[Way]) -> (Vec<u16>, usize) {
-    let mut last = vec![0usize; map.code.len()];
-    for (i, instruction) in map.code.iter().enumerate() {
-        for r in instruction.operands() {
-            last[r as usize] = i;
-        }
-    }
-    let kept = map.stores.iter().map(|(r, _)| *r).chain(map.reductions.iter().map(|r| r.register));
-    kept.for_each(|r| last[r as usize] = usize::MAX);
-    let once: Vec<bool> =
-        ways.iter().map(|w| matches!(w, Way::SameNumber | Way::SameBlock)).collect();
-    once.iter().enumerate().filter(|(_, once)| **once).for_each(|(i, _)| last[i] = usize::MAX);
-    let mut physical = vec![0; map.code.len()];
-    let mut free: Vec<u16> = Vec::new();
-    let mut count = 0;
-    // What is filled once must not share a register with anything, before or after.
-    for i in (0..map.code.len()).filter(|&i| once[i]) {
-        physical[i] = count;
-        count += 1;
-    }
-    for (i, instruction) in map.code.iter().enumerate().filter(|(i, _)| !once[*i]) {
-        physical[i] = free.pop().unwrap_or_else(|| {
-            count += 1;
-            count - 1
-        });
-        // Freed only now: results are distinct from operands.
-        let mut gone: SmallVec<[u16; 3]> = instruction.operands().collect();
-        gone.sort_unstable();
-        gone.dedup();
-        free.extend(
-            gone.into_iter().filter(|&r| last[r as usize] == i).map(|r| physical[r as usize]),
-        );
-    }
-    (physical, count as usize)
 }

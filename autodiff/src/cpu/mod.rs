@@ -10,15 +10,16 @@
 mod access;
 mod gemm;
 mod index;
+mod instruction_set;
 mod instructions;
 mod kernel;
-mod instruction_set;
 mod map;
 mod math;
 mod pool;
 mod product;
 mod random;
 mod reduce;
+mod registers;
 mod simd;
 mod steps;
 mod team;

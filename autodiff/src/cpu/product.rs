@@ -83,7 +83,9 @@ fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
                 (DType::F32, ProductKernel::Burlap) => {
                     own::<f32>(set, sizes, buffers, [a, b, c], strides, p.add);
                 }
-                (_, ProductKernel::Burlap) => own::<f64>(set, sizes, buffers, [a, b, c], strides, p.add),
+                (_, ProductKernel::Burlap) => {
+                    own::<f64>(set, sizes, buffers, [a, b, c], strides, p.add)
+                }
                 (DType::F32, ProductKernel::MatrixMultiply) => {
                     other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides, p.add);
                 }

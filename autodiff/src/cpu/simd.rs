@@ -5,7 +5,7 @@
 
 use super::math::{self, Fast};
 use crate::Element;
-use crate::ops::{Binary, Compare, Scalar, Unary};
+use crate::ops::{Binary, Compare, Scalar, TakesTest, Unary};
 use crate::program::plan::Combine;
 
 /// An operand of a loop: a block, or one number for all its points.
@@ -24,6 +24,7 @@ pub(super) trait Simd {
     unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]);
     unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]);
     unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]);
+    unsafe fn choose<T: Scalar>(f: Compare, x: &[T], b: T, c: Choices<T>, y: &mut [T]);
     unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]);
     unsafe fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T;
     unsafe fn join<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]);
@@ -65,6 +66,40 @@ fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
         }
         (Operand::Same(a), Operand::Same(b)) => {
             points.for_each(|(y, &m)| *y = if m { a } else { b });
+        }
+    }
+}
+
+/// What is taken where a comparison holds, and where not.
+pub(super) type Choices<'a, T> = [Operand<'a, T>; 2];
+
+/// A choice by a comparison of the same points, without a mask in between.
+struct Choose<'a, T> {
+    x: &'a [T],
+    choices: Choices<'a, T>,
+    y: &'a mut [T],
+}
+
+impl<T: Scalar> TakesTest<T> for Choose<'_, T> {
+    #[inline(always)]
+    fn take(self, test: impl Fn(T) -> bool) {
+        let points = self.y.iter_mut().zip(self.x);
+        match self.choices {
+            [Operand::Block(a), Operand::Block(b)] => {
+                points
+                    .zip(a)
+                    .zip(b)
+                    .for_each(|(((y, &x), &a), &b)| *y = if test(x) { a } else { b });
+            }
+            [Operand::Block(a), Operand::Same(b)] => {
+                points.zip(a).for_each(|((y, &x), &a)| *y = if test(x) { a } else { b });
+            }
+            [Operand::Same(a), Operand::Block(b)] => {
+                points.zip(b).for_each(|((y, &x), &b)| *y = if test(x) { a } else { b });
+            }
+            [Operand::Same(a), Operand::Same(b)] => {
+                points.for_each(|(y, &x)| *y = if test(x) { a } else { b });
+            }
         }
     }
 }
@@ -160,6 +195,10 @@ macro_rules! level {
             $(#[$feature])? #[inline(never)]
             unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
                 select(mask, a, b, y);
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn choose<T: Scalar>(f: Compare, x: &[T], b: T, c: Choices<T>, y: &mut [T]) {
+                f.hand(b, Choose { x, choices: c, y });
             }
             $(#[$feature])? #[inline(never)]
             unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {

@@ -1,7 +1,7 @@
 //! The steps of a program, divided into tasks.
 
-use super::kernel::{Ready, nanoseconds};
 use super::instruction_set::InstructionSet;
+use super::kernel::{Ready, nanoseconds};
 use super::pool::Pool;
 use super::team::{MOST_TASKS, Team};
 use super::{Kernels, Memory};
@@ -32,6 +32,9 @@ const CHAIN_POINTS: usize = 8192;
 /// Rows that a chain with products takes at a time: copying an operand pays for many.
 const PRODUCT_ROWS: usize = 240;
 
+/// Rows of a product in a part of a long step, at least.
+const FEWEST_ROWS: usize = 384;
+
 /// Some kernels in order, by rows or the one by parts.
 struct Chain {
     kernels: Vec<Ready>,
@@ -40,6 +43,8 @@ struct Chain {
     rows: Option<usize>,
     /// Rows taken through all kernels at a time.
     few: usize,
+    /// The rows (or columns, where those are divided) of its products.
+    product_side: Option<usize>,
     parts: usize,
     /// Parts not yet done, while the step runs.
     left: AtomicUsize,
@@ -151,11 +156,15 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
     }
     // Each chain in as many parts as there are threads: more would copy the operands of
     // products more often, fewer leave some thread without work. Long steps are divided finer,
-    // since a thread may be taken away meanwhile.
+    // since a thread may be taken away meanwhile, but not so that copies begin to count.
     let finer = if total > LONG { 4 } else { 1 };
     let mut tasks: Vec<(usize, Task)> = Vec::new();
     for (i, (chain, &cost)) in chains.iter_mut().zip(costs).enumerate() {
-        let finer = if cost > LONG / 2 { finer } else { 1 };
+        let finer = match chain.product_side {
+            _ if cost <= LONG / 2 => 1,
+            Some(side) => (side / (FEWEST_ROWS * threads)).clamp(1, finer),
+            None => finer,
+        };
         let most = chain.most_parts().min(MOST_TASKS / costs.len()).max(1);
         chain.parts = (cost / TASK).clamp(1, finer * threads).min(most);
         *chain.left.get_mut() = chain.parts;
@@ -182,8 +191,11 @@ impl Chain {
                 _ => 0,
             })
             .max();
-        let products = chain.kernels.iter().any(|k| matches!(of(k).work, Work::Product(_)));
-        let few = if products {
+        let product_side = chain.kernels.iter().find_map(|k| match &of(k).work {
+            Work::Product(p) => Some(rows.unwrap_or(p.m.max(p.n).max(p.batch.count()))),
+            _ => None,
+        });
+        let few = if product_side.is_some() {
             PRODUCT_ROWS
         } else {
             let row = largest.unwrap_or(0) / rows.unwrap_or(1).max(1);
@@ -198,6 +210,7 @@ impl Chain {
             numbers: chain.kernels.clone(),
             rows,
             few,
+            product_side,
             parts: 1,
             left: AtomicUsize::new(1),
         }

@@ -149,6 +149,14 @@ macro_rules! compare_table {
                 }
             }
 
+            /// Hands the comparison with a number to something generic over it.
+            #[inline(always)]
+            pub(crate) fn hand<T: Scalar>(self, b: T, to: impl TakesTest<T>) {
+                match self {
+                    $(Compare::$variant => to.take(|a: T| a $op b),)*
+                }
+            }
+
             /// The comparison of a number with a block.
             #[inline(always)]
             pub(crate) fn map_with_left<T: Scalar>(self, a: T, b: &[T], y: &mut [bool]) {
@@ -171,6 +179,12 @@ macro_rules! compare_table {
             })*
         }
     };
+}
+
+/// Something compiled for each comparison.
+pub(crate) trait TakesTest<T> {
+    /// Uses the comparison.
+    fn take(self, test: impl Fn(T) -> bool);
 }
 
 compare_table! {

@@ -16,10 +16,10 @@ use num_traits::Zero;
 use std::cell::RefCell;
 
 /// Summed elements of a block: a panel of `b` of this length stays in the first-level cache.
-const KC: usize = 400;
+const KC: usize = 512;
 
 /// Rows of a block of `a`: with [`KC`] columns it stays in the second-level cache.
-const MC: usize = 192;
+const MC: usize = 144;
 
 /// Columns of a block of `b`: with [`KC`] rows it stays in the last-level cache.
 const NC: usize = 2048;
