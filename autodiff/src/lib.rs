@@ -49,7 +49,7 @@ pub use error::{At, Error, Result};
 pub use interpreter::Interpreter;
 pub use ops::{
     Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary,
-    philox4x32,
+    philox4x32, philox4x32_blocks,
 };
 pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;

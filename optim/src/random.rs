@@ -1,7 +1,7 @@
 //! Counter-based random streams for rand_distr: a draw can be regenerated instead of
 //! stored, and does not depend on the number of threads.
 
-use burlap_autodiff::philox4x32;
+use burlap_autodiff::philox4x32_blocks;
 use rand::rand_core::TryRng;
 use rayon::prelude::*;
 use std::convert::Infallible;
@@ -40,9 +40,13 @@ pub struct Draw {
 pub struct Stream {
     key: [u32; 2],
     counter: [u32; 4],
-    words: [u32; 4],
+    /// Several blocks, which are made together.
+    words: [[u32; 4]; BLOCKS],
     used: usize,
 }
+
+/// Blocks of four words that a stream makes at a time.
+const BLOCKS: usize = 16;
 
 impl Draw {
     /// A stream of this draw; streams of different chunks are independent.
@@ -55,8 +59,8 @@ impl Draw {
         Stream {
             key: [self.seed as u32, (self.seed >> 32) as u32],
             counter: [0, chunk ^ high, self.step as u32, purpose | (self.sample & 0x00ff_ffff)],
-            words: [0; 4],
-            used: 4,
+            words: [[0; 4]; BLOCKS],
+            used: 4 * BLOCKS,
         }
     }
 
@@ -84,13 +88,13 @@ impl Draw {
 
 impl Stream {
     fn word(&mut self) -> u32 {
-        if self.used == 4 {
-            self.words = philox4x32(self.key, self.counter);
-            self.counter[0] = self.counter[0].wrapping_add(1);
+        if self.used == 4 * BLOCKS {
+            self.words = philox4x32_blocks(self.key, self.counter);
+            self.counter[0] = self.counter[0].wrapping_add(BLOCKS as u32);
             self.used = 0;
         }
         self.used += 1;
-        self.words[self.used - 1]
+        self.words.as_flattened()[self.used - 1]
     }
 }
 

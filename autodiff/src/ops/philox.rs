@@ -28,6 +28,36 @@ pub fn philox4x32(mut key: [u32; 2], mut c: [u32; 4]) -> [u32; 4] {
     c
 }
 
+/// `N` blocks of [`philox4x32`] for the counters that follow one another in their first word
+/// (which wraps): the same words, several at a time.
+///
+/// ```
+/// use burlap_autodiff::{philox4x32, philox4x32_blocks};
+/// let blocks = philox4x32_blocks::<8>([1, 2], [7, 0, 5, 6]);
+/// assert_eq!(blocks[3], philox4x32([1, 2], [10, 0, 5, 6]));
+/// ```
+pub fn philox4x32_blocks<const N: usize>(mut key: [u32; 2], counter: [u32; 4]) -> [[u32; 4]; N] {
+    // Words of one kind side by side, so that the compiler takes several blocks at once.
+    let mut c: [[u32; N]; 4] = counter.map(|word| [word; N]);
+    for (i, word) in c[0].iter_mut().enumerate() {
+        *word = word.wrapping_add(i as u32);
+    }
+    for _ in 0..10 {
+        let mut next = [[0; N]; 4];
+        for i in 0..N {
+            let p0 = u64::from(MULTIPLY[0]) * u64::from(c[0][i]);
+            let p1 = u64::from(MULTIPLY[1]) * u64::from(c[2][i]);
+            next[0][i] = (p1 >> 32) as u32 ^ c[1][i] ^ key[0];
+            next[1][i] = p1 as u32;
+            next[2][i] = (p0 >> 32) as u32 ^ c[3][i] ^ key[1];
+            next[3][i] = p0 as u32;
+        }
+        c = next;
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    std::array::from_fn(|i| [c[0][i], c[1][i], c[2][i], c[3][i]])
+}
+
 /// The counter of block `i` of a stream.
 fn block(key: [u32; 2], stream: u32, i: u64) -> [u32; 4] {
     philox4x32(key, [i as u32, (i >> 32) as u32, stream, 0])
