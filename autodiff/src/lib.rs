@@ -43,13 +43,13 @@ mod transform;
 
 pub use array::Array;
 pub use backend::{Backend, Executable, Part};
-pub use cpu::{Cpu, InstructionSet, ProductKernel};
+pub use cpu::{Cpu, InstructionSet, ProductKernel, philox4x32_blocks};
 pub use dtype::{DType, Element};
 pub use error::{At, Error, Result};
 pub use interpreter::Interpreter;
 pub use ops::{
     Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary,
-    philox4x32, philox4x32_blocks,
+    philox4x32,
 };
 pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;

@@ -23,6 +23,7 @@ mod registers;
 mod simd;
 mod steps;
 mod team;
+mod words;
 
 use crate::Array;
 use crate::array::Data;
@@ -34,6 +35,7 @@ pub use instruction_set::InstructionSet;
 use pool::Pool;
 use std::time::Duration;
 use steps::Steps;
+pub use words::philox4x32_blocks;
 
 /// Who computes matrix products.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

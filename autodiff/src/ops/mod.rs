@@ -30,7 +30,7 @@ pub(crate) use binary::TakesTest;
 pub use binary::{Binary, Compare, Operand};
 pub use contract::Contraction;
 pub use elementwise::Unary;
-pub use philox::{philox4x32, philox4x32_blocks};
+pub use philox::philox4x32;
 pub use random::Distribution;
 pub use real::Real;
 pub use real::Scalar;

@@ -28,15 +28,9 @@ pub fn philox4x32(mut key: [u32; 2], mut c: [u32; 4]) -> [u32; 4] {
     c
 }
 
-/// `N` blocks of [`philox4x32`] for the counters that follow one another in their first word
-/// (which wraps): the same words, several at a time.
-///
-/// ```
-/// use burlap_autodiff::{philox4x32, philox4x32_blocks};
-/// let blocks = philox4x32_blocks::<8>([1, 2], [7, 0, 5, 6]);
-/// assert_eq!(blocks[3], philox4x32([1, 2], [10, 0, 5, 6]));
-/// ```
-pub fn philox4x32_blocks<const N: usize>(mut key: [u32; 2], counter: [u32; 4]) -> [[u32; 4]; N] {
+/// `N` blocks for the counters that follow one another, in loops over words of one kind.
+#[inline(always)]
+pub(crate) fn blocks<const N: usize>(mut key: [u32; 2], counter: [u32; 4]) -> [[u32; 4]; N] {
     // Words of one kind side by side, so that the compiler takes several blocks at once.
     let mut c: [[u32; N]; 4] = counter.map(|word| [word; N]);
     for (i, word) in c[0].iter_mut().enumerate() {
