@@ -67,6 +67,11 @@ impl Recording<'_> {
         self.tape.input(name, self.dtype, self.x.shape())
     }
 
+    /// A further input, `count` vectors like the parameters: shape `[count, dim]`.
+    pub fn vectors(&self, name: &str, count: usize) -> Var {
+        self.tape.input(name, self.dtype, [count, self.x.shape().count()])
+    }
+
     /// A further input, a scalar.
     pub fn scalar(&self, name: &str) -> Var {
         self.tape.input(name, self.dtype, ())
@@ -123,6 +128,14 @@ impl Objective {
         let mut array = Array::zeros(self.dtype, [values.len()]);
         array.fill_from_f64(values);
         array
+    }
+
+    /// Room for so many vectors: shape `[dim]` for one, `[count, dim]` for more.
+    pub(crate) fn rows(&self, count: usize) -> Array {
+        match count {
+            1 => Array::zeros(self.dtype, [self.dim]),
+            _ => Array::zeros(self.dtype, [count, self.dim]),
+        }
     }
 
     /// The program of the given name for a batch of this shape, recorded if it is not there
