@@ -53,7 +53,12 @@ pub struct Recording<'a> {
 impl Recording<'_> {
     /// The loss at parameters `p`.
     pub fn loss(&self, p: Var) -> Var {
-        let loss = (self.loss)(p, self.batch);
+        self.loss_on(p, self.batch)
+    }
+
+    /// The loss at parameters `p` on another batch, such as one of its examples.
+    pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
+        let loss = (self.loss)(p, batch);
         if loss.shape().is_empty() && loss.dtype() == self.dtype {
             return loss;
         }
@@ -121,13 +126,6 @@ impl Objective {
     /// A scalar of the parameters' type.
     pub(crate) fn number(&self, value: f64) -> Array {
         Array::full(self.dtype, (), value)
-    }
-
-    /// A vector of the parameters' type.
-    pub(crate) fn vector(&self, values: &[f64]) -> Array {
-        let mut array = Array::zeros(self.dtype, [values.len()]);
-        array.fill_from_f64(values);
-        array
     }
 
     /// Room for so many vectors: shape `[dim]` for one, `[count, dim]` for more.
@@ -204,10 +202,23 @@ impl Objective {
         let Some(loss) = scalars.find(|value| !value.is_finite()) else {
             return Ok((first, outputs));
         };
+        Err(self.non_finite(of, loss, program, x, batch, rest)?)
+    }
+
+    /// The error of a loss that is not finite, with the primitive that made it so.
+    pub(crate) fn non_finite(
+        &self,
+        of: &str,
+        loss: f64,
+        program: &Program,
+        x: &Array,
+        batch: &[Array],
+        rest: &[&Array],
+    ) -> Result<Error> {
         let inputs: Vec<&Array> =
             std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
         let cause = program.find_non_finite(&inputs)?.map(Box::new);
-        Err(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
+        Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
     }
 
     /// L(x).
