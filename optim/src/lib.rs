@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `objective` | value, gradient, Hessian-vector product, curvature and its gradient |
+//! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient |
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | `sam` | SAM and ASAM on one two-point step |
@@ -21,6 +21,7 @@ mod first_order;
 mod method;
 mod named;
 mod objective;
+mod per_example;
 pub mod random;
 mod sam;
 pub mod sharpness;

@@ -53,7 +53,12 @@ pub struct Recording<'a> {
 impl Recording<'_> {
     /// The loss at parameters `p`.
     pub fn loss(&self, p: Var) -> Var {
-        let loss = (self.loss)(p, self.batch);
+        self.loss_on(p, self.batch)
+    }
+
+    /// The loss at parameters `p` on another batch, such as one of its examples.
+    pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
+        let loss = (self.loss)(p, batch);
         if loss.shape().is_empty() && loss.dtype() == self.dtype {
             return loss;
         }
@@ -65,6 +70,11 @@ impl Recording<'_> {
     /// A further input, a vector like the parameters.
     pub fn vector(&self, name: &str) -> Var {
         self.tape.input(name, self.dtype, self.x.shape())
+    }
+
+    /// A further input, `count` vectors like the parameters: shape `[count, dim]`.
+    pub fn vectors(&self, name: &str, count: usize) -> Var {
+        self.tape.input(name, self.dtype, [count, self.x.shape().count()])
     }
 
     /// A further input, a scalar.
@@ -118,11 +128,12 @@ impl Objective {
         Array::full(self.dtype, (), value)
     }
 
-    /// A vector of the parameters' type.
-    pub(crate) fn vector(&self, values: &[f64]) -> Array {
-        let mut array = Array::zeros(self.dtype, [values.len()]);
-        array.fill_from_f64(values);
-        array
+    /// Room for so many vectors: shape `[dim]` for one, `[count, dim]` for more.
+    pub(crate) fn rows(&self, count: usize) -> Array {
+        match count {
+            1 => Array::zeros(self.dtype, [self.dim]),
+            _ => Array::zeros(self.dtype, [count, self.dim]),
+        }
     }
 
     /// The program of the given name for a batch of this shape, recorded if it is not there
@@ -191,10 +202,23 @@ impl Objective {
         let Some(loss) = scalars.find(|value| !value.is_finite()) else {
             return Ok((first, outputs));
         };
+        Err(self.non_finite(of, loss, program, x, batch, rest)?)
+    }
+
+    /// The error of a loss that is not finite, with the primitive that made it so.
+    pub(crate) fn non_finite(
+        &self,
+        of: &str,
+        loss: f64,
+        program: &Program,
+        x: &Array,
+        batch: &[Array],
+        rest: &[&Array],
+    ) -> Result<Error> {
         let inputs: Vec<&Array> =
             std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
         let cause = program.find_non_finite(&inputs)?.map(Box::new);
-        Err(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
+        Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
     }
 
     /// L(x).

@@ -31,7 +31,7 @@ fn with(sharpness: Sharpness, samples: usize) -> SharpnessMethod {
     SharpnessMethod::new(sharpness.with_rho(0.3), 0.5, samples, 9).unwrap()
 }
 
-const METHODS: [(&str, Make); 9] = [
+const METHODS: [(&str, Make); 10] = [
     ("one-sided", || with(Sharpness::published_frobenius(), 2)),
     ("central", || with(Sharpness::trace_on_sphere().with_estimator(Estimator::Central), 2)),
     ("products", || with(Sharpness::frobenius_by_hvp(), 1)),
@@ -39,6 +39,7 @@ const METHODS: [(&str, Make); 9] = [
         let exact = Sharpness::log_det(0.5).with_estimator(Estimator::Exact);
         with(exact, 3).with_memory(Memory::OneAtATime)
     }),
+    ("kept together", || with(Sharpness::log_det(0.5).with_estimator(Estimator::Exact), 5)),
     ("scale-invariant", || {
         with(Sharpness::frobenius().scale_invariant().with_estimator(Estimator::Exact), 2)
     }),

@@ -163,6 +163,21 @@ fn both_sides_of_a_central_difference_are_looked_at() {
 }
 
 #[test]
+fn curvatures_that_are_not_finite_are_found_among_several() {
+    // The loss is 0 where its derivatives are not.
+    let root = |x: Var, _: &[Var]| x.abs().sqrt().sum();
+    let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 3, root);
+    for memory in [Memory::Keep, Memory::OneAtATime] {
+        let sharpness = Sharpness::trace().with_estimator(Estimator::Exact);
+        let method = SharpnessMethod::new(sharpness, 1.0, 6, 1).unwrap();
+        let mut method = method.with_memory(memory);
+        let error = method.evaluate(&objective, &Array::vector([0.0; 3]), &[], 0).unwrap_err();
+        assert!(matches!(error, Error::NonFiniteLoss { cause: Some(_), .. }), "{error}");
+        assert!(error.to_string().contains(file!()), "{error}");
+    }
+}
+
+#[test]
 fn weights_that_single_precision_cannot_hold_are_an_error() {
     // e^t with t near 200, far below the limit of double precision: the published code, which
     // has one sample and f32, gets infinity times a difference of gradients.

@@ -1,8 +1,7 @@
 //! Symmetric linear operators, given by their products with vectors.
 
 use crate::error::{Error, Result};
-use crate::objective::Objective;
-use burlap_autodiff::{Array, Bound};
+use burlap_autodiff::Array;
 
 /// A symmetric linear operator.
 pub trait LinearOperator {
@@ -12,11 +11,66 @@ pub trait LinearOperator {
     /// `out` = A `v`; both have [`dim`](LinearOperator::dim) elements.
     ///
     /// # Errors
-    /// What computing the product reports.
+    /// [`Error::Vector`] for other lengths, or what computing the product reports.
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()>;
+
+    /// `out`ᵢ = A `vectors`ᵢ for k rows of [`dim`](LinearOperator::dim) elements each, one behind
+    /// the other: k products, which an operator may compute together.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?;
+    /// let mut a = MatrixOperator::new(&a)?;
+    /// let mut out = [0.0; 6];
+    /// a.apply_many(&[1.0, 0.0, 0.0, 1.0, 1.0, -1.0], &mut out)?;
+    /// assert_eq!((out, a.products()), ([2.0, 1.0, 1.0, 3.0, 1.0, -2.0], 3));
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Vector`] where the lengths differ or are no multiple of the dimension, or what
+    /// computing a product reports.
+    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+        let dim = self.dim();
+        check_rows(dim, vectors, out)?;
+        let rows = vectors.chunks_exact(dim.max(1));
+        rows.zip(out.chunks_exact_mut(dim.max(1))).try_for_each(|(v, out)| self.apply(v, out))
+    }
+
+    /// How many rows [`apply_many`](LinearOperator::apply_many) computes together: who has more
+    /// loses nothing by offering so many at a time.
+    fn block(&self) -> usize {
+        1
+    }
 
     /// How many products have been computed.
     fn products(&self) -> usize;
+}
+
+/// Checks the lengths of one vector and its image.
+pub(super) fn check_one(dim: usize, v: &[f64], out: &[f64]) -> Result<()> {
+    if v.len() == dim && out.len() == dim {
+        return Ok(());
+    }
+    Err(Error::Vector {
+        of: "product".into(),
+        expected: format!("{dim} elements and room for {dim}"),
+        found: format!("{} and {}", v.len(), out.len()),
+    })
+}
+
+/// Checks the lengths of several vectors and their images.
+pub(super) fn check_rows(dim: usize, vectors: &[f64], out: &[f64]) -> Result<()> {
+    // Of a dimension of 0 the only multiple is 0.
+    if vectors.len() == out.len() && (vectors.is_empty() || vectors.len().is_multiple_of(dim)) {
+        return Ok(());
+    }
+    Err(Error::Vector {
+        of: "products".into(),
+        expected: format!("rows of {dim} elements and room for as many"),
+        found: format!("{} and {}", vectors.len(), out.len()),
+    })
 }
 
 /// A dense symmetric matrix, row by row.
@@ -52,84 +106,10 @@ impl LinearOperator for MatrixOperator {
     }
 
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
+        check_one(self.dim, v, out)?;
         self.products += 1;
         for (out, row) in out.iter_mut().zip(self.elements.chunks(self.dim.max(1))) {
             *out = row.iter().zip(v).map(|(a, b)| a * b).sum();
-        }
-        Ok(())
-    }
-
-    fn products(&self) -> usize {
-        self.products
-    }
-}
-
-/// The Hessian ∇²L(x) of an objective, averaged over batches by their sizes. The primal work
-/// is done once; each product is exact.
-#[derive(Debug)]
-pub struct HessianOperator {
-    parts: Vec<(Bound, f64)>,
-    dim: usize,
-    like: Array,
-    outputs: Vec<Array>,
-    products: usize,
-}
-
-impl HessianOperator {
-    /// At the point x, over batches. A batch's weight is the first size of its first array
-    /// (1 where there is none).
-    ///
-    /// # Errors
-    /// What compiling and running report; [`Error::NonFiniteLoss`].
-    pub fn new(objective: &Objective, x: &Array, batches: &[&[Array]]) -> Result<HessianOperator> {
-        objective.check_vector("hessian", x)?;
-        if batches.is_empty() {
-            return Err(Error::Setting {
-                of: "hessian".into(),
-                name: "the number of batches",
-                value: "0".into(),
-                expected: "at least 1 (an empty one, for a loss without data)",
-            });
-        }
-        let size = |batch: &[Array]| {
-            batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
-        };
-        let total: f64 = batches.iter().map(|b| size(b)).sum();
-        let mut parts = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let program = objective.program("hessian-vector product alone", batch, |r| {
-                let v = r.vector("v");
-                vec![r.loss(r.x).hvp(r.x, v)]
-            })?;
-            objective.value(x, batch)?;
-            let leading: Vec<&Array> = std::iter::once(x).chain(batch.iter()).collect();
-            parts.push((program.bind(&leading)?, size(batch) / total));
-        }
-        let like = Array::zeros(objective.dtype(), [objective.dim()]);
-        Ok(HessianOperator {
-            parts,
-            dim: objective.dim(),
-            outputs: vec![like.clone()],
-            like,
-            products: 0,
-        })
-    }
-}
-
-impl LinearOperator for HessianOperator {
-    fn dim(&self) -> usize {
-        self.dim
-    }
-
-    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
-        self.products += 1;
-        self.like.fill_from_f64(v);
-        out.fill(0.0);
-        for (bound, weight) in &self.parts {
-            bound.run_into(&[&self.like], &mut self.outputs)?;
-            for (out, h) in out.iter_mut().zip(self.outputs[0].to_f64_vec()) {
-                *out += weight * h;
-            }
         }
         Ok(())
     }

@@ -45,17 +45,27 @@ fn average(
             expected: "at least 1",
         });
     }
-    let mut v = vec![0.0; a.dim()];
-    let mut image = vec![0.0; a.dim()];
+    let dim = a.dim();
+    let block = a.block().clamp(1, count);
+    let mut vectors = vec![0.0; block * dim];
+    let mut images = vec![0.0; block * dim];
     let (mut mean, mut square) = (0.0, 0.0);
-    for i in 0..count {
-        probes.fill(Draw { seed, purpose: Purpose::Probe, step: 0, sample: i as u32 }, &mut v);
-        a.apply(&v, &mut image)?;
-        let x = f(&v, &image);
-        // Welford's update: no cancellation.
-        let delta = x - mean;
-        mean += delta / (i + 1) as f64;
-        square += delta * (x - mean);
+    for first in (0..count).step_by(block) {
+        let rows = block.min(count - first);
+        let (vectors, images) = (&mut vectors[..rows * dim], &mut images[..rows * dim]);
+        for i in 0..rows {
+            let sample = (first + i) as u32;
+            let draw = Draw { seed, purpose: Purpose::Probe, step: 0, sample };
+            probes.fill(draw, &mut vectors[i * dim..][..dim]);
+        }
+        a.apply_many(vectors, images)?;
+        for i in 0..rows {
+            let x = f(&vectors[i * dim..][..dim], &images[i * dim..][..dim]);
+            // Welford's update: no cancellation.
+            let delta = x - mean;
+            mean += delta / (first + i + 1) as f64;
+            square += delta * (x - mean);
+        }
     }
     let standard_error =
         if count < 2 { f64::INFINITY } else { (square / (count - 1) as f64 / count as f64).sqrt() };

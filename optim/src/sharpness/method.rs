@@ -1,5 +1,6 @@
 //! Minimising L + λρ²S: the gradient, accumulated sample by sample.
 
+use super::evaluate::Point;
 use super::measure::DrawContext;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result, not_negative, positive};
@@ -14,7 +15,7 @@ use std::rc::Rc;
 /// curvatures of all samples are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// n gradients in memory, each computed once.
+    /// n gradients in memory, each computed once; exact curvatures four at a time.
     Keep,
     /// One gradient in memory, at the price of n evaluations of the curvatures alone.
     OneAtATime,
@@ -94,19 +95,22 @@ impl Method for SharpnessMethod {
         };
         self.sharpness.measure.prepare(&context)?;
         let s = &self.sharpness;
-        let mut buffer = vec![0.0; objective.dim()];
+        let at = Point { objective, x, batch, loss };
         let mut curvatures = Vec::with_capacity(self.samples);
         let mut log_weights = Vec::with_capacity(self.samples);
         let mut kept = Vec::new();
-        for i in 0..self.samples {
-            let (v, log_weight) = s.sample(objective, self.draw(step, i), &mut buffer);
-            log_weights.push(log_weight);
-            if self.memory == Memory::Keep {
-                let sampled = s.curvature_gradient(objective, x, batch, &v, loss)?;
-                curvatures.push(sampled.curvature);
-                kept.push(sampled.total);
+        let keep = self.memory == Memory::Keep;
+        let together = if keep { s.together() } else { 1 };
+        for first in (0..self.samples).step_by(together) {
+            let count = together.min(self.samples - first);
+            let z = s.samples(objective, self.draw(step, first), count, &mut log_weights);
+            if keep {
+                for sampled in s.curvature_gradients(&at, &z, count)? {
+                    curvatures.push(sampled.curvature);
+                    kept.push(sampled.total);
+                }
             } else {
-                curvatures.push(s.curvature(objective, x, batch, &v, loss)?);
+                curvatures.extend(s.curvatures(&at, &z, count)?);
             }
         }
         let (value, weights, _) = s.weigh(&curvatures, &log_weights, objective.dim())?;
@@ -117,15 +121,12 @@ impl Method for SharpnessMethod {
         let mut gradient = base_gradient.clone();
         let mut spare = [Array::zeros(objective.dtype(), [objective.dim()])];
         for (i, weight) in weights.iter().enumerate() {
-            let recomputed;
-            let total = match kept.get(i) {
-                Some(total) => total,
-                None => {
-                    let (v, _) = s.sample(objective, self.draw(step, i), &mut buffer);
-                    recomputed = s.curvature_gradient(objective, x, batch, &v, loss)?.total;
-                    &recomputed
-                }
-            };
+            if !keep {
+                kept.clear();
+                let z = s.samples(objective, self.draw(step, i), 1, &mut Vec::new());
+                kept.extend(s.curvature_gradients(&at, &z, 1)?.into_iter().map(|s| s.total));
+            }
+            let total = &kept[if keep { i } else { 0 }];
             let factor = objective.number(factor * weight);
             if !factor.item()?.is_finite() {
                 // In double precision it may be.

@@ -1,6 +1,7 @@
 //! A sharpness measure as an estimate: value, standard error, and weights of the samples.
 
 use super::Estimator;
+use super::evaluate::Point;
 use super::functional::{Functional, Samples};
 use super::measure::{DrawContext, Measure};
 use crate::error::{Error, Result, positive};
@@ -135,15 +136,24 @@ impl Sharpness {
         self.functional.check(samples)
     }
 
-    /// Fills `out` with a sample, rounded to the objective's type, and returns its log-weight.
-    pub(super) fn sample(
+    /// `count` samples, rounded to the objective's type, from the one that `draw` names: shape
+    /// `[dim]` for one, `[count, dim]` for more. Their log-weights are appended.
+    pub(super) fn samples(
         &self,
         objective: &Objective,
         draw: Draw,
-        out: &mut [f64],
-    ) -> (Array, f64) {
-        let log_weight = self.measure.draw(draw, out);
-        (objective.vector(out), log_weight)
+        count: usize,
+        log_weights: &mut Vec<f64>,
+    ) -> Array {
+        let dim = objective.dim();
+        let mut values = vec![0.0; count * dim];
+        for i in 0..count {
+            let draw = Draw { sample: draw.sample + i as u32, ..draw };
+            log_weights.push(self.measure.draw(draw, &mut values[i * dim..][..dim]));
+        }
+        let mut samples = objective.rows(count);
+        samples.fill_from_f64(&values);
+        samples
     }
 
     /// The samples that a [`SharpnessMethod`](super::SharpnessMethod) of this seed draws at a
@@ -162,9 +172,11 @@ impl Sharpness {
         self.check(samples)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
-        let mut buffer = vec![0.0; objective.dim()];
-        let one = |i| self.sample(objective, Draw { sample: i as u32, ..draw }, &mut buffer);
-        Ok((0..samples).map(one).collect())
+        let mut log_weights = Vec::with_capacity(samples);
+        let mut one =
+            |i| self.samples(objective, Draw { sample: i as u32, ..draw }, 1, &mut log_weights);
+        let drawn: Vec<Array> = (0..samples).map(&mut one).collect();
+        Ok(drawn.into_iter().zip(log_weights).collect())
     }
 
     /// S, ∂S/∂qᵢ and ∂S/∂log wᵢ from curvatures and log-weights, in double precision.
@@ -221,15 +233,16 @@ impl Sharpness {
         objective.check_vector(&self.name, x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
-        let base = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
+        let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
+        let at = Point { objective, x, batch, loss };
         let mut curvatures = Vec::with_capacity(samples);
         let mut log_weights = Vec::with_capacity(samples);
-        let mut buffer = vec![0.0; objective.dim()];
-        for i in 0..samples {
-            let (v, log_weight) =
-                self.sample(objective, Draw { sample: i as u32, ..draw }, &mut buffer);
-            curvatures.push(self.curvature(objective, x, batch, &v, base)?);
-            log_weights.push(log_weight);
+        let together = self.together();
+        for first in (0..samples).step_by(together) {
+            let count = together.min(samples - first);
+            let draw = Draw { sample: first as u32, ..draw };
+            let z = self.samples(objective, draw, count, &mut log_weights);
+            curvatures.extend(self.curvatures(&at, &z, count)?);
         }
         let (value, _, influence) = self.weigh(&curvatures, &log_weights, objective.dim())?;
         Ok(Estimate { value, standard_error: delta_error(&influence), samples })
