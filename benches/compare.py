@@ -30,13 +30,14 @@ WORKS = {
     "w1": ("w1", [32, 128, 1024], W1),
     "w1tanh": ("w1", [32, 128], {"g_grad": "third_grad", "g_third": "third"}),
     "w1rss": ("w1rss", [128], {"f_peak_rss_mb": "rss"}),
+    "w3": ("w3", [16], {"step_adamw": "step", "grad": "grad", "f_peak_rss_mb": "rss"}),
     "w4": ("w4", [0], {"chain1000_grad_compiled": "chain", "chain1000_grad_once": "chain_once"}),
     "w5": ("w5", [128], {"first_step": "first_step"}),
     "gemm": ("gemm", [0], {"gemm_1024x1024x1024": "gemm"}),
 }
 PEERS = {"jax": ("jax", ["peers_jax.py"]), "torch": ("torch", ["peers_torch.py"]),
          "torch.compile": ("torch", ["peers_torch.py", "--compile"])}
-COMPILED = {"w1", "w1tanh", "w4"}
+COMPILED = {"w1", "w1tanh", "w3", "w4"}
 
 
 def options():
@@ -47,7 +48,7 @@ def options():
     p.add_argument("--threads", type=lambda s: [int(t) for t in s.split(",")], default=[1, 2])
     p.add_argument("--rounds", type=int, help="how often the engines take turns (3)")
     p.add_argument("--budget", type=float, help="seconds a measurement and round (0.5)")
-    p.add_argument("--quick", action="store_true", help="one short round, batch 128 only")
+    p.add_argument("--quick", action="store_true", help="one short round, batch 128 only (16 in w3)")
     p.add_argument("--compile", action="store_true", help="torch.compile too, which is slow to begin")
     p.add_argument("--json", metavar="FILE", help="write one object a line; - prints them instead of the table")
     p.add_argument("--python", default=sys.executable, help="the Python that has the peers")
@@ -111,7 +112,7 @@ def rounds(o, bench, peers, work, batch, threads):
     """A list of rounds, each engine → measurement → (median, minimum)."""
     command, _, names = WORKS[work]
     common = ["--threads", str(threads), "--budget", str(o.budget), "--batch", str(batch or 128)]
-    wanted = ["--what", ",".join(names)] if command in ("w1", "w4") else []
+    wanted = ["--what", ",".join(names)] if command in ("w1", "w3", "w4") else []
     result = []
     for _ in range(o.rounds):
         found = run([bench, command] + common + wanted, threads)
@@ -177,7 +178,7 @@ def main():
     for threads in o.threads:
         for work in o.work:
             batches = WORKS[work][1]
-            wanted = o.batch or ([128] if o.quick else batches)
+            wanted = o.batch or ([16, 128] if o.quick else batches)
             batches = [b for b in batches if b == 0 or b in wanted]
             for batch in batches:
                 for r in summarise(work, batch, threads, rounds(o, bench, peers, work, batch, threads)):

@@ -11,17 +11,24 @@ ORDER = ["fc1", "fc2", "fc2", "fc3", "fc4", "fc5"]
 RATE, MOMENTUM, DIRECTIONS, STEPS = 1e-4, 0.9, 8, 50
 LINKS, WIDTH = 250, 16
 
+# The GPT of w3 and its optimizer.
+GPT = {"layers": 6, "width": 192, "heads": 6, "context": 128, "vocabulary": 96}
+ADAMW = {"rate": 1e-4, "betas": (0.9, 0.999), "decay": 0.01, "eps": 1e-8}
+ADAMW_STEPS = 3
+
 
 def options():
     p = argparse.ArgumentParser()
-    p.add_argument("work", choices=["w1", "w1tanh", "w1rss", "w4", "w5", "gemm"])
+    p.add_argument("work", choices=["w1", "w1tanh", "w1rss", "w3", "w4", "w5", "gemm"])
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--batch", type=int, help="examples; 128, and 16 in w3")
     p.add_argument("--budget", type=float, default=1.2, help="seconds a measurement")
     p.add_argument("--shape", default="1024x1024x1024")
     p.add_argument("--t0", type=int, default=time.time_ns(), help="start of the process, ns since 1970")
     p.add_argument("--compile", action="store_true", help="torch.compile")
-    return p.parse_args()
+    o = p.parse_args()
+    o.batch = o.batch or (16 if o.work == "w3" else 128)
+    return o
 
 
 def emit(what, **fields):

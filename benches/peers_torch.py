@@ -1,7 +1,7 @@
 """The workloads of the example `bench` in PyTorch. `compare.py` runs this."""
 
-from peers_common import DIRECTIONS, LAYERS, LINKS, MOMENTUM, ORDER, RATE, STEPS, WIDTH
-from peers_common import emit_first_step, emit_peak_rss, measure, options
+from peers_common import ADAMW, ADAMW_STEPS, DIRECTIONS, GPT, LAYERS, LINKS, MOMENTUM, ORDER
+from peers_common import RATE, STEPS, WIDTH, emit_first_step, emit_peak_rss, measure, options
 
 o = options()
 import torch
@@ -125,6 +125,63 @@ def w1rss():
     for _ in range(STEPS):
         step()
     emit_peak_rss()
+
+
+class Block(torch.nn.Module):
+    def __init__(self, fused):
+        super().__init__()
+        d, t, self.fused = GPT["width"], GPT["context"], fused
+        self.before_attention, self.before_hidden = (torch.nn.LayerNorm(d) for _ in range(2))
+        self.queries_keys_values, self.out = torch.nn.Linear(d, 3 * d), torch.nn.Linear(d, d)
+        self.up, self.down = torch.nn.Linear(d, 4 * d), torch.nn.Linear(4 * d, d)
+        self.register_buffer("later", torch.triu(torch.ones(t, t, dtype=torch.bool), 1))
+
+    def forward(self, x):
+        b, t, d = x.shape
+        h = GPT["heads"]
+        qkv = self.queries_keys_values(self.before_attention(x))
+        q, k, v = qkv.view(b, t, 3, h, d // h).permute(2, 0, 3, 1, 4)
+        if self.fused:
+            y = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            scores = (q @ k.transpose(-1, -2)) * (d // h) ** -0.5
+            y = scores.masked_fill(self.later, float("-inf")).softmax(-1) @ v
+        x = x + self.out(y.transpose(1, 2).reshape(b, t, d))
+        hidden = torch.nn.functional.gelu(self.up(self.before_hidden(x)), approximate="tanh")
+        return x + self.down(hidden)
+
+
+class Gpt(torch.nn.Module):
+    def __init__(self, fused):
+        super().__init__()
+        d, v = GPT["width"], GPT["vocabulary"]
+        self.tokens, self.positions = torch.nn.Embedding(v, d), torch.nn.Embedding(GPT["context"], d)
+        self.blocks = torch.nn.Sequential(*(Block(fused) for _ in range(GPT["layers"])))
+        self.last, self.head = torch.nn.LayerNorm(d), torch.nn.Linear(d, v, bias=False)
+
+    def forward(self, tokens):
+        return self.head(self.last(self.blocks(self.tokens(tokens) + self.positions.weight)))
+
+
+def w3():
+    tokens, targets = torch.randint(0, GPT["vocabulary"], (2, o.batch, GPT["context"]))
+    for variant in ("fused attention", "explicit attention"):
+        net = Gpt(variant == "fused attention")
+        called, parameters = torch.compile(net) if o.compile else net, list(net.parameters())
+        loss = lambda: torch.nn.functional.cross_entropy(called(tokens).flatten(0, 1), targets.flatten())
+        adamw = torch.optim.AdamW(parameters, ADAMW["rate"], ADAMW["betas"], ADAMW["eps"], ADAMW["decay"])
+
+        def step():
+            adamw.zero_grad(set_to_none=True)
+            loss().backward()
+            adamw.step()
+
+        if variant == "fused attention":
+            for _ in range(ADAMW_STEPS):
+                step()
+            emit_peak_rss()
+        measure(o, "step", step, variant)
+        measure(o, "grad", lambda: torch.autograd.grad(loss(), parameters), variant)
 
 
 def w4():

@@ -3,11 +3,13 @@
 //!
 //! `cargo run --release --example bench -- w1 --threads 2 --batch 128`
 
+mod gpt;
 mod methods;
 mod mlp;
 mod options;
 mod timing;
 mod w1;
+mod w3;
 mod w4;
 
 use anyhow::{Context, Result, bail};
@@ -36,6 +38,7 @@ fn bench(begin: Instant) -> Result<()> {
     match &options.work {
         Work::W1 => w1::run(&options, &cpu),
         Work::W1rss => w1::peak_memory(&options, &cpu),
+        Work::W3 => w3::run(&options, &cpu),
         Work::W4 => w4::run(&options, &cpu),
         Work::W5 { t0 } => first_step(&options, &cpu, begin, *t0),
         Work::Gemm { shape } => gemm(&options, &cpu, shape),
@@ -45,7 +48,7 @@ fn bench(begin: Instant) -> Result<()> {
 
 /// w5: everything up to the end of the first step.
 fn first_step(options: &Options, cpu: &Cpu, begin: Instant, t0: Option<u64>) -> Result<()> {
-    let mlp = Mlp::relu(options.batch)?;
+    let mlp = Mlp::relu(options.batch())?;
     Stepper::new(&mlp, cpu)?.step()?;
     let main = ms_since(begin);
     let total = match t0 {
@@ -55,7 +58,7 @@ fn first_step(options: &Options, cpu: &Cpu, begin: Instant, t0: Option<u64>) -> 
         }
         None => main,
     };
-    let mut line = Line::new("w5", options, options.batch, "first_step");
+    let mut line = Line::new("w5", options, options.batch(), "first_step");
     (line.ms, line.main_ms, line.n) = (Some(rounded(total, 2)), Some(rounded(main, 2)), Some(1));
     line.print()
 }
@@ -75,20 +78,34 @@ fn gemm(options: &Options, cpu: &Cpu, shape: &str) -> Result<()> {
     line.print()
 }
 
-/// The kernels of the programs that `--what` names.
+/// The kernels of the programs that `--what` names, with their times.
 fn profile(options: &Options, cpu: &Cpu, of: &str) -> Result<()> {
-    match of {
-        "w1" => {
-            let default = vec!["b_grad_sgdm".to_owned(), "c_hvp".to_owned()];
-            let names = if options.what.is_empty() { &default } else { &options.what };
-            for what in names {
+    let (default, batch): (&[&str], _) = match of {
+        "w1" => (&["b_grad_sgdm", "c_hvp"], options.batch()),
+        "w3" => (&["step_adamw"], options.batch()),
+        "w4" => (&["chain1000_grad_compiled"], 0),
+        _ => bail!("profile {of}: there are w1, w3 and w4"),
+    };
+    let default = default.iter().map(|what| (*what).to_owned()).collect();
+    for what in if options.what.is_empty() { &default } else { &options.what } {
+        let (program, inputs) = match of {
+            "w1" => {
                 let tanh = what.starts_with("g_");
-                let mlp = if tanh { Mlp::tanh(options.batch)? } else { Mlp::relu(options.batch)? };
-                println!("{what}\n{}", mlp.program(cpu, what)?.explain());
+                let mlp = if tanh { Mlp::tanh(batch)? } else { Mlp::relu(batch)? };
+                let program = mlp.program(cpu, what)?;
+                let inputs = mlp.inputs(&program)?;
+                (program, inputs)
             }
-        }
-        "w4" => println!("{}", w4::program(cpu)?.explain()),
-        _ => bail!("profile {of}: there are w1 and w4"),
+            "w3" => {
+                let data = w3::Data::new(batch)?;
+                let program = data.program(cpu, what)?;
+                let inputs = data.inputs(&program)?;
+                (program, inputs)
+            }
+            _ => (w4::program(cpu)?, vec![w4::point()?]),
+        };
+        let inputs: Vec<&Array> = inputs.iter().collect();
+        println!("{what}\n{}", program.profile(&inputs)?);
     }
     Ok(())
 }

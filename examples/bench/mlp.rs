@@ -1,7 +1,7 @@
 //! The network of w1, its data, and the programs made of it.
 
 use anyhow::{Result, bail};
-use burlap::autodiff::{Array, Cpu, DType, Program, Tape, Var};
+use burlap::autodiff::{Array, Cpu, DType, InputSpec, Program, Tape, Var};
 use burlap::nn::{Activation, Linear, Model, Sequential, SimpleNet, loss};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -124,6 +124,17 @@ impl Mlp {
         let tape = Tape::new();
         let outputs = self.record(&tape, what)?;
         Ok(tape.compile(cpu, &outputs)?)
+    }
+
+    /// What such a program takes: directions and momenta are random.
+    pub(crate) fn inputs(&self, program: &Program) -> Result<Vec<Array>> {
+        let given = |spec: &InputSpec| match spec.name.as_str() {
+            "params" => Ok(self.params.clone()),
+            "x" => Ok(self.x.clone()),
+            "y" => Ok(self.y.clone()),
+            _ => normal(4, &spec.shape),
+        };
+        program.inputs().iter().map(given).collect()
     }
 }
 

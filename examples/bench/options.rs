@@ -14,9 +14,9 @@ pub(crate) struct Options {
     #[arg(long, global = true, default_value_t = 2)]
     pub(crate) threads: usize,
 
-    /// Examples in a batch
-    #[arg(long, global = true, default_value_t = 128)]
-    pub(crate) batch: usize,
+    /// Examples in a batch; the default is 128, and 16 in w3
+    #[arg(long, global = true)]
+    batch: Option<usize>,
 
     /// Only these measurements, by name; the default is all of the workload
     #[arg(long, global = true, value_delimiter = ',')]
@@ -35,6 +35,8 @@ pub(crate) enum Work {
     W1,
     /// Peak memory of fifty steps of that network
     W1rss,
+    /// A GPT of 2.7 million parameters: a step of AdamW as one program
+    W3,
     /// A chain of 1000 elementwise operations on 16 numbers, and its gradient
     W4,
     /// From the start of the process to the end of the first step of w1
@@ -49,14 +51,24 @@ pub(crate) enum Work {
         #[arg(long, default_value = "1024x1024x1024")]
         shape: String,
     },
-    /// The kernels of a measurement's program, as a table
+    /// The kernels of a measurement's program and the time of each, as a table
     Profile {
-        /// w1 or w4
+        /// w1, w3 or w4
         of: String,
     },
 }
 
 impl Options {
+    /// Examples in a batch.
+    pub(crate) fn batch(&self) -> usize {
+        let gpt = match &self.work {
+            Work::W3 => true,
+            Work::Profile { of } => of == "w3",
+            _ => false,
+        };
+        self.batch.unwrap_or(if gpt { 16 } else { 128 })
+    }
+
     /// Whether a measurement is asked for.
     pub(crate) fn wants(&self, what: &str) -> bool {
         self.what.is_empty() || self.what.iter().any(|w| w == what)

@@ -1,9 +1,9 @@
 //! w1: derivatives of the network up to the third.
 
 use crate::methods;
-use crate::mlp::{Mlp, Stepper, normal, room};
+use crate::mlp::{Mlp, Stepper, room};
 use crate::options::Options;
-use crate::timing::{Line, rounded};
+use crate::timing::{Line, resident_peak, rounded};
 use anyhow::Result;
 use burlap::autodiff::{Array, Bound, Cpu};
 
@@ -32,19 +32,18 @@ const STEPS: usize = 50;
 /// All measurements that are asked for.
 pub(crate) fn run(options: &Options, cpu: &Cpu) -> Result<()> {
     options.check(KNOWN)?;
-    let relu = Mlp::relu(options.batch)?;
+    let relu = Mlp::relu(options.batch())?;
     for what in KNOWN.iter().filter(|what| options.wants(what)) {
-        let line = Line::new("w1", options, options.batch, *what);
+        let line = Line::new("w1", options, options.batch(), *what);
         let budget = options.budget;
         let line = match *what {
             "b_grad_sgdm" => {
                 let mut stepper = Stepper::new(&relu, cpu)?;
                 line.timed(budget, || stepper.step())?
             }
-            "d_hvp8" => products(&relu, cpu, line, budget)?,
             "e_hvp_again" => product_again(&relu, cpu, line, budget)?,
-            "g_grad" | "g_third" => once(&Mlp::tanh(options.batch)?, cpu, what, line, budget)?,
-            "forward" | "a_grad" | "c_hvp" => once(&relu, cpu, what, line, budget)?,
+            "g_grad" | "g_third" => once(&Mlp::tanh(options.batch())?, cpu, what, line, budget)?,
+            "forward" | "a_grad" | "c_hvp" | "d_hvp8" => once(&relu, cpu, what, line, budget)?,
             _ => {
                 let mut training = methods::training(&relu, cpu, what)?;
                 let batch = [relu.x.clone(), relu.y.clone()];
@@ -60,12 +59,8 @@ pub(crate) fn run(options: &Options, cpu: &Cpu) -> Result<()> {
 fn once(mlp: &Mlp, cpu: &Cpu, what: &str, line: Line, budget: f64) -> Result<Line> {
     let program = mlp.program(cpu, what)?;
     let mut outputs = room(&program);
-    let v = mlp.direction(4)?;
-    let mut inputs = vec![&mlp.params];
-    if program.inputs().len() == 4 {
-        inputs.push(&v);
-    }
-    inputs.extend([&mlp.x, &mlp.y]);
+    let inputs = mlp.inputs(&program)?;
+    let inputs: Vec<&Array> = inputs.iter().collect();
     line.timed(budget, || Ok(program.run_into(&inputs, &mut outputs)?))
 }
 
@@ -82,33 +77,16 @@ fn product_again(mlp: &Mlp, cpu: &Cpu, line: Line, budget: f64) -> Result<Line> 
     line.timed(budget, || Ok(bound.run_into(&[&v], &mut outputs)?))
 }
 
-/// Eight directions at one point, which share all primal work.
-fn products(mlp: &Mlp, cpu: &Cpu, line: Line, budget: f64) -> Result<Line> {
-    let program = mlp.program(cpu, "d_hvp8")?;
-    let mut outputs = room(&program);
-    let directions = normal(4, &[DIRECTIONS, mlp.params.len()])?;
-    let inputs = [&mlp.params, &directions, &mlp.x, &mlp.y];
-    line.timed(budget, || Ok(program.run_into(&inputs, &mut outputs)?))
-}
-
 /// Peak of the resident memory after some steps.
 pub(crate) fn peak_memory(options: &Options, cpu: &Cpu) -> Result<()> {
     let before = resident_peak();
-    let mlp = Mlp::relu(options.batch)?;
+    let mlp = Mlp::relu(options.batch())?;
     let mut stepper = Stepper::new(&mlp, cpu)?;
     for _ in 0..STEPS {
         stepper.step()?;
     }
-    let mut line = Line::new("w1rss", options, options.batch, "f_peak_rss_mb");
+    let mut line = Line::new("w1rss", options, options.batch(), "f_peak_rss_mb");
     line.mb_before = before.map(|mb| rounded(mb, 1));
     line.mb = resident_peak().map(|mb| rounded(mb, 1));
     line.print()
-}
-
-/// VmHWM of this process in MB, where the system tells.
-fn resident_peak() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kilobytes / 1024.0)
 }

@@ -26,10 +26,15 @@ pub(crate) fn program(cpu: &Cpu) -> Result<Program> {
     Ok(tape.compile(cpu, &[y.sum().grad(x)])?)
 }
 
+/// Where the gradient is taken.
+pub(crate) fn point() -> Result<Array> {
+    normal(6, &[WIDTH])
+}
+
 /// Both measurements.
 pub(crate) fn run(options: &Options, cpu: &Cpu) -> Result<()> {
     options.check(KNOWN)?;
-    let x = normal(6, &[WIDTH])?;
+    let x = point()?;
     for what in KNOWN.iter().filter(|what| options.wants(what)) {
         let line = Line::new("w4", options, 0, *what);
         let line = if *what == "chain1000_grad_compiled" {
