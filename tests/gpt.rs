@@ -15,8 +15,8 @@ const TOKENS: [u32; 10] = [3, 0, 6, 2, 5, 1, 1, 4, 0, 3];
 const TARGETS: [u32; 10] = [0, 6, 2, 5, 4, 1, 4, 0, 3, 2];
 
 fn batch(tape: &Tape, tokens: [u32; 10]) -> Result<[Var; 2]> {
-    let literal = |a: [u32; 10]| Ok(tape.literal(&Array::from_vec([2, 5], a.to_vec())?));
-    Ok([literal(tokens)?, literal(TARGETS)?])
+    let array = |a: [u32; 10]| Array::from_vec([2, 5], a.to_vec());
+    Ok([tape.literal(&array(tokens)?), tape.literal(&array(TARGETS)?)])
 }
 
 /// Numbers of either sign that any language can make.
@@ -88,5 +88,14 @@ fn the_first_step_goes_against_the_sign_of_the_gradient() -> Result<()> {
             ensure!((found - expected).abs() < 1e-15, "{found}, not {expected}");
         }
     }
+    Ok(())
+}
+
+/// The same network written with loops over batch, heads and positions in NumPy (f64).
+#[test]
+fn the_loss_agrees_with_another_implementation() -> Result<()> {
+    let losses = losses(&point(), TOKENS)?;
+    let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+    ensure!((mean - 2.015_785_662_287_135_4).abs() < 1e-12, "{mean}");
     Ok(())
 }

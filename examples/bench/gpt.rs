@@ -167,9 +167,9 @@ impl Gpt {
         let embedded = net.tokens.gather(0, tokens) + net.positions.broadcast_to(all);
         let mut x = embedded.reshape([batch * self.context, d]);
         for block in &net.blocks {
-            x = x + self.attention(block, normed(x, block.before_attention), seen);
-            let hidden = linear(normed(x, block.before_hidden), block.up).gelu_tanh();
-            x = x + linear(hidden, block.down);
+            let mixed = x + self.attention(block, normed(x, block.before_attention), seen);
+            let hidden = linear(normed(mixed, block.before_hidden), block.up).gelu_tanh();
+            x = mixed + linear(hidden, block.down);
         }
         normed(x, net.last).matmul(net.head)
     }
