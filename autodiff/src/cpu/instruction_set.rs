@@ -8,6 +8,7 @@
 /// assert!(InstructionSet::available().contains(&best));
 /// // What every processor of this kind computes, to the bit.
 /// let cpu = Cpu::new().with_instructions(InstructionSet::Base)?;
+/// assert!(cpu.threads() >= 1);
 /// # Ok::<(), burlap_autodiff::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
