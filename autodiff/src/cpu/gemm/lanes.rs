@@ -16,6 +16,18 @@ pub(super) trait Lanes: Copy {
     /// a · b + self, rounded once where the instruction set can.
     unsafe fn plus_product(self, a: Self, b: Self) -> Self;
     unsafe fn plus(self, b: Self) -> Self;
+    /// Asks for the line at an address, which need not be valid.
+    #[inline(always)]
+    unsafe fn fetch(at: *const Self::T) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint; it touches nothing.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
     /// The side of the squares that `transpose` takes.
     const SIDE: usize = 8;
     /// Writes the transpose of a square: rows of the source, `from_rows` apart, become

@@ -43,6 +43,12 @@ pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
         for (i, row) in rows.iter_mut().enumerate() {
             *row = a.at.wrapping_offset(i.min(t.rows - 1) as isize * a.rows);
         }
+        // The result's lines arrive while the sums are made.
+        if c.columns == 1 {
+            for i in 0..MR {
+                V::fetch(c.at.wrapping_offset(i.min(t.rows - 1) as isize * c.rows));
+            }
+        }
         let mut b = b;
         let mut along = 0;
         for _ in 0..t.k {
