@@ -317,3 +317,12 @@ fn checkpoints_of_bad_input_are_errors() {
     let y = gone.checkpoint(|x| x.exp());
     assert!(tape.compile(&Interpreter, &[y]).is_err());
 }
+
+#[test]
+fn a_backend_that_does_not_tell_times_says_so() {
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F64, [2]);
+    let program = tape.compile(&Interpreter, &[x.exp()]).unwrap();
+    let e = program.profile(&[&Array::vector([1.0, 2.0])]).unwrap_err();
+    assert_eq!(e.to_string(), "backend interpreter: it does not tell times");
+}

@@ -56,15 +56,6 @@ fn reals(tape: &Tape, shape: &[usize]) -> Var {
     tape.literal(&Array::from_vec(shape, values).unwrap())
 }
 
-fn contraction(batch: &[(u8, u8)], sum: &[(u8, u8)]) -> Contraction {
-    Contraction {
-        left_batch: batch.iter().map(|p| p.0).collect(),
-        right_batch: batch.iter().map(|p| p.1).collect(),
-        left_sum: sum.iter().map(|p| p.0).collect(),
-        right_sum: sum.iter().map(|p| p.1).collect(),
-    }
-}
-
 fn unary_spec(f: Unary) -> Spec {
     // Each twice: a scalar, and a matrix.
     macro_rules! both {
@@ -227,10 +218,14 @@ fn structural_spec(name: &str) -> Option<Spec> {
             case(&[3], |t, x| reals(t, &[2, 4, 3]).matmul(x)),
             case(&[2, 3, 2], |_, x| x.einsum("bij,bkj->bik", x)),
             case(&[2, 3, 2], |_, x| x.einsum("abc,cde->eabd", x.flip(&[1]))),
-            case(&[2, 2], |_, x| x.contract(x.exp(), contraction(&[], &[(0, 1), (1, 0)]))),
-            case(&[2, 2, 2], |_, x| x.contract(x.sin(), contraction(&[(2, 0), (0, 1)], &[(1, 2)]))),
-            case(&[2, 2, 3], |_, x| x.contract(x.sin(), contraction(&[(2, 2)], &[(0, 1), (1, 0)]))),
-            case(&[2], |_, x| x.contract(x, contraction(&[], &[]))),
+            case(&[2, 2], |_, x| x.contract(x.exp(), Contraction::pairing(&[], &[(0, 1), (1, 0)]))),
+            case(&[2, 2, 2], |_, x| {
+                x.contract(x.sin(), Contraction::pairing(&[(2, 0), (0, 1)], &[(1, 2)]))
+            }),
+            case(&[2, 2, 3], |_, x| {
+                x.contract(x.sin(), Contraction::pairing(&[(2, 2)], &[(0, 1), (1, 0)]))
+            }),
+            case(&[2], |_, x| x.contract(x, Contraction::pairing(&[], &[]))),
         ]),
         "gather" => Spec::Smooth(vec![
             case(&[4], |t, x| x.gather(0, indices(t, &[5], &[3, 0, 0, 2, 3]))),

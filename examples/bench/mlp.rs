@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use burlap::autodiff::{Array, Cpu, DType, InputSpec, Program, Tape, Var};
-use burlap::nn::{Activation, Linear, Model, Sequential, SimpleNet, loss};
+use burlap::nn::{Activation, Model, SimpleNet, loss};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -40,19 +40,7 @@ impl Mlp {
 
     /// The same layers with tanh between them.
     pub(crate) fn tanh(batch: usize) -> Result<Mlp> {
-        let hidden = || Linear::new(128, 128);
-        let net = Sequential::new()
-            .named("fc1", Linear::new(INPUTS, 128))
-            .then(Activation::Tanh)
-            .named("fc2", hidden())
-            .then(Activation::Tanh)
-            .reuse("fc2")
-            .then(Activation::Tanh)
-            .named("fc3", hidden())
-            .then(Activation::Tanh)
-            .named("fc4", hidden())
-            .then(Activation::Tanh)
-            .named("fc5", Linear::new(128, CLASSES));
+        let net = SimpleNet::with_activation(INPUTS, CLASSES, Activation::Tanh);
         Mlp::of(Model::new(net)?, batch)
     }
 

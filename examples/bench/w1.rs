@@ -5,7 +5,7 @@ use crate::mlp::{Mlp, Stepper, room};
 use crate::options::Options;
 use crate::timing::{Line, resident_peak, rounded};
 use anyhow::Result;
-use burlap::autodiff::{Array, Bound, Cpu};
+use burlap::autodiff::{Array, Cpu};
 
 /// The measurements.
 pub(crate) const KNOWN: &[&str] = &[
@@ -64,15 +64,11 @@ fn once(mlp: &Mlp, cpu: &Cpu, what: &str, line: Line, budget: f64) -> Result<Lin
     line.timed(budget, || Ok(program.run_into(&inputs, &mut outputs)?))
 }
 
-fn bound(mlp: &Mlp, cpu: &Cpu) -> Result<(Bound, Vec<Array>)> {
-    let program = mlp.program(cpu, "e_hvp_again")?;
-    let outputs = room(&program);
-    Ok((program.bind(&[&mlp.params, &mlp.x, &mlp.y])?, outputs))
-}
-
 /// A Hessian-vector product where the point is known.
 fn product_again(mlp: &Mlp, cpu: &Cpu, line: Line, budget: f64) -> Result<Line> {
-    let (bound, mut outputs) = bound(mlp, cpu)?;
+    let program = mlp.program(cpu, "e_hvp_again")?;
+    let mut outputs = room(&program);
+    let bound = program.bind(&[&mlp.params, &mlp.x, &mlp.y])?;
     let v = mlp.direction(4)?;
     line.timed(budget, || Ok(bound.run_into(&[&v], &mut outputs)?))
 }

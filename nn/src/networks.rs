@@ -58,18 +58,24 @@ impl SimpleNet {
     /// The network for other numbers of inputs and outputs.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize) -> Self {
+        Self::with_activation(inputs, outputs, Activation::Relu)
+    }
+
+    /// The same layers with another activation than relu between them.
+    #[must_use]
+    pub fn with_activation(inputs: usize, outputs: usize, activation: Activation) -> Self {
         let hidden = || Linear::new(Self::HIDDEN, Self::HIDDEN);
         let layers = Sequential::new()
             .named("fc1", Linear::new(inputs, Self::HIDDEN))
-            .then(Activation::Relu)
+            .then(activation)
             .named("fc2", hidden())
-            .then(Activation::Relu)
+            .then(activation)
             .reuse("fc2")
-            .then(Activation::Relu)
+            .then(activation)
             .named("fc3", hidden())
-            .then(Activation::Relu)
+            .then(activation)
             .named("fc4", hidden())
-            .then(Activation::Relu)
+            .then(activation)
             .named("fc5", Linear::new(Self::HIDDEN, outputs));
         Self { layers }
     }

@@ -5,25 +5,7 @@ mod common;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{Error, Objective};
-use common::relative;
-
-/// The weighted cross-entropy of a network of two inputs, 3 tanh units and 4 classes.
-fn network(x: Var, batch: &[Var]) -> Var {
-    let hidden = batch[0].matmul(x.slice_axis(0, 0, 6).reshape([2, 3])).tanh();
-    let logits = hidden.matmul(x.slice_axis(0, 6, 18).reshape([3, 4]));
-    let chosen = logits.take_along(1, batch[1].expand_dims(1)).reshape(batch[1].shape());
-    let each = logits.logsumexp(&[1]) - chosen;
-    batch.get(2).map_or(each, |weights| each * *weights).mean()
-}
-
-fn points(from: usize, to: usize) -> Vec<Array> {
-    let n = to - from;
-    let x: Vec<f64> = (2 * from..2 * to).map(|i| (i as f64 * 0.77).sin() * 2.0).collect();
-    let labels: Vec<u32> = (from..to).map(|i| (i * 7 % 4) as u32).collect();
-    let weights: Vec<f64> = (from..to).map(|i| 0.5 + (i % 5) as f64).collect();
-    let x = Array::from_vec([n, 2], x).unwrap();
-    vec![x, Array::vector(labels), Array::vector(weights)]
-}
+use common::{network, points, relative};
 
 fn objective(loss: impl Fn(Var, &[Var]) -> Var + 'static) -> Objective {
     Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 18, loss)
@@ -38,12 +20,12 @@ fn they_are_those_of_batches_of_one_and_their_mean_is_the_gradient() {
     let (objective, x) = (objective(network), parameters());
     for arrays in [2, 3] {
         for n in [1, 2, 13] {
-            let batch = &points(0, n)[..arrays];
+            let batch = &points(DType::F64, 0, n)[..arrays];
             let each = objective.per_example_gradients(&x, batch).unwrap();
             assert_eq!(each.shape()[..], [n, 18]);
             let each = each.to_f64_vec();
             for (i, found) in each.chunks(18).enumerate() {
-                let alone = &points(i, i + 1)[..arrays];
+                let alone = &points(DType::F64, i, i + 1)[..arrays];
                 let expected = objective.value_grad(&x, alone).unwrap().1.to_f64_vec();
                 assert!(relative(found, &expected) < 1e-12, "{i} of {n}: {found:?} {expected:?}");
             }
@@ -65,11 +47,11 @@ fn batches_without_examples_are_errors() {
     let five = vec![Array::vector([1.0]); 5];
     let e = objective.per_example_gradients(&x, &five).unwrap_err();
     assert!(matches!(e, Error::Setting { .. }), "{e}");
-    let mut uneven = points(0, 5);
+    let mut uneven = points(DType::F64, 0, 5);
     uneven[1] = Array::vector([0u32, 1]);
     let e = objective.per_example_gradients(&x, &uneven).unwrap_err();
     assert!(e.to_string().contains("the leading axes differ"), "{e}");
-    let scalar = [points(0, 5)[0].clone(), Array::scalar(1u32)];
+    let scalar = [points(DType::F64, 0, 5)[0].clone(), Array::scalar(1u32)];
     let e = objective.per_example_gradients(&x, &scalar).unwrap_err();
     assert!(e.to_string().contains("a scalar has no rows"), "{e}");
 }

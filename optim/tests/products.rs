@@ -9,7 +9,7 @@ use burlap_optim::curvature::{
     HessianOperator, LinearOperator, MatrixOperator, Probes, frobenius_norm, trace,
 };
 use burlap_optim::{Error, Objective, Result};
-use common::relative;
+use common::{network, relative};
 
 const COUNTS: [usize; 6] = [0, 1, 4, 5, 8, 17];
 
@@ -19,19 +19,9 @@ fn directions(dim: usize, count: usize) -> Vec<f64> {
     (0..dim * count).map(element).collect()
 }
 
-/// One of two inputs, 3 tanh units, logits of 4 classes: 3·2 + 4·3 parameters.
-fn network(x: Var, batch: &[Var]) -> Var {
-    let hidden = batch[0].matmul(x.slice_axis(0, 0, 6).reshape([2, 3])).tanh();
-    let logits = hidden.matmul(x.slice_axis(0, 6, 18).reshape([3, 4]));
-    let chosen = logits.take_along(1, batch[1].expand_dims(1)).reshape(batch[1].shape());
-    (logits.logsumexp(&[1]) - chosen).mean()
-}
-
+/// Examples without weights.
 fn points(dtype: DType, from: usize, to: usize) -> Vec<Array> {
-    let n = to - from;
-    let x: Vec<f64> = (2 * from..2 * to).map(|i| (i as f64 * 0.77).sin() * 2.0).collect();
-    let labels: Vec<u32> = (from..to).map(|i| (i * 7 % 4) as u32).collect();
-    vec![Array::from_f64(dtype, [n, 2], &x).unwrap(), Array::vector(labels)]
+    common::points(dtype, from, to)[..2].to_vec()
 }
 
 struct Problem {

@@ -59,15 +59,20 @@ impl Access {
                 if stride != 1 || within + len > inner {
                     return None;
                 }
-                let mut from = offset + within as isize;
-                let mut rest = at / inner;
-                for &(n, s) in axes[..axes.len() - 1].iter().rev() {
-                    from += (rest % n) as isize * s;
-                    rest /= n;
-                }
-                Some(from)
+                Some(Access::outer(*offset, axes, at / inner) + within as isize)
             }
         }
+    }
+
+    /// Where run number `run` along the innermost axis begins.
+    #[inline(always)]
+    fn outer(offset: isize, axes: &[Run], mut run: usize) -> isize {
+        let mut at = offset;
+        for &(n, s) in axes[..axes.len() - 1].iter().rev() {
+            at += (run % n) as isize * s;
+            run /= n;
+        }
+        at
     }
 
     /// Calls `f(offset, stride, count)` for the runs that make up points `start..start + len`.
@@ -83,12 +88,7 @@ impl Access {
         let mut outer = start / inner;
         let mut left = len;
         while left > 0 {
-            let mut at = offset;
-            let mut rest = outer;
-            for &(n, s) in axes[..axes.len() - 1].iter().rev() {
-                at += (rest % n) as isize * s;
-                rest /= n;
-            }
+            let at = Access::outer(offset, axes, outer);
             let count = left.min(inner - within);
             f(at + within as isize * inner_stride, inner_stride, count);
             left -= count;

@@ -125,8 +125,8 @@ pub(super) unsafe fn evaluate<S: Simd>(
                 S::compare::<T>(f, a, operand(args[1], same[1], len), block_mut(y, len));
             }),
             Scalar::Select => typed!(i.dtype, T => {
-                let (mask, a) = (block(args[0], len), operand::<T>(args[1], same[1], len));
-                S::select::<T>(mask, a, operand(args[2], same[2], len), block_mut(y, len));
+                let choices = [1, 2].map(|i| operand::<T>(args[i], same[i], len));
+                S::select::<T>(block(args[0], len), choices, block_mut(y, len));
             }),
             Scalar::Cast(from) => typed!(from, A => {
                 typed!(i.dtype, B => S::convert::<A, B>(block(args[0], len), block_mut(y, len)));

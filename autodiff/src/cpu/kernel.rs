@@ -19,12 +19,12 @@ impl Ready {
     pub(super) fn new(
         kernel: &Kernel,
         plan: &Plan,
-        level: InstructionSet,
+        set: InstructionSet,
         scratch: &mut usize,
     ) -> Ready {
         match &kernel.work {
             Work::Map(map) => {
-                Ready::Map(Box::new(MapKernel::new(map, &plan.buffers, level, scratch)))
+                Ready::Map(Box::new(MapKernel::new(map, &plan.buffers, set, scratch)))
             }
             _ => Ready::Work(Box::new(kernel.clone())),
         }

@@ -45,7 +45,7 @@ pub(super) struct MapKernel {
     lanes: usize,
     reducers: Vec<Reducer>,
     split: Split,
-    level: InstructionSet,
+    set: InstructionSet,
 }
 
 thread_local! {
@@ -58,7 +58,7 @@ impl MapKernel {
     pub(super) fn new(
         map: &Map,
         buffers: &[Buffer],
-        level: InstructionSet,
+        set: InstructionSet,
         scratch: &mut usize,
     ) -> MapKernel {
         let order = point_order(map);
@@ -119,7 +119,7 @@ impl MapKernel {
             lanes: REGISTER_BYTES / widest.unwrap_or(8),
             split: Split::new(map, reducers.len(), scratch),
             reducers,
-            level,
+            set,
         }
     }
 
@@ -174,7 +174,7 @@ impl MapKernel {
             }
             let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
-            match self.level {
+            match self.set {
                 InstructionSet::Base => {
                     self.blocks::<simd::Base>(memory, first, start, end, targets)
                 }

@@ -1,7 +1,6 @@
 //! Batches of matrix products, divided by rows, by columns or by matrix.
 
 use super::gemm;
-use super::instruction_set::InstructionSet;
 use super::{Base, Kernels, ProductKernel};
 use crate::DType;
 use crate::program::plan::{Product, View};
@@ -66,59 +65,56 @@ fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
         }
         at
     };
-    let strides = [&p.left, &p.right, &p.out].map(|v| (v.strides[nb], v.strides[nb + 1]));
-    let buffers = [bases[p.left.buffer].0, bases[p.right.buffer].0, bases[p.out.buffer].0];
+    // An empty sum is zero, which the other crate leaves to the caller.
+    let products = if p.k == 0 { ProductKernel::Burlap } else { kernels.products };
+    let kernels = Kernels { products, ..kernels };
     for matrix in part.matrices.0..part.matrices.1 {
-        let [mut a, mut b, mut c] = [&p.left, &p.right, &p.out].map(|v| position(matrix, v));
-        a += part.rows.0 as isize * strides[0].0;
-        b += part.columns.0 as isize * strides[1].1;
-        c += part.rows.0 as isize * strides[2].0 + part.columns.0 as isize * strides[2].1;
-        let sizes = [m, p.k, n];
-        // An empty sum is zero, which the other crate leaves to the caller.
-        let kernel = if p.k == 0 { ProductKernel::Burlap } else { kernels.products };
-        let set = kernels.set;
+        let operand = |v: &View, row: usize, column: usize| {
+            let strides = (v.strides[nb], v.strides[nb + 1]);
+            let at = position(matrix, v) + row as isize * strides.0 + column as isize * strides.1;
+            (bases[v.buffer].0, at, strides)
+        };
+        let a = operand(&p.left, part.rows.0, 0);
+        let b = operand(&p.right, 0, part.columns.0);
+        let c = operand(&p.out, part.rows.0, part.columns.0);
         // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
         unsafe {
-            match (p.dtype, kernel) {
-                (DType::F32, ProductKernel::Burlap) => {
-                    own::<f32>(set, sizes, buffers, [a, b, c], strides, p.add);
-                }
-                (_, ProductKernel::Burlap) => {
-                    own::<f64>(set, sizes, buffers, [a, b, c], strides, p.add)
-                }
-                (DType::F32, ProductKernel::MatrixMultiply) => {
-                    other::<f32>(matrixmultiply::sgemm, sizes, buffers, [a, b, c], strides, p.add);
-                }
-                (_, ProductKernel::MatrixMultiply) => {
-                    other::<f64>(matrixmultiply::dgemm, sizes, buffers, [a, b, c], strides, p.add);
-                }
+            match p.dtype {
+                DType::F32 => multiply::<f32>(kernels, [m, p.k, n], [a, b, c], p.add),
+                _ => multiply::<f64>(kernels, [m, p.k, n], [a, b, c], p.add),
             }
         }
     }
 }
 
-type Strides = [(isize, isize); 3];
+/// Where a matrix lies: a buffer, the offset of the first element, and strides.
+type Operand = (*mut u8, isize, (isize, isize));
 
 /// # Safety
 /// The matrices lie within their buffers; the result is this part's alone.
-unsafe fn own<T: gemm::Product>(
-    set: InstructionSet,
+unsafe fn multiply<T: Element>(
+    kernels: Kernels,
     [m, k, n]: [usize; 3],
-    buffers: [*mut u8; 3],
-    [a, b, c]: [isize; 3],
-    [sa, sb, sc]: Strides,
+    operands: [Operand; 3],
     add: bool,
 ) {
-    let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
     // SAFETY: the caller's.
     unsafe {
-        let a = (at_a.offset(a).cast_const(), sa);
-        let b = (at_b.offset(b).cast_const(), sb);
-        let c = (at_c.offset(c), sc);
-        T::gemm(set, &gemm::Gemm { m, k, n, a, b, c, add });
+        let [a, b, c] = operands.map(|(base, at, s)| (base.cast::<T>().offset(at), s));
+        let (a, b) = ((a.0.cast_const(), a.1), (b.0.cast_const(), b.1));
+        match kernels.products {
+            ProductKernel::Burlap => T::gemm(kernels.set, &gemm::Gemm { m, k, n, a, b, c, add }),
+            ProductKernel::MatrixMultiply => {
+                let beta = if add { T::one() } else { T::zero() };
+                let [(a, sa), (b, sb)] = [a, b];
+                let (c, sc) = c;
+                T::OTHER(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, beta, c, sc.0, sc.1);
+            }
+        }
     }
 }
 
+/// matrixmultiply's interface.
 type Gemm<T> = unsafe fn(
     usize,
     usize,
@@ -136,21 +132,15 @@ type Gemm<T> = unsafe fn(
     isize,
 );
 
-/// # Safety
-/// As [`own`].
-unsafe fn other<T: num_traits::Float>(
-    gemm: Gemm<T>,
-    [m, k, n]: [usize; 3],
-    buffers: [*mut u8; 3],
-    [a, b, c]: [isize; 3],
-    [sa, sb, sc]: Strides,
-    add: bool,
-) {
-    let [at_a, at_b, at_c] = buffers.map(|b| b.cast::<T>());
-    // SAFETY: the caller's.
-    unsafe {
-        let (a, b, c) = (at_a.offset(a), at_b.offset(b), at_c.offset(c));
-        let beta = if add { T::one() } else { T::zero() };
-        gemm(m, k, n, T::one(), a, sa.0, sa.1, b, sb.0, sb.1, beta, c, sc.0, sc.1);
-    }
+/// Elements of matrices.
+trait Element: gemm::Product + num_traits::One {
+    const OTHER: Gemm<Self>;
+}
+
+impl Element for f32 {
+    const OTHER: Gemm<f32> = matrixmultiply::sgemm;
+}
+
+impl Element for f64 {
+    const OTHER: Gemm<f64> = matrixmultiply::dgemm;
 }

@@ -163,7 +163,7 @@ impl Reducer {
     /// Both have `count` elements and do not overlap.
     unsafe fn merge(&self, from: *mut u8, to: *mut u8, count: usize) {
         typed!(self.dtype, T => {
-            // SAFETY: the caller's; every processor has the base level.
+            // SAFETY: the caller's; every processor has the base set.
             unsafe {
                 let from = std::slice::from_raw_parts(from.cast::<T>(), count);
                 let to = std::slice::from_raw_parts_mut(to.cast::<T>(), count);

@@ -5,7 +5,7 @@
 
 use super::math::{self, Fast};
 use crate::Element;
-use crate::ops::{Binary, Compare, Scalar, TakesTest, Unary};
+use crate::ops::{Binary, Compare, Scalar, TakesFunction, Unary};
 use crate::program::plan::Combine;
 
 /// An operand of a loop: a block, or one number for all its points.
@@ -23,84 +23,76 @@ pub(super) trait Simd {
     unsafe fn unary<T: Fast>(f: Unary, x: &[T], y: &mut [T]);
     unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]);
     unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]);
-    unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]);
-    unsafe fn choose<T: Scalar>(f: Compare, x: &[T], b: T, c: Choices<T>, y: &mut [T]);
+    unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: &mut [T]);
+    unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: &mut [T]);
     unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]);
     unsafe fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T;
     unsafe fn join<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]);
 }
 
-#[inline(always)]
-fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
-    match (a, b) {
-        (Operand::Block(a), Operand::Block(b)) => f.map(a, b, y),
-        (Operand::Block(a), Operand::Same(b)) => f.map_with_right(a, b, y),
-        (Operand::Same(a), Operand::Block(b)) => f.map_with_left(a, b, y),
-        (Operand::Same(a), Operand::Same(b)) => y.fill(f.eval(a, b)),
+/// A function of two operands at every point.
+struct Pointwise<'a, T, R> {
+    a: Operand<'a, T>,
+    b: Operand<'a, T>,
+    y: &'a mut [R],
+}
+
+impl<T: Copy, R: Copy> TakesFunction<T, R> for Pointwise<'_, T, R> {
+    #[inline(always)]
+    fn take(self, f: impl Fn(T, T) -> R) {
+        let y = self.y.iter_mut();
+        match (self.a, self.b) {
+            (Operand::Block(a), Operand::Block(b)) => {
+                y.zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
+            }
+            (Operand::Block(a), Operand::Same(b)) => y.zip(a).for_each(|(y, &a)| *y = f(a, b)),
+            (Operand::Same(a), Operand::Block(b)) => y.zip(b).for_each(|(y, &b)| *y = f(a, b)),
+            (Operand::Same(a), Operand::Same(b)) => self.y.fill(f(a, b)),
+        }
     }
 }
 
+/// What is taken at every point of which something holds, and where not: both are read at
+/// every point, since a branch would keep the loop from vectorising.
 #[inline(always)]
-fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) {
-    match (a, b) {
-        (Operand::Block(a), Operand::Block(b)) => f.map(a, b, y),
-        (Operand::Block(a), Operand::Same(b)) => f.map_with_right(a, b, y),
-        (Operand::Same(a), Operand::Block(b)) => f.map_with_left(a, b, y),
-        (Operand::Same(a), Operand::Same(b)) => y.fill(f.eval(a, b)),
-    }
-}
-
-#[inline(always)]
-fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
-    let points = y.iter_mut().zip(mask);
-    // Both choices are read at every point: a branch would keep the loop from vectorising.
+fn choose<T: Copy, M: Copy>(
+    points: &[M],
+    holds: impl Fn(M) -> bool,
+    [a, b]: Choices<T>,
+    y: &mut [T],
+) {
+    let points = y.iter_mut().zip(points);
     match (a, b) {
         (Operand::Block(a), Operand::Block(b)) => {
-            points.zip(a).zip(b).for_each(|(((y, &m), &a), &b)| *y = if m { a } else { b });
+            points.zip(a).zip(b).for_each(|(((y, &m), &a), &b)| *y = if holds(m) { a } else { b });
         }
         (Operand::Block(a), Operand::Same(b)) => {
-            points.zip(a).for_each(|((y, &m), &a)| *y = if m { a } else { b });
+            points.zip(a).for_each(|((y, &m), &a)| *y = if holds(m) { a } else { b });
         }
         (Operand::Same(a), Operand::Block(b)) => {
-            points.zip(b).for_each(|((y, &m), &b)| *y = if m { a } else { b });
+            points.zip(b).for_each(|((y, &m), &b)| *y = if holds(m) { a } else { b });
         }
         (Operand::Same(a), Operand::Same(b)) => {
-            points.for_each(|(y, &m)| *y = if m { a } else { b });
+            points.for_each(|(y, &m)| *y = if holds(m) { a } else { b });
         }
     }
 }
 
-/// What is taken where a comparison holds, and where not.
+/// What is taken where something holds, and where not.
 pub(super) type Choices<'a, T> = [Operand<'a, T>; 2];
 
-/// A choice by a comparison of the same points, without a mask in between.
+/// A choice by the comparison of points with a number, without a mask in between.
 struct Choose<'a, T> {
     x: &'a [T],
+    than: T,
     choices: Choices<'a, T>,
     y: &'a mut [T],
 }
 
-impl<T: Scalar> TakesTest<T> for Choose<'_, T> {
+impl<T: Scalar> TakesFunction<T, bool> for Choose<'_, T> {
     #[inline(always)]
-    fn take(self, test: impl Fn(T) -> bool) {
-        let points = self.y.iter_mut().zip(self.x);
-        match self.choices {
-            [Operand::Block(a), Operand::Block(b)] => {
-                points
-                    .zip(a)
-                    .zip(b)
-                    .for_each(|(((y, &x), &a), &b)| *y = if test(x) { a } else { b });
-            }
-            [Operand::Block(a), Operand::Same(b)] => {
-                points.zip(a).for_each(|((y, &x), &a)| *y = if test(x) { a } else { b });
-            }
-            [Operand::Same(a), Operand::Block(b)] => {
-                points.zip(b).for_each(|((y, &x), &b)| *y = if test(x) { a } else { b });
-            }
-            [Operand::Same(a), Operand::Same(b)] => {
-                points.for_each(|(y, &x)| *y = if test(x) { a } else { b });
-            }
-        }
+    fn take(self, test: impl Fn(T, T) -> bool) {
+        choose(self.x, |x| test(x, self.than), self.choices, self.y);
     }
 }
 
@@ -173,7 +165,7 @@ fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
     }
 }
 
-macro_rules! level {
+macro_rules! instruction_set {
     ($(#[$feature:meta])? $Name:ident, $fma:expr) => {
         pub(super) struct $Name;
 
@@ -186,19 +178,19 @@ macro_rules! level {
             }
             $(#[$feature])? #[inline(never)]
             unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
-                binary(f, a, b, y);
+                f.hand(Pointwise { a, b, y });
             }
             $(#[$feature])? #[inline(never)]
             unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) {
-                compare(f, a, b, y);
+                f.hand(Pointwise { a, b, y });
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn select<T: Copy>(mask: &[bool], a: Operand<T>, b: Operand<T>, y: &mut [T]) {
-                select(mask, a, b, y);
+            unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: &mut [T]) {
+                choose(mask, |m| m, choices, y);
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn choose<T: Scalar>(f: Compare, x: &[T], b: T, c: Choices<T>, y: &mut [T]) {
-                f.hand(b, Choose { x, choices: c, y });
+            unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: &mut [T]) {
+                f.hand(Choose { x, than, choices, y });
             }
             $(#[$feature])? #[inline(never)]
             unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
@@ -217,15 +209,15 @@ macro_rules! level {
 }
 
 // NEON always has fused multiply-add.
-level!(Base, { cfg!(target_arch = "aarch64") });
+instruction_set!(Base, { cfg!(target_arch = "aarch64") });
 #[cfg(target_arch = "x86_64")]
-level!(
+instruction_set!(
     #[target_feature(enable = "avx2,fma")]
     Avx2,
     true
 );
 #[cfg(target_arch = "x86_64")]
-level!(
+instruction_set!(
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
     Avx512,
     true

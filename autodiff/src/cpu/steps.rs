@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Work that a run needs to have, in nanoseconds of one thread, before it enters the pool:
-/// that costs some fifteen microseconds, and waking a worker more.
+/// that costs some ten microseconds, and waking a worker more.
 const WORTH_ENTERING: usize = 60_000;
 
 /// Work of a step worth sharing with threads that are awake: meeting costs some hundred
@@ -129,9 +129,7 @@ impl Steps {
             Ok(())
         })
     }
-}
 
-impl Steps {
     /// How long each kernel takes alone, by its number.
     pub(super) fn times(&self, memory: &Memory) -> Result<Vec<Duration>> {
         let mut times: Vec<(usize, Duration)> = Vec::new();
@@ -180,7 +178,7 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
 }
 
 impl Chain {
-    fn new(chain: &plan::Chain, plan: &Plan, level: InstructionSet, scratch: &mut usize) -> Chain {
+    fn new(chain: &plan::Chain, plan: &Plan, set: InstructionSet, scratch: &mut usize) -> Chain {
         let of = |&k: &usize| &plan.kernels[k];
         let rows = chain.rows.filter(|_| chain.kernels.len() > 1);
         let largest = chain
@@ -202,11 +200,7 @@ impl Chain {
             (CHAIN_POINTS / row.max(1)).max(1)
         };
         Chain {
-            kernels: chain
-                .kernels
-                .iter()
-                .map(|k| Ready::new(of(k), plan, level, scratch))
-                .collect(),
+            kernels: chain.kernels.iter().map(|k| Ready::new(of(k), plan, set, scratch)).collect(),
             numbers: chain.kernels.clone(),
             rows,
             few,
@@ -224,46 +218,37 @@ impl Chain {
         }
     }
 
-    fn rows(
-        &self,
-        memory: &Memory,
-        kernels: Kernels,
-        (first, last): (usize, usize),
-        rows: usize,
-    ) -> Result<()> {
-        let mut at = first;
+    /// One of some parts, but for what is left when all are done.
+    fn some(&self, memory: &Memory, kernels: Kernels, part: usize, parts: usize) -> Result<()> {
+        let Some(rows) = self.rows else {
+            return self.kernels.iter().try_for_each(|k| k.part(memory, kernels, part, parts));
+        };
+        let (mut at, last) = (part * rows / parts, (part + 1) * rows / parts);
         while at < last {
             let next = (at + self.few).min(last);
-            for kernel in &self.kernels {
-                kernel.rows(memory, kernels, (at, next), rows)?;
-            }
+            let range = (at, next);
+            self.kernels.iter().try_for_each(|k| k.rows(memory, kernels, range, rows))?;
             at = next;
         }
         Ok(())
     }
 
+    fn finish(&self, memory: &Memory) {
+        self.kernels.iter().for_each(|kernel| kernel.finish(memory));
+    }
+
     fn whole(&self, memory: &Memory, kernels: Kernels) -> Result<()> {
-        if let Some(rows) = self.rows {
-            return self.rows(memory, kernels, (0, rows), rows);
-        }
-        for kernel in &self.kernels {
-            kernel.part(memory, kernels, 0, 1)?;
-            kernel.finish(memory);
-        }
+        self.some(memory, kernels, 0, 1)?;
+        self.finish(memory);
         Ok(())
     }
 
     fn part(&self, memory: &Memory, kernels: Kernels, part: usize) -> Result<()> {
-        if let Some(rows) = self.rows {
-            let at = |p: usize| p * rows / self.parts;
-            return self.rows(memory, kernels, (at(part), at(part + 1)), rows);
-        }
-        let mut all = self.kernels.iter();
-        let result = all.try_for_each(|k| k.part(memory, kernels, part, self.parts));
+        let result = self.some(memory, kernels, part, self.parts);
         // The last one sees what all the others wrote.
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.left.store(self.parts, Ordering::Relaxed);
-            self.kernels.iter().for_each(|kernel| kernel.finish(memory));
+            self.finish(memory);
         }
         result
     }

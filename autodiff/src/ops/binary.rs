@@ -5,6 +5,12 @@ use crate::error::{At, Error};
 use crate::tape::{NodeId, TapeData, Var, record1, record2};
 use crate::{DType, Shape};
 
+/// Loops over a function of two elements, whatever it is.
+pub(crate) trait TakesFunction<T, R> {
+    /// Runs them.
+    fn take(self, f: impl Fn(T, T) -> R);
+}
+
 macro_rules! binary_table {
     ($a:ident, $b:ident, $y:ident; $($(#[$doc:meta])+ $variant:ident $name:literal $function:ident
         d($da:expr, $db:expr);)*) => {
@@ -28,33 +34,11 @@ macro_rules! binary_table {
                 match self { $(Binary::$variant => a.$function(b)),* }
             }
 
-            /// The function on blocks of one length.
+            /// Hands the function to loops, which are compiled for each.
             #[inline(always)]
-            pub(crate) fn map<T: Scalar>(self, a: &[T], b: &[T], y: &mut [T]) {
+            pub(crate) fn hand<T: Scalar>(self, to: impl TakesFunction<T, T>) {
                 match self {
-                    $(Binary::$variant => for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                        *y = a.$function(b);
-                    },)*
-                }
-            }
-
-            /// The function of a block and a number.
-            #[inline(always)]
-            pub(crate) fn map_with_right<T: Scalar>(self, a: &[T], b: T, y: &mut [T]) {
-                match self {
-                    $(Binary::$variant => for (y, &a) in y.iter_mut().zip(a) {
-                        *y = a.$function(b);
-                    },)*
-                }
-            }
-
-            /// The function of a number and a block.
-            #[inline(always)]
-            pub(crate) fn map_with_left<T: Scalar>(self, a: T, b: &[T], y: &mut [T]) {
-                match self {
-                    $(Binary::$variant => for (y, &b) in y.iter_mut().zip(b) {
-                        *y = a.$function(b);
-                    },)*
+                    $(Binary::$variant => to.take(|a: T, b: T| a.$function(b)),)*
                 }
             }
 
@@ -129,39 +113,11 @@ macro_rules! compare_table {
                 match self { $(Compare::$variant => a $op b),* }
             }
 
-            /// The comparison on blocks of one length.
+            /// Hands the comparison to loops, which are compiled for each.
             #[inline(always)]
-            pub(crate) fn map<T: Scalar>(self, a: &[T], b: &[T], y: &mut [bool]) {
+            pub(crate) fn hand<T: Scalar>(self, to: impl TakesFunction<T, bool>) {
                 match self {
-                    $(Compare::$variant => for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                        *y = a $op b;
-                    },)*
-                }
-            }
-        }
-
-        impl Compare {
-            /// The comparison of a block with a number.
-            #[inline(always)]
-            pub(crate) fn map_with_right<T: Scalar>(self, a: &[T], b: T, y: &mut [bool]) {
-                match self {
-                    $(Compare::$variant => for (y, &a) in y.iter_mut().zip(a) { *y = a $op b; },)*
-                }
-            }
-
-            /// Hands the comparison with a number to something generic over it.
-            #[inline(always)]
-            pub(crate) fn hand<T: Scalar>(self, b: T, to: impl TakesTest<T>) {
-                match self {
-                    $(Compare::$variant => to.take(|a: T| a $op b),)*
-                }
-            }
-
-            /// The comparison of a number with a block.
-            #[inline(always)]
-            pub(crate) fn map_with_left<T: Scalar>(self, a: T, b: &[T], y: &mut [bool]) {
-                match self {
-                    $(Compare::$variant => for (y, &b) in y.iter_mut().zip(b) { *y = a $op b; },)*
+                    $(Compare::$variant => to.take(|a: T, b: T| a $op b),)*
                 }
             }
         }
@@ -179,12 +135,6 @@ macro_rules! compare_table {
             })*
         }
     };
-}
-
-/// Something compiled for each comparison.
-pub(crate) trait TakesTest<T> {
-    /// Uses the comparison.
-    fn take(self, test: impl Fn(T) -> bool);
 }
 
 compare_table! {

@@ -26,6 +26,23 @@ fn free(rank: usize, batch: &[u8], sum: &[u8]) -> Axes {
 }
 
 impl Contraction {
+    /// From pairs of axes, each of the left and the right operand: kept ones and summed ones.
+    ///
+    /// ```
+    /// use burlap_autodiff::Contraction;
+    /// // A batch of matrix products: [b, i, k] × [b, k, j].
+    /// let c = Contraction::pairing(&[(0, 0)], &[(2, 1)]);
+    /// assert_eq!((c.left_sum[0], c.right_sum[0]), (2, 1));
+    /// ```
+    pub fn pairing(batch: &[(u8, u8)], sum: &[(u8, u8)]) -> Contraction {
+        Contraction {
+            left_batch: batch.iter().map(|p| p.0).collect(),
+            right_batch: batch.iter().map(|p| p.1).collect(),
+            left_sum: sum.iter().map(|p| p.0).collect(),
+            right_sum: sum.iter().map(|p| p.1).collect(),
+        }
+    }
+
     /// The left operand's axes that are neither batch nor summed.
     pub(crate) fn left_free(&self, rank: usize) -> Axes {
         free(rank, &self.left_batch, &self.left_sum)

@@ -26,7 +26,7 @@ mod reduce;
 mod select;
 mod shape_ops;
 
-pub(crate) use binary::TakesTest;
+pub(crate) use binary::TakesFunction;
 pub use binary::{Binary, Compare, Operand};
 pub use contract::Contraction;
 pub use elementwise::Unary;

@@ -78,6 +78,14 @@ impl Graph {
         }
     }
 
+    /// How often each node is an operand or an output.
+    pub(crate) fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes.len()];
+        let args = self.nodes.iter().flat_map(|n| &n.args);
+        args.chain(&self.outputs).for_each(|&a| uses[a as usize] += 1);
+        uses
+    }
+
     /// For each node, whether it depends on nothing but the first `early` inputs.
     pub(crate) fn early_nodes(&self, early: usize) -> Vec<bool> {
         let mut flags: Vec<bool> = Vec::with_capacity(self.nodes.len());

@@ -72,10 +72,7 @@ pub(super) fn layouts(graph: &Graph) -> Vec<Layout> {
 }
 
 /// Lets sums of contractions be kernels that add each product to the former ones in place.
-pub(super) fn absorb_terms(graph: &Graph, layouts: &mut [Layout], early: &[bool]) {
-    let mut uses = vec![0u32; graph.nodes.len()];
-    let args = graph.nodes.iter().flat_map(|n| &n.args);
-    args.chain(&graph.outputs).for_each(|&a| uses[a as usize] += 1);
+pub(super) fn absorb_terms(graph: &Graph, layouts: &mut [Layout], uses: &[u32], early: &[bool]) {
     for (id, node) in graph.nodes.iter().enumerate() {
         let is_term = |&a: &NodeId| {
             let a = a as usize;

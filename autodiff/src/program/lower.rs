@@ -30,7 +30,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     let graph = &**shared;
     let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
-    layout::absorb_terms(graph, &mut layouts, &early_nodes);
+    let uses = graph.uses();
+    layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
     let groups = fuse::group(graph, &layouts, &early_nodes);
     let n = graph.nodes.len();
     let mut lowering = Lowering {
@@ -44,8 +45,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
         in_place: FxHashSet::default(),
     };
     lowering.find_stored();
-    let outputs = lowering.place_outputs(&early_nodes);
-    lowering.place_parts();
+    let outputs = lowering.place_outputs(&uses, &early_nodes);
+    lowering.place_parts(&uses);
     let mut order: Vec<usize> = (0..lowering.groups.groups.len()).collect();
     order.sort_by_key(|&g| !lowering.groups.groups[g].early);
     let mut early_kernels = 0;
@@ -59,8 +60,7 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     let Lowering { mut buffers, kernels, .. } = lowering;
     let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
     let arena = memory::assign(&mut buffers, &kernels, &steps, early_steps);
-    let (graph, early) = (Arc::clone(shared), early_kernels);
-    Plan { graph, kernels, early, steps, early_steps, buffers, arena }
+    Plan { graph: Arc::clone(shared), kernels, steps, early_steps, buffers, arena }
 }
 
 impl Lowering<'_> {
@@ -135,13 +135,6 @@ impl Lowering<'_> {
         View { buffer: base.buffer, offset: base.offset + layout.offset, strides: layout.strides }
     }
 
-    fn uses(&self) -> Vec<u32> {
-        let mut uses = vec![0; self.graph.nodes.len()];
-        let args = self.graph.nodes.iter().flat_map(|n| &n.args);
-        args.chain(&self.graph.outputs).for_each(|&a| uses[a as usize] += 1);
-        uses
-    }
-
     /// Lets a node be computed straight into `target` (strides along the node's axes),
     /// through reshapes and transposes of which nobody else needs the elements elsewhere.
     fn assign(&mut self, mut id: NodeId, mut target: View, uses: &[u32]) -> bool {
@@ -190,8 +183,7 @@ impl Lowering<'_> {
     }
 
     /// Gives every output its array; returns those that must be copied into it.
-    fn place_outputs(&mut self, early: &[bool]) -> Vec<(NodeId, BufferId)> {
-        let uses = self.uses();
+    fn place_outputs(&mut self, uses: &[u32], early: &[bool]) -> Vec<(NodeId, BufferId)> {
         let mut copies = Vec::new();
         for (i, &out) in self.graph.outputs.iter().enumerate() {
             let node = self.graph.node(out);
@@ -199,7 +191,7 @@ impl Lowering<'_> {
             self.buffers[view.buffer].place = Place::Output(i);
             let buffer = view.buffer;
             // Early results must outlive the run, and output arrays change from run to run.
-            if early[out as usize] || !self.assign(out, view, &uses) {
+            if early[out as usize] || !self.assign(out, view, uses) {
                 copies.push((out, buffer));
             }
         }
@@ -207,8 +199,7 @@ impl Lowering<'_> {
     }
 
     /// Lets the parts of concatenations be computed straight into the whole.
-    fn place_parts(&mut self) {
-        let uses = self.uses();
+    fn place_parts(&mut self, uses: &[u32]) {
         for id in (0..self.graph.nodes.len()).rev() {
             let node = &self.graph.nodes[id];
             let Op::Concat(axis) = node.op else { continue };
@@ -220,7 +211,7 @@ impl Lowering<'_> {
                 let target = View { buffer: whole.buffer, offset, strides: whole.strides.clone() };
                 // Early parts of a late whole would be overwritten between runs.
                 let same_stage = self.stage(part) == self.stage(id as NodeId);
-                if same_stage && size > 0 && self.assign(part, target, &uses) {
+                if same_stage && size > 0 && self.assign(part, target, uses) {
                     self.in_place.insert((id as NodeId, number));
                 }
                 start += size;

@@ -237,11 +237,9 @@ pub struct Plan {
     pub graph: Arc<Graph>,
     /// The kernels in order.
     pub kernels: Vec<Kernel>,
-    /// The first `early` kernels depend on the early inputs only.
-    pub early: usize,
     /// The kernels by what may run at the same time.
     pub steps: Vec<Step>,
-    /// The first `early_steps` steps hold the early kernels.
+    /// The first `early_steps` steps depend on the early inputs only.
     pub early_steps: usize,
     /// The buffers.
     pub buffers: Vec<Buffer>,

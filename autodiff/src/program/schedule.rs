@@ -125,7 +125,6 @@ fn aligned(a: &Access, b: &Access) -> bool {
 
 /// A kernel of the step being built.
 struct Placed {
-    rows: Option<usize>,
     chain: usize,
     accesses: SmallVec<[Access; 8]>,
 }
@@ -182,7 +181,7 @@ impl Builder {
                         continue;
                     }
                     fits &= rows.is_some()
-                        && p.rows == rows
+                        && self.chains[p.chain].rows == rows
                         && aligned(a, b)
                         && joins.is_none_or(|chain| chain == p.chain);
                     joins = Some(p.chain);
@@ -190,8 +189,7 @@ impl Builder {
             }
         }
         if let Some(chain) = joins {
-            fits &=
-                self.chains[chain].kernels.len() < LONGEST_CHAIN && self.chains[chain].rows == rows;
+            fits &= self.chains[chain].kernels.len() < LONGEST_CHAIN;
         }
         if !fits {
             self.close();
@@ -202,7 +200,7 @@ impl Builder {
             self.chains.len() - 1
         });
         self.chains[chain].kernels.push(number);
-        self.placed.push(Placed { rows, chain, accesses });
+        self.placed.push(Placed { chain, accesses });
         self.bytes += written;
         self.flops += flops;
     }

@@ -130,9 +130,10 @@ impl Batching<'_> {
         }
     }
 
-    /// Both operands batched: one more batch axis. One alone: its rows become more rows of
-    /// the same product where they lie behind each other; else the other operand is repeated
-    /// along a batch axis.
+    /// Both operands batched: one more batch axis. The left one alone: its rows become more
+    /// rows of the same product where they lie behind each other. The right one alone: the
+    /// same with the operands exchanged, where the product has few rows. Else the other
+    /// operand is repeated along a batch axis.
     fn contract(&self, c: &Contraction) -> Batched {
         let leads = |free: Axes| free.iter().enumerate().all(|(i, &a)| i == a as usize);
         let rows_lead = |operand: usize| {
@@ -140,9 +141,9 @@ impl Batching<'_> {
             c.left_batch.is_empty()
                 && leads(if operand == 0 { c.left_free(rank) } else { c.right_free(rank) })
         };
-        let rows = |operand: usize| {
-            let shape = self.args[operand].shape();
-            c.left_free(shape.len()).iter().map(|&a| shape[a as usize]).product::<usize>()
+        let rows = || {
+            let left = self.args[0].shape();
+            c.left_free(left.len()).iter().map(|&a| left[a as usize]).product::<usize>()
         };
         match (self.batched[0], self.batched[1]) {
             (Some(left), None) if rows_lead(0) => {
@@ -150,7 +151,7 @@ impl Batching<'_> {
                 self.push(Op::Contract(Box::new(more_rows)), &[left, self.args[1]])
             }
             // The exchanged product is read back transposed, which pays for few rows only.
-            (None, Some(right)) if rows_lead(1) && rows(0) < FEW_ROWS => {
+            (None, Some(right)) if rows_lead(1) && rows() < FEW_ROWS => {
                 self.contract_exchanged(c, right)
             }
             _ => self.all(Op::Contract(Box::new(Contraction {

@@ -52,15 +52,6 @@ fn case(operands: &[Operand], f: fn(&[Var]) -> Var) -> Case {
     Case { operands: operands.to_vec(), f }
 }
 
-fn contraction(batch: &[(u8, u8)], sum: &[(u8, u8)]) -> Contraction {
-    Contraction {
-        left_batch: batch.iter().map(|p| p.0).collect(),
-        right_batch: batch.iter().map(|p| p.1).collect(),
-        left_sum: sum.iter().map(|p| p.0).collect(),
-        right_sum: sum.iter().map(|p| p.1).collect(),
-    }
-}
-
 fn unary(f: Unary) -> Vec<Case> {
     macro_rules! each {
         ($($variant:ident $method:ident,)*) => {
@@ -175,13 +166,15 @@ fn structural(name: &str) -> Vec<Case> {
             case(&[Real(&[2, 3, 2]), Real(&[2, 4, 2])], |a| a[0].einsum("bij,bkj->bik", a[1])),
             case(&[Real(&[2, 3, 2]), Real(&[2, 4, 5])], |a| a[0].einsum("abc,cde->eabd", a[1])),
             case(&[Real(&[2, 3]), Real(&[3, 4, 2])], |a| {
-                a[0].contract(a[1], contraction(&[], &[(0, 2), (1, 0)]))
+                a[0].contract(a[1], Contraction::pairing(&[], &[(0, 2), (1, 0)]))
             }),
             case(&[Real(&[4, 2, 3]), Real(&[3, 4, 2])], |a| {
-                a[0].contract(a[1], contraction(&[(2, 0), (0, 1)], &[(1, 2)]))
+                a[0].contract(a[1], Contraction::pairing(&[(2, 0), (0, 1)], &[(1, 2)]))
             }),
-            case(&[Real(&[2, 3]), Real(&[4])], |a| a[0].contract(a[1], contraction(&[], &[]))),
-            case(&[Real(&[]), Real(&[])], |a| a[0].contract(a[1], contraction(&[], &[]))),
+            case(&[Real(&[2, 3]), Real(&[4])], |a| {
+                a[0].contract(a[1], Contraction::pairing(&[], &[]))
+            }),
+            case(&[Real(&[]), Real(&[])], |a| a[0].contract(a[1], Contraction::pairing(&[], &[]))),
         ],
         "gather" => vec![
             case(&[Real(&[4]), Integer(&[5], 4)], |a| a[0].gather(0, a[1])),

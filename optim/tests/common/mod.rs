@@ -22,6 +22,25 @@ pub fn loss(x: Var, batch: &[Var]) -> Var {
     quadratic + (0.5 * x).exp().sum() + 0.2 * coupled.sum()
 }
 
+/// The weighted cross-entropy of a network of two inputs, 3 tanh units and 4 classes.
+pub fn network(x: Var, batch: &[Var]) -> Var {
+    let hidden = batch[0].matmul(x.slice_axis(0, 0, 6).reshape([2, 3])).tanh();
+    let logits = hidden.matmul(x.slice_axis(0, 6, 18).reshape([3, 4]));
+    let chosen = logits.take_along(1, batch[1].expand_dims(1)).reshape(batch[1].shape());
+    let each = logits.logsumexp(&[1]) - chosen;
+    batch.get(2).map_or(each, |weights| each * *weights).mean()
+}
+
+/// Two inputs, a label and a weight for each example `from..to`.
+pub fn points(dtype: DType, from: usize, to: usize) -> Vec<Array> {
+    let n = to - from;
+    let x: Vec<f64> = (2 * from..2 * to).map(|i| (i as f64 * 0.77).sin() * 2.0).collect();
+    let labels: Vec<u32> = (from..to).map(|i| (i * 7 % 4) as u32).collect();
+    let weights: Vec<f64> = (from..to).map(|i| 0.5 + (i % 5) as f64).collect();
+    let x = Array::from_f64(dtype, [n, 2], &x).unwrap();
+    vec![x, Array::vector(labels), Array::from_f64(dtype, [n], &weights).unwrap()]
+}
+
 impl Case {
     /// Any loss; the backend has one thread, since vectors are short.
     pub fn new(

@@ -42,8 +42,8 @@ pub(super) struct Gemm<T> {
 pub(super) trait Product: Copy + Zero + 'static {
     /// # Safety
     /// The matrices lie in memory that nobody else writes, `c` overlaps neither operand,
-    /// and the processor has the level.
-    unsafe fn gemm(level: InstructionSet, product: &Gemm<Self>);
+    /// and the processor has the instruction set.
+    unsafe fn gemm(set: InstructionSet, product: &Gemm<Self>);
 }
 
 thread_local! {
@@ -165,7 +165,8 @@ unsafe fn blocked<V: Lanes, const LARGE: usize, const SMALL: usize>(
                 }
                 for i0 in (0..g.m).step_by(MC) {
                     let rows = MC.min(g.m - i0);
-                    let block = Block { i0, rows, p0, k, j0, columns, whole, add };
+                    let large = large_tiles(rows, LARGE, SMALL);
+                    let block = Block { i0, rows, large, p0, k, j0, columns, whole, add };
                     if plan.pack_a {
                         block.pack::<V, LARGE, SMALL>(g, room);
                         block.multiply::<V, LARGE, SMALL, true>(g, room, room_b);
@@ -182,6 +183,8 @@ unsafe fn blocked<V: Lanes, const LARGE: usize, const SMALL: usize>(
 struct Block {
     i0: usize,
     rows: usize,
+    /// How many of its tiles are large.
+    large: usize,
     p0: usize,
     k: usize,
     j0: usize,
@@ -195,7 +198,7 @@ impl Block {
     /// The tiles' first rows and heights.
     #[inline(always)]
     fn tiles<const LARGE: usize, const SMALL: usize>(&self) -> impl Iterator<Item = (usize, bool)> {
-        let large = large_tiles(self.rows, LARGE, SMALL);
+        let large = self.large;
         let rest = self.rows - large * LARGE;
         (0..large)
             .map(|t| (t * LARGE, true))
@@ -304,7 +307,7 @@ macro_rules! product {
             }
             )?
             impl Product for $T {
-                unsafe fn gemm(level: InstructionSet, g: &Gemm<$T>) {
+                unsafe fn gemm(set: InstructionSet, g: &Gemm<$T>) {
                     type Inner = unsafe fn(&Gemm<$T>, &Plan, *mut $T);
                     if g.m == 0 || g.n == 0 {
                         return;
@@ -317,7 +320,7 @@ macro_rules! product {
                     }
                     let flipped = g.transposed();
                     let g = if flipped.copies() < g.copies() { &flipped } else { g };
-                    let (inner, lanes, height): (Inner, usize, usize) = match level {
+                    let (inner, lanes, height): (Inner, usize, usize) = match set {
                         $(
                         InstructionSet::Avx512 => (avx512, <$m512>::N, 12),
                         InstructionSet::Avx2 => (avx2, <$m256>::N, 6),

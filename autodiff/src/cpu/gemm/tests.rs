@@ -1,4 +1,4 @@
-//! Products of all levels against plain sums, over shapes, strides and divisions.
+//! Products of all instruction sets against plain sums, over shapes, strides and divisions.
 #![allow(clippy::unwrap_used)]
 
 use super::super::instruction_set::InstructionSet;
@@ -23,7 +23,7 @@ fn strides(layout: u32, rows: usize, columns: usize) -> (isize, isize, usize) {
     }
 }
 
-fn check<T>(level: InstructionSet, [m, k, n]: [usize; 3], layout: u32, add: bool)
+fn check<T>(set: InstructionSet, [m, k, n]: [usize; 3], layout: u32, add: bool)
 where
     T: Product + num_traits::FromPrimitive + num_traits::Float + std::fmt::Debug,
 {
@@ -43,7 +43,7 @@ where
         add,
     };
     // SAFETY: the strides stay within the vectors.
-    unsafe { T::gemm(level, &g) };
+    unsafe { T::gemm(set, &g) };
     let mut expected = before;
     for i in 0..m {
         for j in 0..n {
@@ -56,28 +56,28 @@ where
         }
     }
     // What lies between the elements must be as before.
-    assert_eq!(c, expected, "{level:?} {m} × {k} × {n}, layout {layout}, add {add}");
+    assert_eq!(c, expected, "{set:?} {m} × {k} × {n}, layout {layout}, add {add}");
 }
 
 #[test]
 fn products_equal_plain_sums() {
     let sizes = [0, 1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 17, 31, 33, 64];
-    for &level in InstructionSet::available() {
+    for &set in InstructionSet::available() {
         for case in 0..1500u32 {
             let draw = philox4x32([5, 6], [case, 7, 0, 0]);
             let pick = |i: usize| sizes[draw[i] as usize % sizes.len()];
             let shape = [pick(0), pick(1), pick(2)];
             let add = case % 3 == 0;
-            check::<f32>(level, shape, draw[3] % 64, add);
-            check::<f64>(level, shape, draw[3] % 64, add);
+            check::<f32>(set, shape, draw[3] % 64, add);
+            check::<f64>(set, shape, draw[3] % 64, add);
         }
         // Beyond one block along each axis.
         for (i, shape) in
             [[400, 3, 5], [7, 600, 9], [3, 5, 2500], [200, 300, 530]].iter().enumerate()
         {
             for layout in [0, 1, 4, 5, 16, 21] {
-                check::<f32>(level, *shape, layout, i % 2 == 0);
-                check::<f64>(level, *shape, layout, i % 2 == 1);
+                check::<f32>(set, *shape, layout, i % 2 == 0);
+                check::<f64>(set, *shape, layout, i % 2 == 1);
             }
         }
     }
@@ -90,7 +90,7 @@ fn parts_have_the_bits_of_the_whole() {
         numbers::<f32>(n, seed).iter().enumerate().map(|(i, x)| x + (i as f32).sin()).collect()
     };
     let (a, b) = (real(m * k, 1), real(k * n, 2));
-    for &level in InstructionSet::available() {
+    for &set in InstructionSet::available() {
         let run = |from: usize, to: usize, c: &mut [f32]| {
             let g = Gemm {
                 m: to - from,
@@ -102,7 +102,7 @@ fn parts_have_the_bits_of_the_whole() {
                 add: false,
             };
             // SAFETY: rows `from..to` exist.
-            unsafe { f32::gemm(level, &g) };
+            unsafe { f32::gemm(set, &g) };
         };
         let mut whole = vec![0.0; m * n];
         run(0, m, &mut whole);
@@ -110,7 +110,7 @@ fn parts_have_the_bits_of_the_whole() {
             let mut parts = vec![0.0; m * n];
             run(0, cut, &mut parts);
             run(cut, m, &mut parts);
-            assert_eq!(parts, whole, "{level:?} cut at {cut}");
+            assert_eq!(parts, whole, "{set:?} cut at {cut}");
         }
     }
 }
