@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 fn bench(begin: Instant) -> Result<()> {
     let options = Options::parse();
     let cpu = Cpu::with_threads(options.threads).context("--threads")?;
+    let cpu = cpu.with_products(options.products.into());
     match &options.work {
         Work::W1 => w1::run(&options, &cpu),
         Work::W1rss => w1::peak_memory(&options, &cpu),

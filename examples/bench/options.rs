@@ -1,7 +1,8 @@
 //! The command line.
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use burlap::autodiff::ProductKernel;
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Times the engine on fixed workloads and prints one JSON object a line.
 #[derive(Parser, Clone, Debug)]
@@ -22,9 +23,29 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_delimiter = ',')]
     pub(crate) what: Vec<String>,
 
+    /// Whose kernels compute the matrix products
+    #[arg(long, global = true, value_enum, default_value = "burlap")]
+    pub(crate) products: Products,
+
     /// Seconds that each measurement is repeated for
     #[arg(long, global = true, default_value_t = 1.2)]
     pub(crate) budget: f64,
+}
+
+/// Kernels of matrix products.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Products {
+    Burlap,
+    Matrixmultiply,
+}
+
+impl From<Products> for ProductKernel {
+    fn from(products: Products) -> ProductKernel {
+        match products {
+            Products::Burlap => ProductKernel::Burlap,
+            Products::Matrixmultiply => ProductKernel::MatrixMultiply,
+        }
+    }
 }
 
 /// The workloads.

@@ -6,10 +6,8 @@ use crate::error::{Error, Result};
 use crate::objective::Objective;
 use burlap_autodiff::{Array, Bound, DType};
 
-/// How many directions share a program, chosen among 4, 8 and 16 on one thread (least of many
-/// runs, a busy machine). For the six-layer network a product of a block then costs 0.98 to 1.05
-/// of a single one at batches of 8 to 128, and no more of them cost less (16: 1.04 to 1.12); for a
-/// small one (1370 parameters) 0.67 at batches of 8 and 0.85 of 32, beyond which 8 gain 0.05.
+/// How many directions share a program, chosen among 4, 8 and 16: small networks gain, large ones
+/// neither gain nor lose much, and more directions cost no less.
 const BLOCK: usize = 4;
 
 /// The Hessian ∇²L(x) of an objective, averaged over batches by their sizes. The primal work
