@@ -3,30 +3,20 @@
 //!
 //! `cargo run --release --example train -- --help` lists the options.
 
-mod data;
 mod options;
-mod run;
-mod saved;
+mod outcome;
 
 use anyhow::{Context, Result, bail};
-use burlap::autodiff::Cpu;
 use clap::Parser;
 use options::Options;
-use run::{CURVATURE_EXAMPLES, Outcome, Setting};
+use outcome::Outcome;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
-use std::rc::Rc;
+use support::{CURVATURE_EXAMPLES, Experiment, Files};
 
 fn main() -> ExitCode {
-    match train() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One sentence with its causes; a backtrace would tell of this program only.
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    support::exit(train())
 }
 
 fn train() -> Result<()> {
@@ -38,23 +28,18 @@ fn train() -> Result<()> {
     for name in &options.optimizer {
         burlap::optim::method(name, &Default::default())?;
     }
-    let backend = match options.threads {
-        Some(threads) => Cpu::with_threads(threads).context("--threads")?,
-        None => Cpu::new(),
-    };
-    let (train, test) = data::load(&options)?;
-    let model = Rc::new(data::model(&options.model, &train)?);
+    let experiment = Experiment::new(&options.training)?;
+    let Experiment { args, backend, model, train, test } = &experiment;
     println!(
         "{}: {} training and {} test examples; {} parameters; {} epochs of batches of {}; {} threads",
-        options.data,
+        args.data.data,
         train.len(),
         test.len(),
         model.layout().total(),
-        options.epochs,
-        options.batch,
+        args.epochs,
+        args.batch,
         backend.threads(),
     );
-    let setting = Setting { options: &options, backend, model, train: &train, test: &test };
     let mut json = match &options.json {
         Some(path) => {
             let open = OpenOptions::new().create(true).append(true).open(path);
@@ -62,9 +47,11 @@ fn train() -> Result<()> {
         }
         None => None,
     };
+    let files = Files { save: options.save.clone(), resume: options.resume.clone() };
     let mut outcomes = Vec::new();
     for name in &options.optimizer {
-        let outcome = setting.run(name)?;
+        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
+        let outcome = Outcome::judge(name, &experiment, &fitted, options.probes)?;
         if let Some(file) = &mut json {
             // One write a line, so that a line is whole or not there.
             let line = format!("{}\n", serde_json::to_string(&outcome)?);

@@ -1,6 +1,6 @@
 //! Saved runs: parameters, momenta, step and seeds, with the settings they belong to.
 
-use crate::options::Options;
+use crate::experiment::TrainingArgs;
 use anyhow::{Result, bail};
 use burlap::nn::Checkpoint;
 use burlap::optim::{State, Training};
@@ -8,24 +8,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What must agree for a run to go on as if it had not stopped.
-fn settings(o: &Options) -> BTreeMap<String, String> {
+fn settings(name: &str, a: &TrainingArgs) -> BTreeMap<String, String> {
     let number = |x: Option<f64>| x.map_or("default".into(), |x| x.to_string());
     [
-        ("data", o.data.clone()),
-        ("model", o.model.clone()),
-        ("optimizer", o.optimizer.join(",")),
-        ("estimator", o.estimator.clone().unwrap_or("default".into())),
-        ("rho", number(o.rho)),
-        ("lambda", number(o.lambda)),
-        ("samples", o.samples.map_or("default".into(), |n| n.to_string())),
-        ("lr", o.lr.to_string()),
-        ("momentum", o.momentum.to_string()),
-        ("weight-decay", o.weight_decay.to_string()),
-        ("epochs", o.epochs.to_string()),
-        ("batch", o.batch.to_string()),
-        ("seed", o.seed.to_string()),
-        ("label-noise", o.label_noise.to_string()),
-        ("fraction", o.fraction.to_string()),
+        ("data", a.data.data.clone()),
+        ("model", a.model.clone()),
+        ("optimizer", name.to_owned()),
+        ("estimator", a.method.estimator.clone().unwrap_or("default".into())),
+        ("rho", number(a.method.rho)),
+        ("lambda", number(a.method.lambda)),
+        ("samples", a.method.samples.map_or("default".into(), |n| n.to_string())),
+        ("lr", a.lr.to_string()),
+        ("momentum", a.momentum.to_string()),
+        ("weight-decay", a.weight_decay.to_string()),
+        ("epochs", a.epochs.to_string()),
+        ("batch", a.batch.to_string()),
+        ("seed", a.seed.to_string()),
+        ("label-noise", a.data.label_noise.to_string()),
+        ("fraction", a.data.fraction.to_string()),
     ]
     .map(|(k, v)| (k.to_owned(), v))
     .into()
@@ -34,10 +34,15 @@ fn settings(o: &Options) -> BTreeMap<String, String> {
 /// Marks whole numbers of the state among the metadata.
 const NUMBER: &str = "number:";
 
-pub(crate) fn save(path: &Path, options: &Options, training: &Training) -> Result<()> {
+pub(crate) fn save(
+    path: &Path,
+    name: &str,
+    args: &TrainingArgs,
+    training: &Training,
+) -> Result<()> {
     let state = training.state();
     let mut checkpoint =
-        Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(options) };
+        Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(name, args) };
     for (name, value) in state.numbers {
         checkpoint.metadata.insert(format!("{NUMBER}{name}"), value.to_string());
     }
@@ -45,9 +50,14 @@ pub(crate) fn save(path: &Path, options: &Options, training: &Training) -> Resul
     Ok(())
 }
 
-pub(crate) fn resume(path: &Path, options: &Options, training: &mut Training) -> Result<()> {
+pub(crate) fn resume(
+    path: &Path,
+    name: &str,
+    args: &TrainingArgs,
+    training: &mut Training,
+) -> Result<()> {
     let checkpoint = Checkpoint::load(path)?;
-    for (name, now) in settings(options) {
+    for (name, now) in settings(name, args) {
         match checkpoint.metadata.get(&name) {
             Some(then) if *then == now => {}
             Some(then) => {

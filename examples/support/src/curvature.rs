@@ -1,0 +1,48 @@
+//! Trace, Frobenius norm and largest eigenvalue of the Hessian at a solution.
+
+use crate::data::pieces;
+use anyhow::Result;
+use burlap::autodiff::Array;
+use burlap::nn::data::Dataset;
+use burlap::optim::Objective;
+use burlap::optim::curvature::{
+    Eigenpair, HessianOperator, Lanczos, Probes, frobenius_norm, trace,
+};
+use burlap::optim::sharpness::Estimate;
+
+/// Examples of the training set on which curvature is measured, at most.
+pub const CURVATURE_EXAMPLES: usize = 2048;
+
+/// What is measured of a Hessian.
+#[derive(Clone, Debug)]
+pub struct Curvature {
+    /// tr H.
+    pub trace: Estimate,
+    /// ‖H‖_F.
+    pub frobenius: Estimate,
+    /// The largest eigenvalue.
+    pub top: Eigenpair,
+}
+
+impl Curvature {
+    /// Of the mean loss of the first [`CURVATURE_EXAMPLES`] of a data set at a point.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn measure(
+        objective: &Objective,
+        x: &Array,
+        data: &Dataset,
+        probes: usize,
+        seed: u64,
+    ) -> Result<Curvature> {
+        let pieces = pieces(data, CURVATURE_EXAMPLES, CURVATURE_EXAMPLES)?;
+        let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
+        let mut hessian = HessianOperator::new(objective, x, &batches)?;
+        Ok(Curvature {
+            trace: trace(&mut hessian, Probes::Rademacher, probes, seed)?,
+            frobenius: frobenius_norm(&mut hessian, Probes::Rademacher, probes, seed)?,
+            top: Lanczos { max_products: 60, tolerance: 1e-4 }.largest(&mut hessian, seed)?,
+        })
+    }
+}

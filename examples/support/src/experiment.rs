@@ -1,0 +1,300 @@
+//! A network, its data and the settings of a run; training with any optimizer.
+
+use crate::curvature::Curvature;
+use crate::data::{DataArgs, arrays, model, pieces};
+use crate::saved;
+use anyhow::{Context, Result};
+use burlap::autodiff::{Array, Cpu, DType, Tape};
+use burlap::nn::data::{Dataset, Loader};
+use burlap::nn::{Model, loss};
+use burlap::optim::{
+    self, Decay, Estimator, Evaluation, MethodSettings, Named, Objective, Optimizer, Schedule, Sgd,
+    Training,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Examples in one piece when a whole set is evaluated: bounds memory.
+const PIECE: usize = 1024;
+
+/// Settings of the method; what is not given is the method's default.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct MethodArgs {
+    /// How curvatures are obtained: one-sided, central, exact, or hvp (frob-sam only); the
+    /// default is the method's own
+    #[arg(long)]
+    pub estimator: Option<String>,
+
+    /// Radius of the perturbation; the default is the method's own
+    #[arg(long)]
+    pub rho: Option<f64>,
+
+    /// Weight of the sharpness penalty λρ²S; the default is the method's own
+    #[arg(long)]
+    pub lambda: Option<f64>,
+
+    /// Random directions a step; the default is the method's own
+    #[arg(long)]
+    pub samples: Option<usize>,
+}
+
+impl MethodArgs {
+    /// As the library's settings.
+    ///
+    /// # Errors
+    /// For an unknown estimator.
+    pub fn settings(&self, seed: u64) -> Result<MethodSettings> {
+        Ok(MethodSettings {
+            rho: self.rho,
+            lambda: self.lambda,
+            samples: self.samples,
+            estimator: self.estimator.as_deref().map(Estimator::from_name).transpose()?,
+            seed,
+        })
+    }
+}
+
+/// What is trained, and how.
+#[derive(clap::Args, Clone, Debug)]
+pub struct TrainingArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataArgs,
+
+    /// mlp, mlp:H1,H2,… (hidden sizes), or simple (the six-layer network with a shared layer)
+    #[arg(long, default_value = "mlp")]
+    pub model: String,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub method: MethodArgs,
+
+    /// Learning rate, decayed along a cosine
+    #[arg(long, default_value_t = 0.05)]
+    pub lr: f64,
+
+    /// Momentum
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f64,
+
+    /// Weight decay
+    #[arg(long, default_value_t = 0.0)]
+    pub weight_decay: f64,
+
+    /// Passes over the training set
+    #[arg(long, default_value_t = 30)]
+    pub epochs: u64,
+
+    /// Examples a step
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+
+    /// Seed of initialisation, shuffling and directions
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// Threads; the default is one for each processor
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// Where a run is kept after each epoch, and what it goes on from.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Saved here after every epoch.
+    pub save: Option<PathBuf>,
+    /// Gone on from here.
+    pub resume: Option<PathBuf>,
+}
+
+/// What is known at the end of an epoch.
+#[derive(Debug)]
+pub struct Epoch<'a> {
+    /// The number of epochs done.
+    pub number: u64,
+    /// The run.
+    pub training: &'a Training,
+    /// The mean of the batches' losses during the epoch.
+    pub loss: f64,
+    /// The mean of the method's own sharpness estimates, where it makes any.
+    pub sharpness: Option<f64>,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The run.
+    pub training: Training,
+    /// The method's settings.
+    pub named: Named,
+    /// The time of the steps.
+    pub time: Duration,
+}
+
+/// A network and its data, with the settings of a run.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The settings.
+    pub args: TrainingArgs,
+    /// The backend.
+    pub backend: Cpu,
+    /// The network.
+    pub model: Rc<Model>,
+    /// The training set.
+    pub train: Rc<Dataset>,
+    /// The test set.
+    pub test: Rc<Dataset>,
+}
+
+impl Experiment {
+    /// Reads the data and makes the network.
+    ///
+    /// # Errors
+    /// For settings out of range, and what reading the data reports.
+    pub fn new(args: &TrainingArgs) -> Result<Experiment> {
+        let backend = match args.threads {
+            Some(threads) => Cpu::with_threads(threads).context("--threads")?,
+            None => Cpu::new(),
+        };
+        let (train, test) = args.data.load(args.seed)?;
+        let model = Rc::new(model(&args.model, &train)?);
+        let (train, test) = (Rc::new(train), Rc::new(test));
+        Ok(Experiment { args: args.clone(), backend, model, train, test })
+    }
+
+    /// The mean cross-entropy of a batch, as an objective.
+    pub fn objective(&self) -> Objective {
+        let model = Rc::clone(&self.model);
+        let dim = model.layout().total();
+        Objective::new(self.backend.clone(), DType::F32, dim, move |x, batch| {
+            loss::cross_entropy(model.forward(x, batch[0]), batch[1])
+        })
+    }
+
+    fn loader(&self) -> Result<Loader> {
+        Ok(Loader::new(self.train.len(), self.args.batch)?.shuffled(self.args.seed))
+    }
+
+    /// A run at its start, and its method's settings.
+    ///
+    /// # Errors
+    /// For an unknown method or a setting out of range.
+    pub fn training(&self, name: &str) -> Result<(Training, Named)> {
+        let a = &self.args;
+        let mut named = optim::method(name, &a.method.settings(a.seed)?)?;
+        let objective = self.objective();
+        let rule = Sgd::new().with_momentum(a.momentum).with_weight_decay(a.weight_decay);
+        let optimizer = Optimizer::new(rule, &self.backend, DType::F32, objective.dim())?;
+        let steps = a.epochs * self.loader()?.batches_per_epoch() as u64;
+        let schedule = Schedule::new(a.lr, Decay::Cosine { total: steps.max(1), floor: 0.0 })?;
+        let start = self.model.init(a.seed, DType::F32);
+        let method = std::mem::replace(&mut named.method, Box::new(optim::Plain));
+        Ok((Training::boxed(objective, method, optimizer, schedule, start)?, named))
+    }
+
+    /// Trains with one optimizer, saving and resuming where files are named. What `observe` does
+    /// after each epoch is not part of the time.
+    ///
+    /// # Errors
+    /// What training, the files or the observer report.
+    pub fn fit(
+        &self,
+        name: &str,
+        files: &Files,
+        mut observe: impl FnMut(&Epoch<'_>) -> Result<()>,
+    ) -> Result<Fitted> {
+        let a = &self.args;
+        let mut begin = Instant::now();
+        let mut time = Duration::ZERO;
+        let (mut training, named) = self.training(name)?;
+        let loader = self.loader()?;
+        let per_epoch = loader.batches_per_epoch() as u64;
+        if let Some(path) = &files.resume {
+            saved::resume(path, name, a, &mut training)?;
+        }
+        let bar = ProgressBar::new(a.epochs * per_epoch);
+        bar.set_style(ProgressStyle::with_template(
+            "{prefix:>13} {bar:30} {pos}/{len} {msg} {eta}",
+        )?);
+        bar.set_prefix(name.to_owned());
+        bar.set_position(training.steps());
+        for epoch in training.steps() / per_epoch.max(1)..a.epochs {
+            let mut means = Means::default();
+            for indices in loader.epoch(epoch) {
+                let batch = arrays(self.train.gather(&indices)?, self.train.dim())?;
+                let found = training
+                    .step(&batch)
+                    .with_context(|| format!("{name}, step {}", training.steps()))?;
+                bar.set_message(format!("loss {:.4}", found.loss));
+                bar.inc(1);
+                means.add(&found);
+            }
+            if let Some(path) = &files.save {
+                saved::save(path, name, a, &training)?;
+            }
+            time += begin.elapsed();
+            let (loss, sharpness) = means.of();
+            observe(&Epoch { number: epoch + 1, training: &training, loss, sharpness })?;
+            begin = Instant::now();
+        }
+        bar.finish_and_clear();
+        Ok(Fitted { training, named, time: time + begin.elapsed() })
+    }
+
+    /// Mean loss and accuracy over a data set.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn evaluate(&self, set: &Dataset, x: &Array) -> Result<(f64, f64)> {
+        let (mut total_loss, mut correct) = (0.0, 0.0);
+        for piece in pieces(set, PIECE, usize::MAX)? {
+            let tape = Tape::new();
+            let params = tape.input("parameters", DType::F32, x.shape());
+            let features = tape.input("features", DType::F32, piece[0].shape());
+            let labels = tape.input("labels", DType::U32, piece[1].shape());
+            let logits = self.model.forward(params, features);
+            let outputs = [loss::cross_entropy(logits, labels), loss::accuracy(logits, labels)];
+            let found = tape.compile(&self.backend, &outputs)?.run(&[x, &piece[0], &piece[1]])?;
+            let count = piece[1].len() as f64;
+            total_loss += count * found[0].item()?;
+            correct += count * found[1].item()?;
+        }
+        let n = set.len() as f64;
+        Ok((total_loss / n, correct / n))
+    }
+
+    /// Curvature of the training loss at a point.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn curvature(&self, objective: &Objective, x: &Array, probes: usize) -> Result<Curvature> {
+        Curvature::measure(objective, x, &self.train, probes, self.args.seed)
+    }
+}
+
+/// Means over an epoch.
+#[derive(Default)]
+struct Means {
+    loss: f64,
+    sharpness: f64,
+    steps: f64,
+    measured: f64,
+}
+
+impl Means {
+    fn add(&mut self, found: &Evaluation) {
+        self.loss += found.loss;
+        self.steps += 1.0;
+        if let Some(sharpness) = found.sharpness {
+            self.sharpness += sharpness;
+            self.measured += 1.0;
+        }
+    }
+
+    fn of(&self) -> (f64, Option<f64>) {
+        let sharpness = (self.measured > 0.0).then(|| self.sharpness / self.measured);
+        (self.loss / self.steps, sharpness)
+    }
+}

@@ -1,0 +1,77 @@
+//! What one optimizer found.
+
+use anyhow::Result;
+use burlap::optim::{Estimator, Named};
+use serde::Serialize;
+use support::{Curvature, Experiment, Fitted};
+
+/// What a run found; also one line of JSON.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) optimizer: String,
+    pub(crate) estimator: Option<&'static str>,
+    pub(crate) seed: u64,
+    pub(crate) test_accuracy: f64,
+    pub(crate) train_loss: f64,
+    pub(crate) trace: f64,
+    pub(crate) trace_se: f64,
+    pub(crate) frobenius: f64,
+    pub(crate) frobenius_se: f64,
+    pub(crate) lambda_max: f64,
+    pub(crate) lambda_max_residual: f64,
+    pub(crate) seconds: f64,
+    pub(crate) steps: u64,
+    pub(crate) data: String,
+    pub(crate) model: String,
+    pub(crate) epochs: u64,
+    pub(crate) batch: usize,
+    pub(crate) lr: f64,
+    pub(crate) rho: Option<f64>,
+    pub(crate) lambda: Option<f64>,
+    pub(crate) samples: Option<usize>,
+    pub(crate) label_noise: f64,
+    pub(crate) fraction: f64,
+}
+
+impl Outcome {
+    /// Looks at what a run found.
+    pub(crate) fn judge(
+        name: &str,
+        experiment: &Experiment,
+        fitted: &Fitted,
+        probes: usize,
+    ) -> Result<Outcome> {
+        let (a, training) = (&experiment.args, &fitted.training);
+        let x = training.parameters();
+        let (train_loss, _) = experiment.evaluate(&experiment.train, x)?;
+        let (_, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
+        let Curvature { trace, frobenius, top } =
+            experiment.curvature(training.objective(), x, probes)?;
+        let Named { estimator, rho, lambda, samples, .. } = fitted.named;
+        Ok(Outcome {
+            optimizer: name.to_owned(),
+            estimator: estimator.map(Estimator::name),
+            seed: a.seed,
+            test_accuracy,
+            train_loss,
+            trace: trace.value,
+            trace_se: trace.standard_error,
+            frobenius: frobenius.value,
+            frobenius_se: frobenius.standard_error,
+            lambda_max: top.value,
+            lambda_max_residual: top.residual,
+            seconds: fitted.time.as_secs_f64(),
+            steps: training.steps(),
+            data: a.data.data.clone(),
+            model: a.model.clone(),
+            epochs: a.epochs,
+            batch: a.batch,
+            lr: a.lr,
+            rho,
+            lambda,
+            samples,
+            label_noise: a.data.label_noise,
+            fraction: a.data.fraction,
+        })
+    }
+}
