@@ -41,7 +41,7 @@ pub struct Stream {
     key: [u32; 2],
     counter: [u32; 4],
     /// Several blocks, which are made together.
-    words: [[u32; 4]; BLOCKS],
+    words: [[u32; BLOCKS]; 4],
     used: usize,
 }
 
@@ -59,7 +59,7 @@ impl Draw {
         Stream {
             key: [self.seed as u32, (self.seed >> 32) as u32],
             counter: [0, chunk ^ high, self.step as u32, purpose | (self.sample & 0x00ff_ffff)],
-            words: [[0; 4]; BLOCKS],
+            words: [[0; BLOCKS]; 4],
             used: 4 * BLOCKS,
         }
     }
@@ -93,8 +93,9 @@ impl Stream {
             self.counter[0] = self.counter[0].wrapping_add(BLOCKS as u32);
             self.used = 0;
         }
+        let (block, kind) = (self.used / 4, self.used % 4);
         self.used += 1;
-        self.words.as_flattened()[self.used - 1]
+        self.words[kind][block]
     }
 }
 

@@ -5,7 +5,7 @@ use super::map::MapKernel;
 use super::{Kernels, Memory, index, product, random};
 use crate::DType;
 use crate::error::Result;
-use crate::ops::{Binary, Unary};
+use crate::ops::{Binary, Distribution, Unary};
 use crate::program::Plan;
 use crate::program::plan::{Instruction, Kernel, Scalar, Work};
 
@@ -54,7 +54,9 @@ impl Ready {
             Ready::Map(map) => map.part(memory, part, parts),
             Ready::Work(kernel) => match &kernel.work {
                 Work::Product(p) => product::part(p, kernels, memory.bases, part, parts),
-                Work::Random { .. } => random::part(&kernel.work, memory.bases, part, parts),
+                Work::Random { .. } => {
+                    random::part(&kernel.work, kernels, memory.bases, part, parts)
+                }
                 _ => return index::run(kernel, memory.bases, None),
             },
         }
@@ -74,7 +76,7 @@ impl Ready {
             Ready::Work(kernel) => match &kernel.work {
                 Work::Product(p) => product::rows(p, kernels, memory.bases, first, last),
                 // Not by rows; never part of a chain of more.
-                Work::Random { .. } => random::part(&kernel.work, memory.bases, 0, 1),
+                Work::Random { .. } => random::part(&kernel.work, kernels, memory.bases, 0, 1),
                 _ => return index::run(kernel, memory.bases, Some((first, last))),
             },
         }
@@ -102,7 +104,9 @@ pub(super) fn nanoseconds(kernel: &Kernel) -> usize {
         Work::Gather(i) => i.outer * i.positions * i.inner / 2,
         Work::Scatter(i) => i.outer * (i.positions + i.size) * i.inner,
         Work::ArgMax(i) => i.outer * i.size * i.inner,
-        Work::Random { count, .. } => count * 20,
+        Work::Random { count, distribution, dtype, .. } => {
+            count * wide(*dtype) * if *distribution == Distribution::Normal { 2 } else { 1 }
+        }
     }
 }
 

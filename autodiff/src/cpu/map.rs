@@ -5,7 +5,7 @@ use super::instruction_set::InstructionSet;
 use super::instructions::{REGISTER_BYTES, choose, evaluate, fill, typed};
 use super::reduce::{Reducer, Split};
 use super::registers::{Way, assign_registers, choices, store_directly, ways};
-use super::simd::{self, Simd};
+use super::simd::{Simd, dispatch};
 use super::{Base, Memory};
 use crate::DType;
 use crate::ops::Compare;
@@ -174,21 +174,7 @@ impl MapKernel {
             }
             let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
-            match self.set {
-                InstructionSet::Base => {
-                    self.blocks::<simd::Base>(memory, first, start, end, targets)
-                }
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx2 => {
-                    self.blocks::<simd::Avx2>(memory, first, start, end, targets)
-                }
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx512 => {
-                    self.blocks::<simd::Avx512>(memory, first, start, end, targets)
-                }
-                #[cfg(not(target_arch = "x86_64"))]
-                _ => self.blocks::<simd::Base>(memory, first, start, end, targets),
-            }
+            dispatch!(self.set, S => self.blocks::<S>(memory, first, start, end, targets));
         });
     }
 

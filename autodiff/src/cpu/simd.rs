@@ -4,8 +4,10 @@
 //! overlap, and is written once: the macro repeats it with other processor features.
 
 use super::math::{self, Fast};
+use super::random::Drawable;
 use crate::Element;
-use crate::ops::{Binary, Compare, Scalar, TakesFunction, Unary};
+use crate::ops::philox::{self, GROUP, Words};
+use crate::ops::{Binary, Compare, Distribution, Scalar, TakesFunction, Unary};
 use crate::program::plan::Combine;
 
 /// An operand of a loop: a block, or one number for all its points.
@@ -28,6 +30,13 @@ pub(super) trait Simd {
     unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]);
     unsafe fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T;
     unsafe fn join<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]);
+    unsafe fn words(key: [u32; 2], counter: [u32; 4]) -> Words;
+    unsafe fn random<T: Drawable>(
+        from: Distribution,
+        high: &Words,
+        low: &Words,
+        to: &mut [T; GROUP],
+    );
 }
 
 /// A function of two operands at every point.
@@ -204,9 +213,50 @@ macro_rules! instruction_set {
             unsafe fn join<T: Scalar>(how: Combine, from: &[T], to: &mut [T]) {
                 join(how, from, to);
             }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn words(key: [u32; 2], counter: [u32; 4]) -> Words {
+                philox::blocks(key, counter)
+            }
+            $(#[$feature])? #[inline(never)]
+            unsafe fn random<T: Drawable>(
+                from: Distribution,
+                high: &Words,
+                low: &Words,
+                to: &mut [T; GROUP],
+            ) {
+                T::draw::<$fma>(from, high, low, to);
+            }
         }
     };
 }
+
+/// Evaluates an expression with `$S` the loops for an instruction set that the processor has.
+macro_rules! dispatch {
+    ($set:expr, $S:ident => $what:expr) => {
+        match $set {
+            $crate::cpu::InstructionSet::Base => {
+                type $S = $crate::cpu::simd::Base;
+                $what
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::cpu::InstructionSet::Avx2 => {
+                type $S = $crate::cpu::simd::Avx2;
+                $what
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::cpu::InstructionSet::Avx512 => {
+                type $S = $crate::cpu::simd::Avx512;
+                $what
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => {
+                type $S = $crate::cpu::simd::Base;
+                $what
+            }
+        }
+    };
+}
+pub(super) use dispatch;
 
 // NEON always has fused multiply-add.
 instruction_set!(Base, { cfg!(target_arch = "aarch64") });

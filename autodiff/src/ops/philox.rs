@@ -28,59 +28,121 @@ pub fn philox4x32(mut key: [u32; 2], mut c: [u32; 4]) -> [u32; 4] {
     c
 }
 
-/// `N` blocks for the counters that follow one another, in loops over words of one kind.
+/// Blocks that are made together, so that loops over words of one kind fill vector registers.
+pub(crate) const TOGETHER: usize = 16;
+
+/// Elements that come from one group of blocks: each of the four words makes one of each block.
+pub(crate) const GROUP: usize = 4 * TOGETHER;
+
+/// Words of one kind side by side: word k of block i is `words[k][i]`.
+pub(crate) type Words = [[u32; TOGETHER]; 4];
+
+/// The blocks for the counters that follow one another in their first word, which wraps.
 #[inline(always)]
-pub(crate) fn blocks<const N: usize>(mut key: [u32; 2], counter: [u32; 4]) -> [[u32; 4]; N] {
-    // Words of one kind side by side, so that the compiler takes several blocks at once.
-    let mut c: [[u32; N]; 4] = counter.map(|word| [word; N]);
+pub(crate) fn blocks(mut key: [u32; 2], counter: [u32; 4]) -> Words {
+    // In lanes of 64 bits, of which the low halves count: the product's two halves need not be
+    // taken apart and packed again in each round.
+    let mut c = counter.map(|word| [u64::from(word); TOGETHER]);
     for (i, word) in c[0].iter_mut().enumerate() {
-        *word = word.wrapping_add(i as u32);
+        *word = u64::from((*word as u32).wrapping_add(i as u32));
     }
     for _ in 0..10 {
-        let mut next = [[0; N]; 4];
-        for i in 0..N {
-            let p0 = u64::from(MULTIPLY[0]) * u64::from(c[0][i]);
-            let p1 = u64::from(MULTIPLY[1]) * u64::from(c[2][i]);
-            next[0][i] = (p1 >> 32) as u32 ^ c[1][i] ^ key[0];
-            next[1][i] = p1 as u32;
-            next[2][i] = (p0 >> 32) as u32 ^ c[3][i] ^ key[1];
-            next[3][i] = p0 as u32;
+        let [k0, k1] = key.map(u64::from);
+        for i in 0..TOGETHER {
+            let p0 = u64::from(MULTIPLY[0]) * (c[0][i] & LOW);
+            let p1 = u64::from(MULTIPLY[1]) * (c[2][i] & LOW);
+            c[0][i] = (p1 >> 32) ^ c[1][i] ^ k0;
+            c[1][i] = p1;
+            c[2][i] = (p0 >> 32) ^ c[3][i] ^ k1;
+            c[3][i] = p0;
         }
-        c = next;
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    std::array::from_fn(|i| [c[0][i], c[1][i], c[2][i], c[3][i]])
+    let mut words = [[0; TOGETHER]; 4];
+    for (to, from) in words.as_flattened_mut().iter_mut().zip(c.as_flattened()) {
+        *to = *from as u32;
+    }
+    words
 }
 
-/// The counter of block `i` of a stream.
-fn block(key: [u32; 2], stream: u32, i: u64) -> [u32; 4] {
-    philox4x32(key, [i as u32, (i >> 32) as u32, stream, 0])
+const LOW: u64 = 0xffff_ffff;
+
+/// Which half of an element's 64 random bits: single precision does without the low one, so
+/// that both precisions draw nearly the same numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    High,
+    Low,
+}
+
+/// The counter of a stream's block.
+pub(crate) fn counter(stream: u32, block: u64, half: Half) -> [u32; 4] {
+    [block as u32, (block >> 32) as u32, stream, half as u32]
+}
+
+/// Where element `i` of a stream comes from: a block, and which of its words.
+fn place(i: u64) -> (u64, usize) {
+    let (group, within) = (i / GROUP as u64, i as usize % GROUP);
+    (group * TOGETHER as u64 + (within % TOGETHER) as u64, within / TOGETHER)
 }
 
 /// A number in [0, 1) with 53 random bits.
-fn unit(high: u32, low: u32) -> f64 {
-    let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
-    bits as f64 * (1.0 / (1u64 << 53) as f64)
+pub(crate) fn unit(high: u32, low: u32) -> f64 {
+    const UNIT: f64 = 1.0 / (1u64 << 32) as f64;
+    (f64::from(high) + f64::from(low >> 11) * (1.0 / (1 << 21) as f64)) * UNIT
 }
 
-/// Element `i` of the uniform stream: in [0, 1), with 53 random bits.
+/// The same in single precision: of 24 bits, rounded down, so that it stays below 1.
+pub(crate) fn unit_short(high: u32) -> f32 {
+    (high >> 8) as f32 * (1.0 / (1 << 24) as f32)
+}
+
+/// A number in (0, 1] whose logarithm is finite, with more bits the nearer it is to 0.
+pub(crate) fn positive_unit(high: u32, low: u32) -> f64 {
+    unit(high, low) + 0.5 / (1u64 << 53) as f64
+}
+
+/// The same in single precision.
+pub(crate) fn positive_unit_short(high: u32) -> f32 {
+    (high | 1) as f32 * (1.0 / (1u64 << 32) as f32)
+}
+
+/// Element `i` of the uniform stream in double precision.
 pub(crate) fn uniform(key: [u32; 2], stream: u32, i: u64) -> f64 {
-    let w = block(key, stream, i / 2);
-    if i.is_multiple_of(2) { unit(w[0], w[1]) } else { unit(w[2], w[3]) }
+    let (block, kind) = place(i);
+    let [high, low] = both(key, stream, block);
+    unit(high[kind], low[kind])
 }
 
-/// Element `i` of the standard normal stream, by the method of Box and Muller.
+/// Element `i` of the standard normal stream in double precision, by the method of Box and
+/// Muller: two words of a block make a cosine and a sine.
 pub(crate) fn normal(key: [u32; 2], stream: u32, i: u64) -> f64 {
-    let w = block(key, stream, i / 2);
-    // 1 − u lies in (0, 1], so that the logarithm is finite.
-    let radius = (-2.0 * (1.0 - unit(w[0], w[1])).ln()).sqrt();
-    let (sin, cos) = (std::f64::consts::TAU * unit(w[2], w[3])).sin_cos();
-    radius * if i.is_multiple_of(2) { cos } else { sin }
+    let (block, kind) = place(i);
+    let [high, low] = both(key, stream, block);
+    let first = kind & 2;
+    let radius = (-2.0 * positive_unit(high[first], low[first]).ln()).sqrt();
+    let angle = std::f64::consts::TAU * unit(high[first + 1], low[first + 1]);
+    radius * if kind == first { angle.cos() } else { angle.sin() }
+}
+
+/// Element `i` of the standard normal stream in single precision, before it is rounded.
+pub(crate) fn normal_short(key: [u32; 2], stream: u32, i: u64) -> f64 {
+    let (block, kind) = place(i);
+    let high = philox4x32(key, counter(stream, block, Half::High));
+    let first = kind & 2;
+    let radius = (-2.0 * f64::from(positive_unit_short(high[first])).ln()).sqrt();
+    let angle = std::f64::consts::TAU * unit(high[first + 1], 0);
+    radius * if kind == first { angle.cos() } else { angle.sin() }
+}
+
+fn both(key: [u32; 2], stream: u32, block: u64) -> [[u32; 4]; 2] {
+    [Half::High, Half::Low].map(|half| philox4x32(key, counter(stream, block, half)))
 }
 
 /// Element `i` of the stream of words.
 pub(crate) fn word(key: [u32; 2], stream: u32, i: u64) -> u32 {
-    block(key, stream, i / 4)[(i % 4) as usize]
+    let (block, kind) = place(i);
+    philox4x32(key, counter(stream, block, Half::High))[kind]
 }
 
 #[cfg(test)]

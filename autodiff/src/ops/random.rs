@@ -30,12 +30,11 @@ impl Distribution {
     /// Element `i` of a stream, as an element of the given type.
     pub(crate) fn draw(self, key: [u32; 2], stream: u32, i: u64, dtype: DType) -> f64 {
         match (self, dtype) {
-            // 24 bits, so that rounding to f32 cannot reach 1.
             (Distribution::Uniform, DType::F32) => {
-                (philox::uniform(key, stream, i) * (1u32 << 24) as f64).floor()
-                    / (1u32 << 24) as f64
+                f64::from(philox::unit_short(philox::word(key, stream, i)))
             }
             (Distribution::Uniform, _) => philox::uniform(key, stream, i),
+            (Distribution::Normal, DType::F32) => philox::normal_short(key, stream, i),
             (Distribution::Normal, _) => philox::normal(key, stream, i),
             (Distribution::Bits, _) => f64::from(philox::word(key, stream, i)),
         }

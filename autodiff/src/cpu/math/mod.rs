@@ -15,12 +15,15 @@ mod erf;
 mod exp;
 mod log;
 mod logistic;
+mod normal;
 #[cfg(test)]
 mod reference;
 mod single;
 #[cfg(test)]
 mod tests;
 mod trig;
+
+pub(in crate::cpu) use normal::{normals, normals_short};
 
 use crate::ops::{Real, Unary};
 

@@ -95,3 +95,26 @@ pub(super) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
     // 1 − e/2 is about 1/(1 + e).
     fma::<FMA>(y, -low * fma::<FMA>(e, -0.5, 1.0), y)
 }
+
+/// (sin r / r − 1)/r² in r² for |r| ≤ π/4, rounded from `trig`'s.
+const SIN: [f32; 3] = [-0.16666655, 0.008332176, -0.00019516997];
+
+/// (cos r − 1 + r²/2)/r⁴ in r², rounded from `trig`'s.
+const COS: [f32; 3] = [0.041666647, -0.0013887364, 2.4438093e-5];
+
+/// sin r and cos r for |r| ≤ π/4.
+#[inline(always)]
+pub(super) fn sin_cos<const FMA: bool>(r: f32) -> (f32, f32) {
+    let z = r * r;
+    let sin = fma::<FMA>(r * z, poly::<FMA, 3>(z, &SIN), r);
+    let cos = fma::<FMA>(z * z, poly::<FMA, 3>(z, &COS), fma::<FMA>(z, -0.5, 1.0));
+    (sin, cos)
+}
+
+/// The sine after so many quarters of a turn, from sine and cosine before them.
+#[inline(always)]
+pub(super) fn quarter(n: u32, sin: f32, cos: f32) -> f32 {
+    let odd = 0u32.wrapping_sub(n & 1);
+    let bits = (sin.to_bits() & !odd) | (cos.to_bits() & odd);
+    f32::from_bits(bits ^ ((n & 2) << 30))
+}
