@@ -3,7 +3,7 @@
 use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use crate::error::{Error, Result};
-use crate::objective::Objective;
+use crate::objective::{Objective, inputs};
 use burlap_autodiff::{Array, Bound, DType};
 
 /// How many directions share a program, chosen among 4, 8 and 16: small networks gain, large ones
@@ -67,8 +67,8 @@ impl Staged {
                     vec![r.loss(r.x).hvp_many(r.x, vs)]
                 })?
             };
-            let leading: Vec<&Array> = std::iter::once(x).chain(batch).collect();
-            bound.push((program.bind(&leading)?, *weight));
+            let buffers = objective.buffers.values();
+            bound.push((program.bind(&inputs(x, batch, &buffers, &[]))?, *weight));
         }
         let directions = objective.rows(rows);
         Ok(Staged { bound, outputs: [directions.clone()], directions })
