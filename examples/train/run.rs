@@ -74,7 +74,9 @@ impl Setting<'_> {
             samples: o.samples,
             estimator: o.estimator.as_deref().map(optim::Estimator::from_name).transpose()?,
             seed: o.seed,
-        };
+            ..MethodSettings::default()
+        }
+        .applicable_to(name)?;
         let mut named = optim::method(name, &settings)?;
         let objective = self.objective();
         let rule = Sgd::new().with_momentum(o.momentum).with_weight_decay(o.weight_decay);
@@ -143,7 +145,7 @@ impl Setting<'_> {
         let top = Lanczos { max_products: 60, tolerance: 1e-4 }.largest(&mut hessian, o.seed)?;
         Ok(Outcome {
             optimizer: name.to_owned(),
-            estimator: named.estimator.map(optim::Estimator::name),
+            estimator: named.settings.estimator.map(optim::Estimator::name),
             seed: o.seed,
             test_accuracy,
             train_loss,
@@ -160,9 +162,9 @@ impl Setting<'_> {
             epochs: o.epochs,
             batch: o.batch,
             lr: o.lr,
-            rho: named.rho,
-            lambda: named.lambda,
-            samples: named.samples,
+            rho: named.settings.rho,
+            lambda: named.settings.lambda,
+            samples: named.settings.samples,
             label_noise: o.label_noise,
             fraction: o.fraction,
         })
