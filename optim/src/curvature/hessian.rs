@@ -123,11 +123,14 @@ impl<'a> HessianOperator<'a> {
             batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
         };
         let total: f64 = batches.iter().map(|b| size(b)).sum();
+        let mut pieces = Vec::with_capacity(batches.len());
         for batch in batches {
             objective.value(x, batch)?;
+            let weight = size(batch) / total;
+            let shared = |(piece, share)| (piece, weight * share);
+            pieces.extend(objective.pieces(batch)?.into_iter().map(shared));
         }
-        let batches: Vec<(Vec<Array>, f64)> =
-            batches.iter().map(|b| (b.to_vec(), size(b) / total)).collect();
+        let batches = pieces;
         let single = Staged::new(objective, x, &batches, 1)?;
         Ok(HessianOperator { objective, x: x.clone(), batches, single, block: None, products: 0 })
     }

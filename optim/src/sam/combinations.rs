@@ -4,12 +4,19 @@
 use super::rule::{Combination, Combined, Combining};
 use super::rules::rescaled;
 use crate::error::{Result, below_one, not_negative, positive_count};
-use burlap_autodiff::Var;
+use burlap_autodiff::{DType, Var};
 
 /// What is left of `v` beside the direction of `of`; all of it where that is zero.
 pub(super) fn beside(v: Var, of: Var) -> Var {
     let unit = rescaled(of, of, 1.0);
     v - v.dot(unit) * unit
+}
+
+/// The same, but none where it is rounding only: it would be blown up to the gradient's length.
+fn seen_beside(v: Var, of: Var) -> Var {
+    let part = beside(v, of);
+    let precision = if v.dtype() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
+    part.norm().gt(16.0 * precision * v.norm()).select(part, 0.0)
 }
 
 impl Combined {
@@ -72,7 +79,7 @@ impl Combination for Reuse {
     fn record(&self, at: &Combining<'_>) -> Combined {
         let former = at.state[0];
         let (gradient, kept) = match at.perturbed.first() {
-            Some(&perturbed) => (perturbed, beside(perturbed, at.gradient)),
+            Some(&perturbed) => (perturbed, seen_beside(perturbed, at.gradient)),
             None => {
                 let length = self.alpha * at.gradient.norm();
                 (at.gradient + rescaled(former, former, length), former)

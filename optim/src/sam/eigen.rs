@@ -53,9 +53,7 @@ impl Perturbation for TopDirection {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let pieces = at.objective.pieces(at.batch)?;
-        let batches: Vec<&[Array]> = pieces.iter().map(|(piece, _)| &piece[..]).collect();
-        let mut operator = HessianOperator::new(at.objective, at.x, &batches)?;
+        let mut operator = HessianOperator::new(at.objective, at.x, &[at.batch])?;
         let former = state[0].to_f64_vec();
         let start = (!at.first).then_some(&former[..]);
         if let Some(pair) = self.lanczos.top(&mut operator, 1, start, at.seed)?.first() {
