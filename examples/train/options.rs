@@ -11,7 +11,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
 
-    /// One or more of sgd, sam, asam, trace-sam, frob-sam, logdet-sam, tilted-sam, max-eigen-sam
+    /// One or more of sgd, sam, asam, ssam-f, ssam-d, gsam, looksam, esam, f-sam, wsam, fisher-sam,
+    /// msam, cr-sam, eigen-sam, trace-sam, frob-sam, det-sam, logdet-sam, max-eigen-sam, tilted-sam
     #[arg(long, value_delimiter = ',', default_value = "sgd,sam,trace-sam,frob-sam,logdet-sam")]
     pub(crate) optimizer: Vec<String>,
 

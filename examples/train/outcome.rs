@@ -1,7 +1,7 @@
 //! What one optimizer found.
 
 use anyhow::Result;
-use burlap::optim::{Estimator, Named};
+use burlap::optim::{Estimator, MethodSettings};
 use serde::Serialize;
 use support::{Curvature, Experiment, Fitted};
 
@@ -47,7 +47,7 @@ impl Outcome {
         let (_, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
         let Curvature { trace, frobenius, top } =
             experiment.curvature(training.objective(), x, probes)?;
-        let Named { estimator, rho, lambda, samples, .. } = fitted.named;
+        let MethodSettings { estimator, rho, lambda, samples, .. } = fitted.named.settings;
         Ok(Outcome {
             optimizer: name.to_owned(),
             estimator: estimator.map(Estimator::name),

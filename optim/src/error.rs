@@ -88,28 +88,40 @@ pub enum Error {
     },
 }
 
-/// Checks that a setting is finite and positive.
-pub(crate) fn positive(of: &str, name: &'static str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
+fn within(
+    inside: bool,
+    of: &str,
+    name: &'static str,
+    value: f64,
+    expected: &'static str,
+) -> Result<()> {
+    if inside {
         return Ok(());
     }
-    Err(Error::Setting {
-        of: of.into(),
-        name,
-        value: value.to_string(),
-        expected: "positive and finite",
-    })
+    Err(Error::Setting { of: of.into(), name, value: value.to_string(), expected })
+}
+
+/// Checks that a setting is finite and positive.
+pub(crate) fn positive(of: &str, name: &'static str, value: f64) -> Result<()> {
+    within(value > 0.0 && value.is_finite(), of, name, value, "positive and finite")
 }
 
 /// Checks that a setting is finite and not negative.
 pub(crate) fn not_negative(of: &str, name: &'static str, value: f64) -> Result<()> {
-    if value >= 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Setting {
-        of: of.into(),
-        name,
-        value: value.to_string(),
-        expected: "finite and not negative",
-    })
+    within(value >= 0.0 && value.is_finite(), of, name, value, "finite and not negative")
+}
+
+/// Checks that a setting is in (0, 1].
+pub(crate) fn fraction(of: &str, name: &'static str, value: f64) -> Result<()> {
+    within(value > 0.0 && value <= 1.0, of, name, value, "above 0 and at most 1")
+}
+
+/// Checks that a setting is in [0, 1).
+pub(crate) fn below_one(of: &str, name: &'static str, value: f64) -> Result<()> {
+    within((0.0..1.0).contains(&value), of, name, value, "at least 0 and below 1")
+}
+
+/// Checks that a number of things is positive.
+pub(crate) fn positive_count(of: &str, name: &'static str, value: usize) -> Result<()> {
+    within(value > 0, of, name, value as f64, "at least 1")
 }

@@ -9,12 +9,13 @@
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient |
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
-//! | `sam` | SAM and ASAM on one two-point step |
+//! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Lanczos, Hutchinson, ‖H‖_F |
 //! | [`random`] | counter-based streams |
 
 #![doc(test(attr(deny(warnings))))]
 
+mod buffers;
 pub mod curvature;
 mod error;
 mod first_order;
@@ -22,8 +23,9 @@ mod method;
 mod named;
 mod objective;
 mod per_example;
+mod pieces;
 pub mod random;
-mod sam;
+pub mod sam;
 pub mod sharpness;
 mod state;
 mod training;
@@ -33,7 +35,10 @@ pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, Upda
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
 pub use objective::{Objective, Recording};
-pub use sam::{Adaptive, Ascent, Perturbation, Sam};
+pub use sam::{
+    Adaptive, Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing,
+    Radius, Sam,
+};
 pub use sharpness::{Estimate, Estimator, Sharpness, SharpnessMethod};
 pub use state::State;
 pub use training::Training;

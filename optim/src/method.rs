@@ -12,10 +12,23 @@ pub struct Evaluation {
     pub loss: f64,
     /// The gradient that the optimizer gets.
     pub gradient: Array,
+    /// A vector whose product with the learning rate is subtracted from the parameters besides,
+    /// past the optimizer's momenta, as decoupled weight decay is.
+    pub decoupled: Option<Array>,
+    /// The new values of the objective's [buffers](Objective::buffers), from the pass at x itself.
+    pub buffers: Vec<Array>,
     /// The sharpness estimate, where the method makes one.
     pub sharpness: Option<f64>,
     /// How many gradients (or curvature gradients) it took.
     pub gradients: usize,
+}
+
+impl Evaluation {
+    /// A loss and a gradient that took one pass, and nothing else.
+    pub fn new(loss: f64, gradient: Array) -> Evaluation {
+        let buffers = Vec::new();
+        Evaluation { loss, gradient, decoupled: None, buffers, sharpness: None, gradients: 1 }
+    }
 }
 
 /// A way to a gradient: the plain one, SAM's, or that of a penalised sharpness.
@@ -67,7 +80,7 @@ impl Method for Plain {
         batch: &[Array],
         _: u64,
     ) -> Result<Evaluation> {
-        let (loss, gradient) = objective.value_grad(x, batch)?;
-        Ok(Evaluation { loss, gradient, sharpness: None, gradients: 1 })
+        let (loss, gradient, buffers) = objective.value_grad_buffers(x, batch)?;
+        Ok(Evaluation { buffers, ..Evaluation::new(loss, gradient) })
     }
 }

@@ -1,13 +1,15 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
+use crate::buffers::Buffers;
 use crate::error::{Error, Result};
 use burlap_autodiff::{Array, At, Backend, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-type Loss = dyn Fn(Var, &[Var]) -> Var;
+/// Parameters, batch, buffers to the loss and the buffers' new values.
+type Loss = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>);
 type Signature = Vec<(DType, Shape)>;
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
@@ -35,6 +37,8 @@ pub struct Objective {
     dim: usize,
     at: At,
     programs: RefCell<FxHashMap<(String, Signature), Rc<Program>>>,
+    pub(crate) buffers: Buffers,
+    pub(crate) piece: Option<usize>,
 }
 
 /// A tape on which a program of an objective is being recorded.
@@ -45,6 +49,8 @@ pub struct Recording<'a> {
     pub x: Var,
     /// The batch.
     pub batch: &'a [Var],
+    /// The buffers, with their values before this step.
+    pub buffers: &'a [Var],
     loss: &'a Loss,
     dtype: DType,
     at: At,
@@ -58,13 +64,28 @@ impl Recording<'_> {
 
     /// The loss at parameters `p` on another batch, such as one of its examples.
     pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
-        let loss = (self.loss)(p, batch);
-        if loss.shape().is_empty() && loss.dtype() == self.dtype {
-            return loss;
-        }
-        let found = format!("{}{}", loss.dtype(), loss.shape());
-        let problem = format!("the loss must be a scalar of type {}, not {found}", self.dtype);
-        loss.record_at(self.at, || loss.fail("objective", problem))
+        self.loss_and_buffers_on(p, batch).0
+    }
+
+    /// The loss at parameters `p`, and the buffers' new values.
+    pub fn loss_and_buffers(&self, p: Var) -> (Var, Vec<Var>) {
+        self.loss_and_buffers_on(p, self.batch)
+    }
+
+    fn loss_and_buffers_on(&self, p: Var, batch: &[Var]) -> (Var, Vec<Var>) {
+        let (loss, new) = (self.loss)(p, batch, self.buffers);
+        let said = |v: &Var| format!("{}{}", v.dtype(), v.shape());
+        let expected: Vec<String> = self.buffers.iter().map(said).collect();
+        let found: Vec<String> = new.iter().map(said).collect();
+        let problem = if !loss.shape().is_empty() || loss.dtype() != self.dtype {
+            format!("the loss must be a scalar of type {}, not {}", self.dtype, said(&loss))
+        } else if expected != found {
+            let [expected, found] = [expected, found].map(|all| all.join(", "));
+            format!("the buffers must be {expected} again, not {found}")
+        } else {
+            return (loss, new);
+        };
+        (loss.record_at(self.at, || loss.fail("objective", problem)), self.buffers.to_vec())
     }
 
     /// A further input, a vector like the parameters.
@@ -98,14 +119,21 @@ impl Objective {
         dim: usize,
         loss: impl Fn(Var, &[Var]) -> Var + 'static,
     ) -> Objective {
-        Objective {
-            loss: Box::new(loss),
-            backend: Box::new(backend),
-            dtype,
-            dim,
-            at: At::caller(),
-            programs: RefCell::default(),
-        }
+        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch), Vec::new());
+        Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss))
+    }
+
+    #[track_caller]
+    pub(crate) fn build(
+        backend: Box<dyn Backend>,
+        dtype: DType,
+        dim: usize,
+        buffers: Buffers,
+        loss: Box<Loss>,
+    ) -> Objective {
+        let at = At::caller();
+        let programs = RefCell::default();
+        Objective { loss, backend, dtype, dim, at, programs, buffers, piece: None }
     }
 
     /// The number of parameters.
@@ -137,7 +165,8 @@ impl Objective {
     }
 
     /// The program of the given name for a batch of this shape, recorded if it is not there
-    /// yet. Its inputs are the parameters, the batch, and then those that `record` declares.
+    /// yet. Its inputs are the parameters, the batch, the [buffers](Objective::buffers) where
+    /// there are some, and then those that `record` declares.
     ///
     /// # Errors
     /// What the recording or the backend reports.
@@ -145,6 +174,26 @@ impl Objective {
         &self,
         name: &str,
         batch: &[Array],
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Rc<Program>> {
+        self.compiled(name, batch, &self.buffers.values(), record)
+    }
+
+    /// A program of vectors like the parameters in which no loss occurs: its inputs are one
+    /// such vector and those that `record` declares.
+    pub(crate) fn algebra(
+        &self,
+        name: &str,
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Rc<Program>> {
+        self.compiled(name, &[], &[], record)
+    }
+
+    fn compiled(
+        &self,
+        name: &str,
+        batch: &[Array],
+        buffers: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
     ) -> Result<Rc<Program>> {
         let signature: Signature = batch.iter().map(|a| (a.dtype(), a.shape().clone())).collect();
@@ -160,10 +209,16 @@ impl Objective {
             .enumerate()
             .map(|(i, (dtype, shape))| tape.input(&format!("batch {i}"), *dtype, shape))
             .collect();
+        let buffers: Vec<Var> = buffers
+            .iter()
+            .enumerate()
+            .map(|(i, b)| tape.input(&format!("buffer {i}"), b.dtype(), b.shape()))
+            .collect();
         let recording = Recording {
             tape: &tape,
             x,
             batch: &inputs,
+            buffers: &buffers,
             loss: &*self.loss,
             dtype: self.dtype,
             at: self.at,
@@ -174,7 +229,7 @@ impl Objective {
         Ok(program)
     }
 
-    /// Runs a program on parameters, batch and further inputs.
+    /// Runs a program on parameters, batch, buffers and further inputs.
     pub(crate) fn run(
         &self,
         program: &Program,
@@ -182,9 +237,8 @@ impl Objective {
         batch: &[Array],
         rest: &[&Array],
     ) -> Result<Vec<Array>> {
-        let inputs: Vec<&Array> =
-            std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
-        Ok(program.run(&inputs)?)
+        let buffers = self.buffers.values();
+        Ok(program.run(&inputs(x, batch, &buffers, rest))?)
     }
 
     /// Runs a program whose first output is a loss; it and other scalars must be finite.
@@ -215,9 +269,8 @@ impl Objective {
         batch: &[Array],
         rest: &[&Array],
     ) -> Result<Error> {
-        let inputs: Vec<&Array> =
-            std::iter::once(x).chain(batch).chain(rest.iter().copied()).collect();
-        let cause = program.find_non_finite(&inputs)?.map(Box::new);
+        let buffers = self.buffers.values();
+        let cause = program.find_non_finite(&inputs(x, batch, &buffers, rest))?.map(Box::new);
         Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
     }
 
@@ -226,8 +279,8 @@ impl Objective {
     /// # Errors
     /// [`Error::NonFiniteLoss`], or what the engine reports.
     pub fn value(&self, x: &Array, batch: &[Array]) -> Result<f64> {
-        let program = self.program("value", batch, |r| vec![r.loss(r.x)])?;
-        Ok(self.run_checked("value", &program, x, batch, &[])?.0)
+        let program = |batch: &[Array]| self.program("value", batch, |r| vec![r.loss(r.x)]);
+        Ok(self.averaged("value", x, batch, &[], program)?.0)
     }
 
     /// L(x) and ∇L(x).
@@ -245,12 +298,51 @@ impl Objective {
         x: &Array,
         batch: &[Array],
     ) -> Result<(f64, Array)> {
-        let program = self.program("value and gradient", batch, |r| {
+        let program = |batch: &[Array]| self.value_grad_program(batch);
+        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        Ok((loss, outputs.swap_remove(1)))
+    }
+
+    fn value_grad_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
+        self.program("value and gradient", batch, |r| {
             let loss = r.loss(r.x);
             vec![loss, loss.grad(r.x)]
-        })?;
-        let (loss, mut outputs) = self.run_checked(of, &program, x, batch, &[])?;
-        Ok((loss, outputs.swap_remove(1)))
+        })
+    }
+
+    /// L(x), ∇L(x) and the buffers' new values: what a step evaluates at the parameters
+    /// themselves.
+    ///
+    /// # Errors
+    /// As [`Objective::value`].
+    pub fn value_grad_buffers(
+        &self,
+        x: &Array,
+        batch: &[Array],
+    ) -> Result<(f64, Array, Vec<Array>)> {
+        self.value_grad_buffers_for("gradient", x, batch)
+    }
+
+    pub(crate) fn value_grad_buffers_for(
+        &self,
+        of: &str,
+        x: &Array,
+        batch: &[Array],
+    ) -> Result<(f64, Array, Vec<Array>)> {
+        if self.buffers.is_empty() {
+            let (loss, gradient) = self.value_grad_for(of, x, batch)?;
+            return Ok((loss, gradient, Vec::new()));
+        }
+        let program = |batch: &[Array]| {
+            self.program("value, gradient and buffers", batch, |r| {
+                let (loss, mut buffers) = r.loss_and_buffers(r.x);
+                buffers.splice(0..0, [loss, loss.grad(r.x)]);
+                buffers
+            })
+        };
+        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        let buffers = outputs.split_off(2);
+        Ok((loss, outputs.swap_remove(1), buffers))
     }
 
     /// The primitive that makes the gradient infinite or NaN, if it is one of the plain gradient's.
@@ -259,19 +351,10 @@ impl Objective {
         x: &Array,
         batch: &[Array],
     ) -> Option<Box<burlap_autodiff::Error>> {
-        let program = self.program("value and gradient", batch, |r| {
-            let loss = r.loss(r.x);
-            vec![loss, loss.grad(r.x)]
-        });
-        let inputs: Vec<&Array> = std::iter::once(x).chain(batch).collect();
-        program.ok()?.find_non_finite(&inputs).ok()?.map(Box::new)
-    }
-
-    /// The program of L, ∇L and ∇²L v: inputs x, batch, v.
-    pub(crate) fn hvp_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
-        self.program("hessian-vector product", batch, |r| {
-            let all = r.loss(r.x).value_grad_hvp(r.x, r.vector("v"));
-            vec![all.value, all.grad, all.hvp]
+        let buffers = self.buffers.values();
+        self.pieces(batch).ok()?.iter().find_map(|(piece, _)| {
+            let program = self.value_grad_program(piece).ok()?;
+            program.find_non_finite(&inputs(x, piece, &buffers, &[])).ok()?.map(Box::new)
         })
     }
 
@@ -293,9 +376,14 @@ impl Objective {
         batch: &[Array],
         v: &Array,
     ) -> Result<(f64, Array, Array)> {
-        let program = self.hvp_program(batch)?;
-        let (loss, mut outputs) =
-            self.run_checked("hessian-vector product", &program, x, batch, &[v])?;
+        const OF: &str = "hessian-vector product";
+        let program = |batch: &[Array]| {
+            self.program(OF, batch, |r| {
+                let all = r.loss(r.x).value_grad_hvp(r.x, r.vector("v"));
+                vec![all.value, all.grad, all.hvp]
+            })
+        };
+        let (loss, mut outputs) = self.averaged(OF, x, batch, &[v], program)?;
         let hvp = outputs.swap_remove(2);
         Ok((loss, outputs.swap_remove(1), hvp))
     }
@@ -305,11 +393,13 @@ impl Objective {
     /// # Errors
     /// As [`Objective::value`].
     pub fn curvature(&self, x: &Array, batch: &[Array], v: &Array) -> Result<(f64, Array)> {
-        let program = self.program("curvature", batch, |r| {
-            let (q, gradient) = r.loss(r.x).second_directional_grad(r.x, r.vector("v"));
-            vec![0.5 * q, 0.5 * gradient]
-        })?;
-        let (q, mut outputs) = self.run_checked("curvature", &program, x, batch, &[v])?;
+        let program = |batch: &[Array]| {
+            self.program("curvature", batch, |r| {
+                let (q, gradient) = r.loss(r.x).second_directional_grad(r.x, r.vector("v"));
+                vec![0.5 * q, 0.5 * gradient]
+            })
+        };
+        let (q, mut outputs) = self.averaged("curvature", x, batch, &[v], program)?;
         Ok((q, outputs.swap_remove(1)))
     }
 
@@ -324,4 +414,14 @@ impl Objective {
             found: format!("{}{}", v.dtype(), v.shape()),
         })
     }
+}
+
+/// The inputs of a program, in their order.
+pub(crate) fn inputs<'a>(
+    x: &'a Array,
+    batch: &'a [Array],
+    buffers: &'a [Array],
+    rest: &[&'a Array],
+) -> Vec<&'a Array> {
+    std::iter::once(x).chain(batch).chain(buffers).chain(rest.iter().copied()).collect()
 }

@@ -4,12 +4,14 @@ use crate::error::{Error, Result};
 use crate::objective::{Objective, Recording};
 use burlap_autodiff::{Array, Var, map_rows};
 
-/// Loss and gradient on each example, with the example as a batch of its own.
-fn record(r: &Recording<'_>) -> Vec<Var> {
+/// The loss on each example, with the example as a batch of its own, and its gradient if asked.
+fn record(r: &Recording<'_>, gradient: bool) -> Vec<Var> {
     let alone = |rows: &[Var]| {
         let batch: Vec<Var> = rows.iter().map(|row| row.expand_dims(0)).collect();
         let loss = r.loss_on(r.x, &batch);
-        [loss, loss.grad(r.x)]
+        let mut outputs = vec![loss];
+        outputs.extend(gradient.then(|| loss.grad(r.x)));
+        outputs
     };
     match *r.batch {
         [a] => map_rows([a], |rows| alone(&rows)),
@@ -45,20 +47,40 @@ impl Objective {
     /// the first example whose loss is not finite, or what the engine reports, such as leading
     /// axes that differ.
     pub fn per_example_gradients(&self, x: &Array, batch: &[Array]) -> Result<Array> {
-        const OF: &str = "per-example gradients";
+        Ok(self.each_example("per-example gradients", x, batch, true)?.swap_remove(1))
+    }
+
+    /// The losses on single examples, piece by piece.
+    pub(crate) fn example_losses(&self, of: &str, x: &Array, batch: &[Array]) -> Result<Vec<f64>> {
+        let mut losses = Vec::new();
+        for (piece, _) in self.pieces(batch)? {
+            losses.extend(self.each_example(of, x, &piece, false)?[0].to_f64_vec());
+        }
+        Ok(losses)
+    }
+
+    fn each_example(
+        &self,
+        of: &str,
+        x: &Array,
+        batch: &[Array],
+        gradient: bool,
+    ) -> Result<Vec<Array>> {
         if !(1..=4).contains(&batch.len()) {
             return Err(Error::Setting {
-                of: OF.into(),
+                of: of.into(),
                 name: "the number of the batch's arrays",
                 value: batch.len().to_string(),
                 expected: "from 1 to 4",
             });
         }
-        let program = self.program(OF, batch, record)?;
-        let mut outputs = self.run(&program, x, batch, &[])?;
+        let what = if gradient { "gradient" } else { "loss" };
+        let program =
+            self.program(&format!("{what} on each example"), batch, |r| record(r, gradient))?;
+        let outputs = self.run(&program, x, batch, &[])?;
         if let Some(loss) = outputs[0].to_f64_vec().into_iter().find(|loss| !loss.is_finite()) {
-            return Err(self.non_finite(OF, loss, &program, x, batch, &[])?);
+            return Err(self.non_finite(of, loss, &program, x, batch, &[])?);
         }
-        Ok(outputs.swap_remove(1))
+        Ok(outputs)
     }
 }

@@ -77,11 +77,15 @@ impl Training {
         let found = self.method.evaluate(&self.objective, &self.parameters, batch, step);
         let stepped = found.and_then(|found| {
             let rate = self.schedule.rate(step);
-            match self.optimizer.step(&mut self.parameters, &found.gradient, rate) {
+            // Before anything changes.
+            self.objective.check_buffers(&found.buffers)?;
+            let (x, extra) = (&mut self.parameters, found.decoupled.as_ref());
+            match self.optimizer.step_decoupled(x, &found.gradient, extra, rate) {
                 Err(Error::NonFiniteGradient { .. }) => {
                     let cause = self.objective.gradient_cause(&self.parameters, batch);
                     Err(Error::NonFiniteGradient { of: self.method.name().into(), cause })
                 }
+                Ok(()) => self.objective.set_buffers(&found.buffers).map(|()| found),
                 other => other.map(|()| found),
             }
         });
@@ -117,12 +121,13 @@ impl Training {
         format!("steps with {}", self.method.name())
     }
 
-    /// Parameters, momenta, step and seeds.
+    /// Parameters, momenta, step, seeds, and the objective's buffers.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.arrays.insert("parameters".into(), self.parameters.clone());
         state.absorb("optimizer", self.optimizer.state());
         state.absorb("method", self.method.state());
+        state.absorb("buffers", self.objective.buffer_state());
         state.numbers.insert(self.marker(), self.steps());
         state
     }
@@ -134,6 +139,7 @@ impl Training {
     pub fn restore(&mut self, state: &State) -> Result<()> {
         let parameters = state.array("training", "parameters", &self.parameters)?;
         state.number("training", &self.marker())?;
+        let buffers = self.objective.buffers_of(&state.part("buffers"))?;
         let former = self.optimizer.state();
         self.optimizer.restore(&state.part("optimizer"))?;
         if let Err(error) = self.method.restore(&state.part("method")) {
@@ -142,6 +148,6 @@ impl Training {
             return Err(error);
         }
         self.parameters = parameters;
-        Ok(())
+        self.objective.set_buffers(&buffers)
     }
 }

@@ -4,7 +4,8 @@
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::random::{Draw, Purpose};
 use burlap_optim::{
-    Decay, Error, Method, Objective, Optimizer, Perturbation, Sam, Schedule, Sgd, Training,
+    Decay, Error, Method, Objective, Optimizer, Perturbation, Perturbing, Sam, Schedule, Sgd,
+    Training,
 };
 
 const DATA: [f64; 4] = [0.5, -1.0, 2.0, 0.1];
@@ -177,8 +178,8 @@ impl Perturbation for Shrink {
         "shrink"
     }
 
-    fn record(&self, parameters: Var, _: Var) -> Var {
-        -self.0 * parameters
+    fn record(&self, at: &Perturbing<'_>) -> Var {
+        -self.0 * at.parameters
     }
 
     fn check(&self) -> burlap_optim::Result<()> {

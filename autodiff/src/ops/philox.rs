@@ -48,13 +48,12 @@ pub(crate) fn blocks(mut key: [u32; 2], counter: [u32; 4]) -> Words {
     }
     for _ in 0..10 {
         let [k0, k1] = key.map(u64::from);
-        for i in 0..TOGETHER {
-            let p0 = u64::from(MULTIPLY[0]) * (c[0][i] & LOW);
-            let p1 = u64::from(MULTIPLY[1]) * (c[2][i] & LOW);
-            c[0][i] = (p1 >> 32) ^ c[1][i] ^ k0;
-            c[1][i] = p1;
-            c[2][i] = (p0 >> 32) ^ c[3][i] ^ k1;
-            c[3][i] = p0;
+        let [c0, c1, c2, c3] = &mut c;
+        for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
+            let p0 = u64::from(MULTIPLY[0]) * (*c0 & LOW);
+            let p1 = u64::from(MULTIPLY[1]) * (*c2 & LOW);
+            (*c0, *c1) = ((p1 >> 32) ^ *c1 ^ k0, p1);
+            (*c2, *c3) = ((p0 >> 32) ^ *c3 ^ k1, p0);
         }
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }

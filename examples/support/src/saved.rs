@@ -9,15 +9,12 @@ use std::path::Path;
 
 /// What must agree for a run to go on as if it had not stopped.
 fn settings(name: &str, a: &TrainingArgs) -> BTreeMap<String, String> {
-    let number = |x: Option<f64>| x.map_or("default".into(), |x| x.to_string());
     [
         ("data", a.data.data.clone()),
         ("model", a.model.clone()),
         ("optimizer", name.to_owned()),
-        ("estimator", a.method.estimator.clone().unwrap_or("default".into())),
-        ("rho", number(a.method.rho)),
-        ("lambda", number(a.method.lambda)),
-        ("samples", a.method.samples.map_or("default".into(), |n| n.to_string())),
+        // All of the method's settings, given or not.
+        ("settings", format!("{:?}", a.method)),
         ("lr", a.lr.to_string()),
         ("momentum", a.momentum.to_string()),
         ("weight-decay", a.weight_decay.to_string()),

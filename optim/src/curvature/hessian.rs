@@ -3,7 +3,7 @@
 use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use crate::error::{Error, Result};
-use crate::objective::Objective;
+use crate::objective::{Objective, inputs};
 use burlap_autodiff::{Array, Bound, DType};
 
 /// How many directions share a program, chosen among 4, 8 and 16: small networks gain, large ones
@@ -67,8 +67,8 @@ impl Staged {
                     vec![r.loss(r.x).hvp_many(r.x, vs)]
                 })?
             };
-            let leading: Vec<&Array> = std::iter::once(x).chain(batch).collect();
-            bound.push((program.bind(&leading)?, *weight));
+            let buffers = objective.buffers.values();
+            bound.push((program.bind(&inputs(x, batch, &buffers, &[]))?, *weight));
         }
         let directions = objective.rows(rows);
         Ok(Staged { bound, outputs: [directions.clone()], directions })
@@ -123,11 +123,14 @@ impl<'a> HessianOperator<'a> {
             batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
         };
         let total: f64 = batches.iter().map(|b| size(b)).sum();
+        let mut pieces = Vec::with_capacity(batches.len());
         for batch in batches {
             objective.value(x, batch)?;
+            let weight = size(batch) / total;
+            let shared = |(piece, share)| (piece, weight * share);
+            pieces.extend(objective.pieces(batch)?.into_iter().map(shared));
         }
-        let batches: Vec<(Vec<Array>, f64)> =
-            batches.iter().map(|b| (b.to_vec(), size(b) / total)).collect();
+        let batches = pieces;
         let single = Staged::new(objective, x, &batches, 1)?;
         Ok(HessianOperator { objective, x: x.clone(), batches, single, block: None, products: 0 })
     }

@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
 use super::{Update, UpdateRule};
-use crate::error::{Error, Result, not_negative, positive};
+use crate::error::{Result, below_one, not_negative, positive};
 use burlap_autodiff::Var;
 
 /// The settings that both forms share.
@@ -16,15 +16,7 @@ struct Moments {
 impl Moments {
     fn check(&self, of: &str) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                let value = beta.to_string();
-                return Err(Error::Setting {
-                    of: of.into(),
-                    name,
-                    value,
-                    expected: "at least 0 and below 1",
-                });
-            }
+            below_one(of, name, beta)?;
         }
         positive(of, "epsilon", self.epsilon)?;
         not_negative(of, "weight decay", self.weight_decay)

@@ -61,6 +61,8 @@ pub struct Optimizer {
     rule: Box<dyn UpdateRule>,
     backend: Box<dyn Backend>,
     program: Program,
+    /// The same with a decoupled term, compiled when first used.
+    decoupling: Option<Program>,
     dtype: DType,
     dim: usize,
     state: Vec<Array>,
@@ -101,13 +103,24 @@ impl Optimizer {
         dim: usize,
     ) -> Result<Optimizer> {
         rule.check()?;
-        let program = compile(&*rule, backend, dtype, dim, None)?;
+        let program = compile(&*rule, backend, dtype, dim, None, false)?;
         let slots = rule.state_names().len();
         let zeros = Array::zeros(dtype, [dim]);
         let backend = backend.boxed();
         let (state, mut spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
         spare.push(Array::zeros(dtype, ()));
-        Ok(Optimizer { rule, backend, program, dtype, dim, state, spare, step: 0, clip: None })
+        Ok(Optimizer {
+            rule,
+            backend,
+            program,
+            decoupling: None,
+            dtype,
+            dim,
+            state,
+            spare,
+            step: 0,
+            clip: None,
+        })
     }
 
     /// Scales gradients whose Euclidean norm exceeds `norm` down to it.
@@ -117,7 +130,8 @@ impl Optimizer {
     pub fn with_clipping(mut self, norm: f64) -> Result<Optimizer> {
         positive(self.rule.name(), "clipping norm", norm)?;
         self.clip = Some(norm);
-        self.program = compile(&*self.rule, &*self.backend, self.dtype, self.dim, self.clip)?;
+        self.program = self.compile(false)?;
+        self.decoupling = None;
         Ok(self)
     }
 
@@ -137,8 +151,23 @@ impl Optimizer {
     /// [`Error::Setting`] for a negative or infinite rate; [`Error::Vector`] for vectors that
     /// do not fit; [`Error::NonFiniteGradient`]. On an error nothing has changed.
     pub fn step(&mut self, parameters: &mut Array, gradient: &Array, rate: f64) -> Result<()> {
+        self.step_decoupled(parameters, gradient, None, rate)
+    }
+
+    /// One step that also subtracts the learning rate times `decoupled` from the parameters, as
+    /// decoupled weight decay does: it takes no part in momenta or clipping.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
+    pub fn step_decoupled(
+        &mut self,
+        parameters: &mut Array,
+        gradient: &Array,
+        decoupled: Option<&Array>,
+        rate: f64,
+    ) -> Result<()> {
         not_negative(self.rule.name(), "learning rate", rate)?;
-        for v in [&*parameters, gradient] {
+        for v in [&*parameters, gradient].into_iter().chain(decoupled) {
             if v.dtype() != self.dtype || v.shape()[..] != [self.dim] {
                 return Err(Error::Vector {
                     of: self.rule.name().into(),
@@ -151,7 +180,15 @@ impl Optimizer {
         let step = Array::full(self.dtype, (), (self.step + 1) as f64);
         let mut inputs = vec![&*parameters, gradient, &rate, &step];
         inputs.extend(&self.state);
-        self.program.run_into(&inputs, &mut self.spare)?;
+        inputs.extend(decoupled);
+        if decoupled.is_some() && self.decoupling.is_none() {
+            self.decoupling = Some(self.compile(true)?);
+        }
+        let program = match (&self.decoupling, decoupled) {
+            (Some(program), Some(_)) => program,
+            _ => &self.program,
+        };
+        program.run_into(&inputs, &mut self.spare)?;
         // Zero times each element: NaN where one is not finite.
         if self.spare.last().is_some_and(|check| check.get(&[]) != Some(0.0)) {
             return Err(Error::NonFiniteGradient { of: self.rule.name().into(), cause: None });
@@ -161,6 +198,10 @@ impl Optimizer {
         targets.zip(&mut spare).for_each(|(target, spare)| std::mem::swap(target, spare));
         self.step += 1;
         Ok(())
+    }
+
+    fn compile(&self, decoupled: bool) -> Result<Program> {
+        compile(&*self.rule, &*self.backend, self.dtype, self.dim, self.clip, decoupled)
     }
 
     /// The rule's name is part of the counter's, so that no rule goes on from another's state.
@@ -204,11 +245,12 @@ fn compile(
     dtype: DType,
     dim: usize,
     clip: Option<f64>,
+    decoupled: bool,
 ) -> Result<Program> {
     let tape = Tape::new();
     let parameters = tape.input("parameters", dtype, [dim]);
     let mut gradient = tape.input("gradient", dtype, [dim]);
-    let check = (gradient * 0.0).sum();
+    let mut check = (gradient * 0.0).sum();
     let rate = tape.input("rate", dtype, ());
     let step = tape.input("step", dtype, ());
     let state: Vec<Var> =
@@ -217,8 +259,13 @@ fn compile(
         let norm = gradient.norm();
         gradient *= norm.gt(limit).select(limit / norm, norm.constant_like(1.0));
     }
-    let (new, mut outputs) =
+    let (mut new, mut outputs) =
         rule.record(&Update { parameters, gradient, rate, step, state: &state });
+    if decoupled {
+        let term = tape.input("decoupled", dtype, [dim]);
+        new -= rate * term;
+        check += (term * 0.0).sum();
+    }
     outputs.insert(0, new);
     outputs.push(check);
     Ok(tape.compile(backend, &outputs)?)

@@ -1,7 +1,7 @@
 //! Samples at a point: curvatures, and what their gradients are made of.
 
 use super::{Estimator, Sharpness};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::objective::{Objective, Recording};
 use burlap_autodiff::{Array, Program, Var, map_rows};
 use std::rc::Rc;
@@ -90,11 +90,19 @@ impl Sharpness {
         count: usize,
         gradient: bool,
     ) -> Result<(Vec<f64>, Vec<Array>)> {
-        let program = self.program(at, count, gradient)?;
+        if self.estimator == Estimator::HvpNorm && !at.objective.is_whole(at.batch) {
+            return Err(Error::Setting {
+                of: self.name.clone(),
+                name: "the estimator",
+                value: self.estimator.name().into(),
+                expected: "linear in the loss for batches in pieces, which ‖Hv‖² is not: \
+                    one-sided, central or exact",
+            });
+        }
+        let program = |batch: &[Array]| self.program(&Point { batch, ..*at }, count, gradient);
         let rho = at.objective.number(self.rho);
         let rest: &[&Array] = if self.needs_loss() { &[samples, &rho] } else { &[samples] };
-        let (first, outputs) =
-            at.objective.run_checked(&self.name, &program, at.x, at.batch, rest)?;
+        let (first, outputs) = at.objective.averaged(&self.name, at.x, at.batch, rest, program)?;
         let square = self.rho * self.rho;
         // Each difference by itself, before they are added: their leading terms cancel.
         let curvatures = match self.estimator {

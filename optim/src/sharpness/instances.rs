@@ -97,7 +97,9 @@ impl Sharpness {
     }
 
     /// log det(I + σ²H): ψ = e^(−t), φ = −2 log a, μ = N(0, σ²I). Finite also for indefinite H
-    /// while σ²λ_min > −1.
+    /// while σ²λ_min > −1. Beyond that the integral diverges; an estimate of n samples is still
+    /// a finite number, which falls without bound as n grows, and its gradient still leads away
+    /// from the negative curvature that was sampled: no error, and no estimate of anything.
     pub fn log_det(sigma: f64) -> Sharpness {
         let functional = LogDeterminant { lebesgue: false, exponential: false };
         Sharpness::new("log-det", functional, Gaussian { sigma })
@@ -111,6 +113,13 @@ impl Sharpness {
     }
 
     /// det H for H ≻ 0: ψ = e^(−t), φ = (2π)ᵈ/a², μ Lebesgue measure, sampled from N(0, σ²I).
+    /// It is computed as the exponential of a logarithm, so that only S itself can overflow,
+    /// which is [`Error::NonFiniteSharpness`]; one that underflows is 0, with a gradient of 0.
+    ///
+    /// Meaningful for a positive definite Hessian and few parameters: the determinant is of the
+    /// size of the d-th power of an eigenvalue, the weights' variance grows exponentially with
+    /// d and is infinite unless σ²λ > ½ for all eigenvalues, and for an indefinite Hessian
+    /// the integral diverges. [`Sharpness::log_det`] is the measure for networks.
     pub fn determinant(sigma: f64) -> Sharpness {
         let functional = LogDeterminant { lebesgue: true, exponential: true };
         Sharpness::new("determinant", functional, Importance { sigma })

@@ -65,7 +65,7 @@ impl SharpnessMethod {
 
     /// acc + a·(g − b·g₀), in one pass.
     fn accumulator(objective: &Objective) -> Result<Rc<Program>> {
-        objective.program("accumulate", &[], |r| {
+        objective.algebra("accumulate", |r| {
             let (g, g0) = (r.vector("gradient"), r.vector("base gradient"));
             let (a, b) = (r.scalar("factor"), r.scalar("of base"));
             vec![r.x + a * (g - b * g0)]
@@ -85,7 +85,7 @@ impl Method for SharpnessMethod {
         batch: &[Array],
         step: u64,
     ) -> Result<Evaluation> {
-        let (loss, base_gradient) = objective.value_grad(x, batch)?;
+        let (loss, base_gradient, buffers) = objective.value_grad_buffers(x, batch)?;
         let context = DrawContext {
             objective,
             x,
@@ -139,12 +139,9 @@ impl Method for SharpnessMethod {
             std::mem::swap(&mut gradient, &mut spare[0]);
         }
         let per_sample = if s.estimator == Estimator::Central { 2 } else { 1 };
-        Ok(Evaluation {
-            loss,
-            gradient,
-            sharpness: Some(value),
-            gradients: 1 + per_sample * self.samples,
-        })
+        let gradients = 1 + per_sample * self.samples;
+        let sharpness = Some(value);
+        Ok(Evaluation { loss, gradient, decoupled: None, buffers, sharpness, gradients })
     }
 
     fn state(&self) -> State {

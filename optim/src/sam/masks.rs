@@ -1,0 +1,217 @@
+//! Sparse SAM: ε = ρ m ⊙ g/‖g‖ with a mask m of ones and zeros that is renewed now and then
+//! (Mi et al., arXiv 2210.05177, algorithm 1).
+
+use super::rule::{Perturbation, Perturbing, Preparing};
+use super::rules::rescaled;
+use crate::error::{Result, below_one, fraction, positive, positive_count};
+use crate::pieces::{examples, take};
+use crate::random::{Draw, Purpose};
+use burlap_autodiff::{Array, Var};
+use rand_distr::{Distribution, StandardUniform};
+
+/// Those `count` of the candidates with the largest scores; of equal ones the first.
+fn largest(mut candidates: Vec<usize>, count: usize, score: impl Fn(usize) -> f64) -> Vec<usize> {
+    let order = |a: &usize, b: &usize| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+    if count < candidates.len() {
+        candidates.select_nth_unstable_by(count, order);
+        candidates.truncate(count);
+    }
+    candidates
+}
+
+fn fill(mask: &mut Array, chosen: &[usize]) {
+    let mut values = vec![0.0; mask.len()];
+    chosen.iter().for_each(|&i| values[i] = 1.0);
+    mask.fill_from_f64(&values);
+}
+
+/// How many of n parameters a mask of this sparsity keeps.
+fn kept(n: usize, sparsity: f64) -> usize {
+    n - ((n as f64 * sparsity).ceil() as usize).min(n)
+}
+
+fn masked(at: &Perturbing<'_>) -> Var {
+    rescaled(at.state[0] * at.gradient, at.gradient, at.radius)
+}
+
+/// SSAM-F: the mask holds the 1 − s of the parameters with the largest empirical Fisher
+/// information, the sum of squared gradients of the loss on single examples (equations 5 and 6;
+/// the labels are those of the data, as in the published code). The mask is renewed every k steps
+/// from the first examples of that step's batch, before it is used; the published code, which
+/// renews it after the first step of an epoch, perturbs nothing in the very first step. A loss
+/// without examples counts as one example.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FisherMask {
+    /// The length ρ.
+    pub rho: f64,
+    /// The sparsity s: the part of the parameters that is not perturbed.
+    pub sparsity: f64,
+    /// How many examples the information is estimated from.
+    pub samples: usize,
+    /// The number of steps k between two masks.
+    pub every: u64,
+}
+
+impl Perturbation for FisherMask {
+    fn name(&self) -> &str {
+        "ssam-f"
+    }
+
+    fn check(&self) -> Result<()> {
+        positive("ssam-f", "rho", self.rho)?;
+        below_one("ssam-f", "sparsity", self.sparsity)?;
+        positive_count("ssam-f", "samples", self.samples)?;
+        positive_count("ssam-f", "every", self.every as usize)
+    }
+
+    fn radius(&self) -> f64 {
+        self.rho
+    }
+
+    fn record(&self, at: &Perturbing<'_>) -> Var {
+        masked(at)
+    }
+
+    fn state_names(&self) -> &[&'static str] {
+        &["fisher mask"]
+    }
+
+    fn prepare(&self, at: &Preparing<'_>, state: &mut [Array]) -> Result<usize> {
+        if !at.due(self.every) {
+            return Ok(0);
+        }
+        let mut information = vec![0.0; at.objective.dim()];
+        let count = examples(at.batch).map_or(1, |n| n.min(self.samples));
+        for i in 0..count {
+            // One at a time: a gradient of the network's size for each would be much memory.
+            let example = take(at.batch, &[i])?;
+            let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, &example)?;
+            let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
+            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
+        }
+        let admitted = at.admitted();
+        let count_kept = kept(admitted.len(), self.sparsity);
+        fill(&mut state[0], &largest(admitted, count_kept, |i| information[i]));
+        Ok(count)
+    }
+}
+
+/// What a dynamic mask drops and grows by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    /// |g|: the perturbation's size, too.
+    Gradient,
+    /// |x|.
+    Weight,
+    /// Random numbers.
+    Random,
+}
+
+/// SSAM-D: a random mask at first, of which every k steps a part f of the ones is dropped, those
+/// with the smallest scores, and as many of the other parameters are taken in (the paper's
+/// algorithm 2: dropped by |g|, grown at random; the published code offers all three scores for
+/// both). The part falls along half a cosine, f = ½ f₀ (1 + cos πt/T), if a horizon T is set.
+/// The mask is renewed before it is used, as in the paper; scores by gradients take one more of
+/// them in that step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DynamicMask {
+    /// The length ρ.
+    pub rho: f64,
+    /// The sparsity s: the part of the parameters that is not perturbed.
+    pub sparsity: f64,
+    /// The part f₀ of the mask that is dropped.
+    pub drop: f64,
+    /// What is dropped by.
+    pub drop_by: Score,
+    /// What is grown by.
+    pub grow_by: Score,
+    /// The number of steps k between two masks.
+    pub every: u64,
+    /// The number of steps T after which nothing changes any more.
+    pub horizon: Option<u64>,
+}
+
+impl DynamicMask {
+    fn part(&self, step: u64) -> f64 {
+        let cosine = |t: u64| {
+            let part = (step as f64 / t.max(1) as f64).min(1.0);
+            0.5 * (1.0 + (std::f64::consts::PI * part).cos())
+        };
+        self.drop * self.horizon.map_or(1.0, cosine)
+    }
+
+    fn scores(&self, at: &Preparing<'_>, by: Score, gradient: &[f64], sample: u32) -> Vec<f64> {
+        match by {
+            Score::Gradient => gradient.iter().map(|g| g.abs()).collect(),
+            Score::Weight => at.x.to_f64_vec().iter().map(|x| x.abs()).collect(),
+            Score::Random => random_scores(at, sample),
+        }
+    }
+}
+
+/// Sample 0 is for dropping, 1 for growing; the first mask is a growth.
+fn random_scores(at: &Preparing<'_>, sample: u32) -> Vec<f64> {
+    let mut scores = vec![0.0; at.objective.dim()];
+    let draw = Draw { seed: at.seed, purpose: Purpose::Direction, step: at.step, sample };
+    draw.fill(&mut scores, |stream| StandardUniform.sample(stream));
+    scores
+}
+
+impl Perturbation for DynamicMask {
+    fn name(&self) -> &str {
+        "ssam-d"
+    }
+
+    fn check(&self) -> Result<()> {
+        positive("ssam-d", "rho", self.rho)?;
+        below_one("ssam-d", "sparsity", self.sparsity)?;
+        fraction("ssam-d", "drop", self.drop)?;
+        positive_count("ssam-d", "every", self.every as usize)
+    }
+
+    fn radius(&self) -> f64 {
+        self.rho
+    }
+
+    fn record(&self, at: &Perturbing<'_>) -> Var {
+        masked(at)
+    }
+
+    fn state_names(&self) -> &[&'static str] {
+        &["dynamic mask"]
+    }
+
+    fn prepare(&self, at: &Preparing<'_>, state: &mut [Array]) -> Result<usize> {
+        if !at.due(self.every) {
+            return Ok(0);
+        }
+        let admitted = at.admitted();
+        let count = kept(admitted.len(), self.sparsity);
+        if at.first {
+            let scores = random_scores(at, 1);
+            fill(&mut state[0], &largest(admitted, count, |i| scores[i]));
+            return Ok(0);
+        }
+        let by_gradient = [self.drop_by, self.grow_by].contains(&Score::Gradient);
+        let gradient = if by_gradient {
+            at.objective.value_grad_for(self.name(), at.x, at.batch)?.1.to_f64_vec()
+        } else {
+            Vec::new()
+        };
+        let mask = state[0].to_f64_vec();
+        let (inside, outside): (Vec<usize>, Vec<usize>) =
+            admitted.into_iter().partition(|&i| mask[i] != 0.0);
+        let dropped = ((inside.len() as f64 * self.part(at.step)) as usize).min(outside.len());
+        let stay = self.scores(at, self.drop_by, &gradient, 0);
+        let grow = self.scores(at, self.grow_by, &gradient, 1);
+        let left = inside.len() - dropped;
+        let mut chosen = largest(inside, left, |i| stay[i]);
+        chosen.extend(largest(outside, dropped, |i| grow[i]));
+        fill(&mut state[0], &chosen);
+        Ok(usize::from(by_gradient))
+    }
+
+    fn draws(&self) -> bool {
+        true
+    }
+}

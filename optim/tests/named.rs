@@ -1,0 +1,292 @@
+//! What holds for every method that has a name: it resumes to the bit, batches may come in pieces,
+//! zero gradients do no harm, and settings are those in force.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod plain;
+
+use burlap_autodiff::{Array, Cpu, DType, Var};
+use burlap_optim::{
+    Adam, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective, Optimizer, Schedule,
+    Training, method,
+};
+use plain::{DIM, arrays, data, distance, formula, norm, objective, start};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Short periods, so that a run of twenty steps sees them.
+fn settings(name: &str) -> MethodSettings {
+    let every = Some(3);
+    let all = MethodSettings { every, micro_batch: Some(4), seed: 3, ..Default::default() };
+    all.applicable_to(name).unwrap()
+}
+
+fn named(name: &str, settings: &MethodSettings) -> Box<dyn Method> {
+    method(name, settings).unwrap().method
+}
+
+/// det-sam's weights make no sense of 13 parameters: λρ² = 10⁻² is too much for it.
+fn steady(name: &str) -> MethodSettings {
+    let lambda = (name == "det-sam").then_some(1e-6);
+    MethodSettings { lambda, ..settings(name) }
+}
+
+/// The network, and as a buffer the mean of its inputs, weighted by a parameter.
+fn with_buffer(p: Var, batch: &[Var], buffers: &[Var]) -> (Var, Vec<Var>) {
+    let mean = (p.at(0) * batch[0]).mean();
+    (formula(p, batch), vec![0.9 * buffers[0] + 0.1 * mean])
+}
+
+fn training(name: &str, dtype: DType) -> Training {
+    let buffers = vec![("running mean".to_owned(), Array::full(dtype, (), 0.0))];
+    let cpu = Cpu::with_threads(1).unwrap();
+    let objective = Objective::with_buffers(cpu.clone(), dtype, DIM, buffers, with_buffer);
+    let optimizer = Optimizer::new(Adam::new(), &cpu, dtype, DIM).unwrap();
+    let schedule = Schedule::new(0.01, Decay::Step { every: 5, factor: 0.7 }).unwrap();
+    let x = Array::from_f64(dtype, [DIM], &start()).unwrap();
+    Training::boxed(objective, named(name, &steady(name)), optimizer, schedule, x).unwrap()
+}
+
+fn advance(run: &mut Training, to: u64) {
+    while run.steps() < to {
+        let dtype = run.parameters().dtype();
+        run.step(&arrays(&data(run.steps(), 6), dtype)).unwrap();
+    }
+}
+
+#[test]
+fn every_method_resumes_to_the_bit() {
+    for name in METHODS {
+        for dtype in [DType::F64, DType::F32] {
+            let mut run = training(name, dtype);
+            advance(&mut run, 7);
+            let saved = run.state();
+            advance(&mut run, 20);
+            assert_ne!(run.state(), saved);
+            let mut fresh = training(name, dtype);
+            fresh.restore(&saved).unwrap();
+            assert_eq!(fresh.state(), saved, "{name}");
+            advance(&mut fresh, 20);
+            assert!(fresh.state() == run.state(), "{name}, {dtype}");
+            // One that has gone elsewhere in between.
+            fresh.restore(&saved).unwrap();
+            advance(&mut fresh, 20);
+            assert!(fresh.state() == run.state(), "{name}, {dtype}, again");
+        }
+    }
+}
+
+/// Gradients of three steps at two points, so that state vectors are no longer zero.
+fn gradients(name: &str, settings: &MethodSettings, objective: &Objective, n: usize) -> Vec<f64> {
+    let mut method = named(name, settings);
+    let mut all = Vec::new();
+    for step in 0..3 {
+        let x: Vec<f64> = start().iter().map(|x| x * (1.0 - 0.1 * step as f64)).collect();
+        let batch = arrays(&data(step, n), DType::F64);
+        let found = method.evaluate(objective, &Array::vector(x), &batch, step).unwrap();
+        all.extend(found.gradient.to_f64_vec());
+        all.extend(found.decoupled.map(|d| d.to_f64_vec()).unwrap_or_default());
+    }
+    all
+}
+
+/// An objective that keeps the size of the largest batch it has recorded the loss of.
+fn watched() -> (Objective, Rc<Cell<usize>>) {
+    let largest = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&largest);
+    let loss = move |p: Var, batch: &[Var]| {
+        seen.set(seen.get().max(batch[0].shape()[0]));
+        formula(p, batch)
+    };
+    (Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, loss), largest)
+}
+
+#[test]
+fn batches_in_pieces_are_whole_batches_up_to_rounding() {
+    for name in METHODS {
+        for micro_batch in [None, Some(5)] {
+            let settings = MethodSettings { micro_batch, ..steady(name) };
+            if micro_batch.is_some() && method(name, &settings).is_err() {
+                continue;
+            }
+            let whole = gradients(name, &settings, &objective(DType::F64), 11);
+            let (objective, largest) = watched();
+            let objective = objective.with_pieces(3).unwrap();
+            let pieces = gradients(name, &settings, &objective, 11);
+            // Eigenvectors are found to 1e-6, and differently rounded.
+            let tolerance = if name.contains("eigen") { 1e-6 } else { 1e-11 };
+            let error = distance(&pieces, &whole) / norm(&whole);
+            assert!(error < tolerance, "{name}: {error}");
+            // In the memory of a piece.
+            assert!(largest.get() <= 3, "{name}: {}", largest.get());
+        }
+    }
+}
+
+#[test]
+fn estimators_that_are_linear_in_the_loss_take_pieces() {
+    for (estimator, linear) in [
+        (Estimator::OneSided, true),
+        (Estimator::Central, true),
+        (Estimator::Exact, true),
+        (Estimator::HvpNorm, false),
+    ] {
+        let rho = Some(0.3);
+        let settings =
+            MethodSettings { rho, estimator: Some(estimator), seed: 2, ..Default::default() };
+        let pieces = objective(DType::F64).with_pieces(4).unwrap();
+        if linear {
+            let whole = gradients("frob-sam", &settings, &objective(DType::F64), 9);
+            let error = distance(&gradients("frob-sam", &settings, &pieces, 9), &whole);
+            assert!(error < 1e-12 * norm(&whole), "{estimator:?}: {error}");
+            continue;
+        }
+        let mut method = named("frob-sam", &settings);
+        let x = Array::vector(start());
+        let error = method.evaluate(&pieces, &x, &arrays(&data(0, 9), DType::F64), 0).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Setting { .. }), "{text}");
+        assert!(text.starts_with("frobenius: the estimator is hvp, but must be linear"), "{text}");
+        // A batch of one piece is none.
+        assert!(method.evaluate(&pieces, &x, &arrays(&data(0, 4), DType::F64), 0).is_ok());
+    }
+}
+
+#[test]
+fn a_zero_gradient_is_no_perturbation_whatever_is_remembered() {
+    // A minimum and a saddle at 0; far from it first, so that means, masks and vectors are there.
+    for sign in [1.0, -1.0] {
+        for dtype in [DType::F64, DType::F32] {
+            let loss = move |x: Var, _: &[Var]| {
+                x.at(0).square() + x.at(1).square() + sign * x.at(2).square() + x.sum().powi(4)
+            };
+            let objective = Objective::new(Cpu::with_threads(1).unwrap(), dtype, 3, loss);
+            for name in METHODS {
+                let mut method = named(name, &settings(name));
+                let far = Array::from_f64(dtype, [3], &[0.3, -0.2, 0.4]).unwrap();
+                method.evaluate(&objective, &far, &[], 0).unwrap();
+                let zero = Array::zeros(dtype, [3]);
+                for step in 1..4 {
+                    let found = method.evaluate(&objective, &zero, &[], step).unwrap();
+                    let g = found.gradient.to_f64_vec();
+                    // Momentum perturbs there, too, and curvatures have gradients of their own.
+                    if *name == "msam" || found.sharpness.is_some() {
+                        assert!(g.iter().all(|g| g.is_finite()), "{name}: {g:?}");
+                    } else {
+                        assert_eq!(g, [0.0; 3], "{name}, step {step}");
+                    }
+                    let rest = found.decoupled.map(|d| d.to_f64_vec()).unwrap_or_default();
+                    assert!(rest.iter().all(|d| *d == 0.0), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_any_size_give_a_perturbation_of_the_radius() {
+    // ρ/‖g‖ or ‖g‖² would leave the range of f32. (Of subnormal gradients the part beside another
+    // is lost in rounding, which LookSAM needs.)
+    for size in [1e-42, 1e-30, 1e30] {
+        let slope = move |x: Var, _: &[Var]| (size * x).sum();
+        let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F32, 3, slope);
+        for name in METHODS.iter().filter(|name| size > 1e-38 || **name != "looksam") {
+            let mut method = named(name, &MethodSettings::default());
+            for step in 0..3 {
+                let x = Array::vector([1f32, -2.0, 0.5]);
+                let found = method.evaluate(&objective, &x, &[], step).unwrap();
+                if found.sharpness.is_some() {
+                    continue;
+                }
+                // Constant: where it is taken does not matter, only that it is a place.
+                let expected = f64::from(size as f32);
+                for g in found.gradient.to_f64_vec() {
+                    assert!((g / expected - 1.0).abs() < 1e-6, "{name} at {size:e}: {g:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn exponentials_of_huge_curvatures_are_numbers_or_errors() {
+    // ½vᵀHv up to ±10⁴ and beyond.
+    for h in [2e4, -2e4, 1.0] {
+        for estimator in [Estimator::OneSided, Estimator::Central, Estimator::Exact] {
+            let loss = move |x: Var, _: &[Var]| (0.5 * h * x.square() + x.powi(3)).sum();
+            let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 3, loss);
+            for name in ["det-sam", "logdet-sam", "tilted-sam"] {
+                let settings = MethodSettings {
+                    sigma: Some(1.0),
+                    rho: Some(0.1),
+                    samples: Some(4),
+                    estimator: Some(estimator),
+                    ..Default::default()
+                };
+                let x = Array::vector([0.1, 0.2, -0.3]);
+                let found = named(name, &settings).evaluate(&objective, &x, &[], 0);
+                match found {
+                    Ok(found) => {
+                        let g = found.gradient.to_f64_vec();
+                        assert!(g.iter().all(|g| g.is_finite()), "{name}, {h}: {g:?}");
+                        assert!(found.sharpness.unwrap().is_finite());
+                    }
+                    // det H = 8·10¹² is a number; what indefinite curvatures give is not.
+                    Err(Error::NonFiniteSharpness { value, .. }) => {
+                        assert!(name == "det-sam" && !value.is_nan(), "{name}, {h}: {value}");
+                    }
+                    Err(other) => panic!("{name}, {h}: {other}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_are_those_in_force_and_others_are_refused() {
+    let all = MethodSettings {
+        rho: Some(0.2),
+        lambda: Some(0.3),
+        samples: Some(4),
+        estimator: Some(Estimator::Central),
+        alpha: Some(0.25),
+        beta: Some(0.35),
+        gamma: Some(0.45),
+        sigma: Some(0.55),
+        eta: Some(0.65),
+        tau: Some(0.75),
+        sparsity: Some(0.85),
+        every: Some(7),
+        micro_batch: Some(8),
+        ranges: Some(vec![0..2]),
+        seed: 9,
+    };
+    for name in METHODS {
+        let applicable = all.applicable_to(name).unwrap();
+        // What applies is what is in force, and what has a default is what applies.
+        assert_eq!(method(name, &applicable).unwrap().settings, applicable, "{name}");
+        let mut defaults = method(name, &MethodSettings::default()).unwrap().settings;
+        let two_point = applicable.micro_batch.is_some();
+        assert_eq!(two_point, applicable.ranges.is_some());
+        defaults.micro_batch = two_point.then_some(8);
+        defaults.ranges = two_point.then(|| vec![0..2]);
+        let again = defaults.applicable_to(name).unwrap();
+        assert_eq!(
+            format!("{again:?}").matches("None").count(),
+            format!("{applicable:?}").matches("None").count()
+        );
+        let refused = method(name, &all).unwrap_err().to_string();
+        let expected = "must be left out: the method has no such setting";
+        assert!(
+            refused.starts_with(&format!("{name}: ")) && refused.ends_with(expected),
+            "{refused}"
+        );
+    }
+    let count = |name| format!("{:?}", all.applicable_to(name).unwrap()).matches("Some").count();
+    let found = ["sgd", "sam", "ssam-f", "esam", "msam", "frob-sam", "tilted-sam"].map(count);
+    assert_eq!(found, [0, 3, 6, 5, 4, 4, 6]);
+    let refused = |settings: MethodSettings, name| method(name, &settings).unwrap_err().to_string();
+    let one = MethodSettings { ranges: Some(vec![0..1]), ..Default::default() };
+    assert!(refused(one, "frob-sam").starts_with("frob-sam: ranges is [0..1]"));
+    let bad = MethodSettings { gamma: Some(1.0), ..Default::default() };
+    assert_eq!(refused(bad, "wsam"), "wsam: gamma is 1, but must be at least 0 and below 1");
+}
