@@ -98,6 +98,16 @@ impl Recording<'_> {
         self.tape.input(name, self.dtype, [count, self.x.shape().count()])
     }
 
+    /// A further input, a key of random primitives: shape `[2]`.
+    pub fn key(&self, name: &str) -> Var {
+        self.tape.input(name, DType::U32, [2])
+    }
+
+    /// A further input, `count` keys of random primitives: shape `[count, 2]`.
+    pub fn keys(&self, name: &str, count: usize) -> Var {
+        self.tape.input(name, DType::U32, [count, 2])
+    }
+
     /// A further input, a scalar.
     pub fn scalar(&self, name: &str) -> Var {
         self.tape.input(name, self.dtype, ())

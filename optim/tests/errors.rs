@@ -142,9 +142,9 @@ impl Measure for Broken {
         "broken"
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> f64 {
+    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
         out.fill(f64::NAN);
-        0.0
+        Some(0.0)
     }
 }
 

@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
-use burlap_optim::random::Draw;
-use burlap_optim::sharpness::{Measure, Memory, Sphere};
+use burlap_optim::sharpness::{Drawn, Measure, Memory, Source, Sphere};
 use burlap_optim::{
     Adam, Decay, Error, Estimator, Method, Objective, Optimizer, Sam, Schedule, Sharpness,
     SharpnessMethod, State, Training,
@@ -73,8 +72,8 @@ impl Measure for Stubborn {
         "stubborn"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        Sphere.draw(draw, out)
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        Sphere.record(source)
     }
 
     fn restore(&mut self, _: &State) -> burlap_optim::Result<()> {

@@ -1,5 +1,7 @@
 //! Samples at a point: curvatures, and what their gradients are made of.
 
+use super::measure::Drawn;
+use super::samples::Drawing;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result};
 use crate::objective::{Objective, Recording};
@@ -15,10 +17,11 @@ pub(super) struct Point<'a> {
     pub(super) loss: f64,
 }
 
-/// A sample's curvature, and its gradient as (`total` − `of_base`·∇L)/`scale`.
-pub(super) struct Sampled {
-    pub(super) curvature: f64,
-    pub(super) total: Array,
+/// The curvatures of samples, and the logarithms of their weights.
+#[derive(Default)]
+pub(super) struct Curvatures {
+    pub(super) values: Vec<f64>,
+    pub(super) log_weights: Vec<f64>,
 }
 
 impl Sharpness {
@@ -60,36 +63,51 @@ impl Sharpness {
         }
     }
 
-    /// The numbers of one sample, and the gradient of their sum where it is wanted.
-    fn outputs(&self, r: &Recording<'_>, z: Var, gradient: bool) -> Vec<Var> {
-        let mut outputs = self.numbers(r, z);
-        if gradient && let Some(total) = outputs.iter().copied().reduce(|a, b| a + b) {
-            outputs.push(total.grad(r.x));
-        }
-        outputs
+    /// How many numbers a sample has.
+    fn numbers_each(&self) -> usize {
+        if self.estimator == Estimator::Central { 2 } else { 1 }
     }
 
-    fn program(&self, at: &Point<'_>, count: usize, gradient: bool) -> Result<Rc<Program>> {
+    /// The numbers of one sample, its log-weight where it has one, and the gradient of the
+    /// numbers' sum where it is wanted.
+    fn outputs(&self, r: &Recording<'_>, drawn: Drawn, gradient: bool) -> Vec<Var> {
+        let numbers = self.numbers(r, drawn.sample);
+        let total = numbers.iter().copied().reduce(|a, b| a + b);
+        let gradient = total.filter(|_| gradient).map(|total| total.grad(r.x));
+        numbers.into_iter().chain(drawn.log_weight).chain(gradient).collect()
+    }
+
+    fn program(&self, at: &Point<'_>, drawing: &Drawing, gradient: bool) -> Result<Rc<Program>> {
+        let count = drawing.count;
+        let keys = drawing.log_weights.is_none();
         let what = if gradient { "gradients" } else { "values" };
         let name = format!("sharpness {} {} {what} of {count}", self.id, self.estimator.name());
         at.objective.program(&name, at.batch, |r| {
-            if count == 1 {
-                return self.outputs(r, r.vector("sample"), gradient);
-            }
-            let all = map_rows([r.vectors("samples", count)], |[z]| self.outputs(r, z, gradient));
-            // The curvatures, then the gradients, each an output of its own.
+            let from_key = |key: Var| {
+                let drawn = self.record_sample(key, r.x.dtype(), r.x.shape().count());
+                self.outputs(r, drawn, gradient)
+            };
+            let from_vector = |z: Var| self.outputs(r, z.into(), gradient);
+            let all = match (keys, count) {
+                (true, 1) => return from_key(r.key("key")),
+                (false, 1) => return from_vector(r.vector("sample")),
+                (true, _) => map_rows([r.keys("keys", count)], |[key]| from_key(key)),
+                (false, _) => map_rows([r.vectors("samples", count)], |[z]| from_vector(z)),
+            };
+            // All that is of one kind, sample by sample, then all of the next.
             all.into_iter().flat_map(|rows| (0..count).map(move |i| rows.at(i))).collect()
         })
     }
 
-    /// The curvatures of `count` samples, as [`Sharpness::samples`] gives them, and all outputs.
+    /// Appends the curvatures and log-weights of samples, of which there are at most
+    /// [`Sharpness::together`], and returns the gradients where they are wanted.
     fn run(
         &self,
         at: &Point<'_>,
-        samples: &Array,
-        count: usize,
+        drawing: &Drawing,
         gradient: bool,
-    ) -> Result<(Vec<f64>, Vec<Array>)> {
+        found: &mut Curvatures,
+    ) -> Result<Vec<Array>> {
         if self.estimator == Estimator::HvpNorm && !at.objective.is_whole(at.batch) {
             return Err(Error::Setting {
                 of: self.name.clone(),
@@ -99,44 +117,54 @@ impl Sharpness {
                     one-sided, central or exact",
             });
         }
-        let program = |batch: &[Array]| self.program(&Point { batch, ..*at }, count, gradient);
+        let program = |batch: &[Array]| self.program(&Point { batch, ..*at }, drawing, gradient);
         let rho = at.objective.number(self.rho);
-        let rest: &[&Array] = if self.needs_loss() { &[samples, &rho] } else { &[samples] };
-        let (first, outputs) = at.objective.averaged(&self.name, at.x, at.batch, rest, program)?;
+        let both = [&drawing.input, &rho];
+        let rest = if self.needs_loss() { &both[..] } else { &both[..1] };
+        let (_, mut outputs) = at.objective.averaged(&self.name, at.x, at.batch, rest, program)?;
+        let count = drawing.count;
+        let gradients = outputs.split_off(outputs.len() - if gradient { count } else { 0 });
+        let numbers =
+            outputs.iter().map(Array::item).collect::<std::result::Result<Vec<_>, _>>()?;
+        let (numbers, log_weights) = numbers.split_at(count * self.numbers_each());
         let square = self.rho * self.rho;
         // Each difference by itself, before they are added: their leading terms cancel.
-        let curvatures = match self.estimator {
-            Estimator::OneSided => vec![(first - at.loss) / square],
+        found.values.extend((0..count).map(|i| match self.estimator {
+            Estimator::OneSided => (numbers[i] - at.loss) / square,
             Estimator::Central => {
-                vec![((first - at.loss) + (outputs[1].item()? - at.loss)) / (2.0 * square)]
+                ((numbers[i] - at.loss) + (numbers[count + i] - at.loss)) / (2.0 * square)
             }
-            Estimator::Exact | Estimator::HvpNorm => {
-                outputs[..count].iter().map(Array::item).collect::<std::result::Result<_, _>>()?
+            Estimator::Exact | Estimator::HvpNorm => numbers[i],
+        }));
+        match &drawing.log_weights {
+            Some(given) => found.log_weights.extend(given),
+            None if log_weights.is_empty() => {
+                found.log_weights.resize(found.values.len(), 0.0);
             }
-        };
-        Ok((curvatures, outputs))
+            None => found.log_weights.extend(log_weights),
+        }
+        Ok(gradients)
     }
 
-    /// The curvatures of at most [`Sharpness::together`] samples.
+    /// Appends the curvatures of at most [`Sharpness::together`] samples.
     pub(super) fn curvatures(
         &self,
         at: &Point<'_>,
-        samples: &Array,
-        count: usize,
-    ) -> Result<Vec<f64>> {
-        Ok(self.run(at, samples, count, false)?.0)
+        drawing: &Drawing,
+        found: &mut Curvatures,
+    ) -> Result<()> {
+        self.run(at, drawing, false, found).map(|_| ())
     }
 
-    /// The curvatures of at most [`Sharpness::together`] samples and their gradients.
+    /// Appends the curvatures of at most [`Sharpness::together`] samples; returns sums g whose
+    /// curvature has the gradient (g − `of_base`·∇L)/`divisor` with the
+    /// [form](Sharpness::gradient_form)'s numbers.
     pub(super) fn curvature_gradients(
         &self,
         at: &Point<'_>,
-        samples: &Array,
-        count: usize,
-    ) -> Result<Vec<Sampled>> {
-        let (curvatures, mut outputs) = self.run(at, samples, count, true)?;
-        let totals = outputs.split_off(outputs.len() - count);
-        let pairs = curvatures.into_iter().zip(totals);
-        Ok(pairs.map(|(curvature, total)| Sampled { curvature, total }).collect())
+        drawing: &Drawing,
+        found: &mut Curvatures,
+    ) -> Result<Vec<Array>> {
+        self.run(at, drawing, true, found)
     }
 }

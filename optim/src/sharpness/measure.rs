@@ -5,8 +5,7 @@ use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
 use crate::random::Draw;
 use crate::state::State;
-use burlap_autodiff::{Array, Var};
-use rand_distr::{Distribution, Exp1, StandardNormal, StandardUniform};
+use burlap_autodiff::{Array, DType, Var};
 
 /// What a measure may look at before it draws.
 #[derive(Debug)]
@@ -23,7 +22,43 @@ pub struct DrawContext<'a> {
     pub draw: Draw,
 }
 
-/// A measure μ on directions, which draws samples.
+/// What a recorded sample is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The key of random primitives, of type `U32` and shape `[2]`.
+    pub key: Var,
+    /// The parameters' element type.
+    pub dtype: DType,
+    /// The number of parameters.
+    pub dim: usize,
+}
+
+impl Source {
+    fn normal(&self) -> Var {
+        self.key.normal(0, self.dtype, [self.dim])
+    }
+
+    fn uniform(&self) -> Var {
+        self.key.uniform(0, self.dtype, [self.dim])
+    }
+}
+
+/// A recorded sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn {
+    /// The sample, shape `[dim]`.
+    pub sample: Var,
+    /// The logarithm of its weight dμ/dp, a scalar of type `F64`; none for samples of μ itself.
+    pub log_weight: Option<Var>,
+}
+
+impl From<Var> for Drawn {
+    fn from(sample: Var) -> Drawn {
+        Drawn { sample, log_weight: None }
+    }
+}
+
+/// A measure μ on directions, which draws samples: as formulas of a key, or on the host.
 pub trait Measure {
     /// The name.
     fn name(&self) -> &str;
@@ -37,9 +72,19 @@ pub trait Measure {
         Ok(())
     }
 
+    /// A sample as a formula of a key: equal keys give equal samples. What is recorded runs
+    /// where the loss does, and no vector comes from the host.
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        let _ = source;
+        None
+    }
+
     /// Fills `out` with one sample and returns the logarithm of its weight dμ/dp: 0 when it is
-    /// drawn from μ itself. Equal draws give equal samples.
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64;
+    /// drawn from μ itself. Equal draws give equal samples. None where samples are recorded.
+    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
+        let _ = (draw, out);
+        None
+    }
 
     /// The direction v as a formula of the parameters and the sample; the sample itself by
     /// default.
@@ -80,7 +125,11 @@ impl Measure for Box<dyn Measure> {
         (**self).prepare(context)
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        (**self).record(source)
+    }
+
+    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
         (**self).draw(draw, out)
     }
 
@@ -101,18 +150,6 @@ impl Measure for Box<dyn Measure> {
     }
 }
 
-fn normal(draw: Draw, out: &mut [f64]) {
-    draw.fill(out, |stream| StandardNormal.sample(stream));
-}
-
-fn scale(out: &mut [f64], factor: f64) {
-    out.iter_mut().for_each(|x| *x *= factor);
-}
-
-fn norm(v: &[f64]) -> f64 {
-    v.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
 /// N(0, σ²I).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaussian {
@@ -130,12 +167,8 @@ impl Measure for Gaussian {
         "gaussian"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        normal(draw, out);
-        if self.sigma != 1.0 {
-            scale(out, self.sigma);
-        }
-        0.0
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        Some((self.sigma * source.normal()).into())
     }
 
     fn check(&self) -> Result<()> {
@@ -147,13 +180,11 @@ impl Measure for Gaussian {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sphere;
 
-fn sphere(draw: Draw, out: &mut [f64]) {
-    normal(draw, out);
-    let length = norm(out);
-    // All zero with probability 0 only.
-    if length > 0.0 {
-        scale(out, 1.0 / length);
-    }
+/// A point of the unit sphere.
+fn on_sphere(source: &Source) -> Var {
+    let z = source.normal();
+    // The norm is 0 with probability 0 only, and no sooner than that for one parameter.
+    z / z.norm().max(f64::from(f32::MIN_POSITIVE))
 }
 
 impl Measure for Sphere {
@@ -161,9 +192,8 @@ impl Measure for Sphere {
         "sphere"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        sphere(draw, out);
-        0.0
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        Some(on_sphere(source).into())
     }
 }
 
@@ -176,13 +206,11 @@ impl Measure for Ball {
         "ball"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        sphere(draw, out);
-        // The radius is U^(1/d) = exp(−E/d) with E exponential; the stream is beyond those that
-        // fill vectors.
-        let e: f64 = Exp1.sample(&mut draw.stream(0x00ff_ffff));
-        scale(out, (-e / out.len().max(1) as f64).exp());
-        0.0
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        // The radius is U^(1/d), with U in (0, 1] from a stream of its own.
+        let u = 1.0 - source.key.uniform(1, DType::F64, ());
+        let radius = (u.log() * (1.0 / source.dim.max(1) as f64)).exp();
+        Some((radius.cast(source.dtype) * on_sphere(source)).into())
     }
 }
 
@@ -195,13 +223,15 @@ impl Measure for Rademacher {
         "rademacher"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        draw.fill(out, |stream| {
-            let positive: bool = StandardUniform.sample(stream);
-            if positive { 1.0 } else { -1.0 }
-        });
-        0.0
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        let u = source.uniform();
+        Some(u.lt(0.5).select(u.constant_like(1.0), u.constant_like(-1.0)).into())
     }
+}
+
+/// A constant of type `F64` on the tape of `like`.
+fn in_double(like: Var, value: f64) -> Var {
+    like.at(0).cast(DType::F64).constant_like(value)
 }
 
 /// The cube [−h, h]ᵈ, with Lebesgue measure (total mass (2h)ᵈ) or normalised to mass 1.
@@ -218,13 +248,12 @@ impl Measure for Cube {
         "cube"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
+    fn record(&self, source: &Source) -> Option<Drawn> {
         let h = self.half_side;
-        draw.fill(out, |stream| {
-            let u: f64 = StandardUniform.sample(stream);
-            h * (2.0 * u - 1.0)
-        });
-        if self.normalised { 0.0 } else { out.len() as f64 * (2.0 * h).ln() }
+        let sample = h * (2.0 * source.uniform() - 1.0);
+        let mass = source.dim as f64 * (2.0 * h).ln();
+        let log_weight = (!self.normalised).then(|| in_double(source.key, mass));
+        Some(Drawn { sample, log_weight })
     }
 
     fn check(&self) -> Result<()> {
@@ -246,12 +275,13 @@ impl Measure for Importance {
         "lebesgue"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
-        normal(draw, out);
-        let square: f64 = out.iter().map(|x| x * x).sum();
-        scale(out, self.sigma);
-        0.5 * square
-            + 0.5 * out.len() as f64 * (std::f64::consts::TAU * self.sigma * self.sigma).ln()
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        let z = source.normal();
+        // In double precision: it grows with the dimension, and differences count.
+        let square = z.cast(DType::F64).square().sum();
+        let constant = (std::f64::consts::TAU * self.sigma * self.sigma).ln();
+        let log_weight = Some(0.5 * square + 0.5 * source.dim as f64 * constant);
+        Some(Drawn { sample: self.sigma * z, log_weight })
     }
 
     fn check(&self) -> Result<()> {
@@ -272,7 +302,11 @@ impl Measure for ScaledByParameters {
         self.0.prepare(context)
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> f64 {
+    fn record(&self, source: &Source) -> Option<Drawn> {
+        self.0.record(source)
+    }
+
+    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
         self.0.draw(draw, out)
     }
 
@@ -309,16 +343,16 @@ impl Measure for GradientDirection {
             Some(gradient) => gradient.to_f64_vec(),
             None => context.objective.value_grad(context.x, context.batch)?.1.to_f64_vec(),
         };
-        let length = norm(&self.direction);
+        let length = self.direction.iter().map(|x| x * x).sum::<f64>().sqrt();
         if length > 0.0 {
-            scale(&mut self.direction, 1.0 / length);
+            self.direction.iter_mut().for_each(|x| *x /= length);
         }
         Ok(())
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> f64 {
+    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
         out.copy_from_slice(&self.direction);
-        0.0
+        Some(0.0)
     }
 }
 
@@ -356,9 +390,9 @@ impl Measure for TopEigenvector {
         Ok(())
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> f64 {
+    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
         out.copy_from_slice(&self.vector);
-        0.0
+        Some(0.0)
     }
 
     fn state(&self) -> State {

@@ -1,6 +1,6 @@
 //! Minimising L + λρ²S: the gradient, accumulated sample by sample.
 
-use super::evaluate::Point;
+use super::evaluate::{Curvatures, Point};
 use super::measure::DrawContext;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result, not_negative, positive};
@@ -63,12 +63,13 @@ impl SharpnessMethod {
         Draw { seed: self.seed, purpose: Purpose::Direction, step, sample: sample as u32 }
     }
 
-    /// acc + a·(g − b·g₀), in one pass.
-    fn accumulator(objective: &Objective) -> Result<Rc<Program>> {
-        objective.algebra("accumulate", |r| {
-            let (g, g0) = (r.vector("gradient"), r.vector("base gradient"));
-            let (a, b) = (r.scalar("factor"), r.scalar("of base"));
-            vec![r.x + a * (g - b * g0)]
+    /// acc + Σ aᵢ·(gᵢ − b·g₀), in one pass.
+    fn accumulator(objective: &Objective, count: usize) -> Result<Rc<Program>> {
+        objective.algebra(&format!("accumulate {count}"), |r| {
+            let factors = r.tape.input("factors", r.x.dtype(), [count]);
+            let (b, g0) = (r.scalar("of base"), r.vector("base gradient"));
+            let term = |i| factors.at(i) * (r.vector(&format!("gradient {i}")) - b * g0);
+            vec![(0..count).map(term).fold(r.x, |sum, term| sum + term)]
         })
     }
 }
@@ -96,48 +97,51 @@ impl Method for SharpnessMethod {
         self.sharpness.measure.prepare(&context)?;
         let s = &self.sharpness;
         let at = Point { objective, x, batch, loss };
-        let mut curvatures = Vec::with_capacity(self.samples);
-        let mut log_weights = Vec::with_capacity(self.samples);
+        let mut found = Curvatures::default();
         let mut kept = Vec::new();
         let keep = self.memory == Memory::Keep;
         let together = if keep { s.together() } else { 1 };
         for first in (0..self.samples).step_by(together) {
             let count = together.min(self.samples - first);
-            let z = s.samples(objective, self.draw(step, first), count, &mut log_weights);
+            let drawing = s.samples(objective, self.draw(step, first), count)?;
             if keep {
-                for sampled in s.curvature_gradients(&at, &z, count)? {
-                    curvatures.push(sampled.curvature);
-                    kept.push(sampled.total);
-                }
+                kept.extend(s.curvature_gradients(&at, &drawing, &mut found)?);
             } else {
-                curvatures.extend(s.curvatures(&at, &z, count)?);
+                s.curvatures(&at, &drawing, &mut found)?;
             }
         }
-        let (value, weights, _) = s.weigh(&curvatures, &log_weights, objective.dim())?;
+        let (value, weights, _) = s.weigh(&found.values, &found.log_weights, objective.dim())?;
         let (of_base, divisor) = s.gradient_form();
         let factor = self.lambda * s.rho * s.rho / divisor;
-        let of_base = objective.number(of_base);
-        let accumulate = Self::accumulator(objective)?;
-        let mut gradient = base_gradient.clone();
-        let mut spare = [Array::zeros(objective.dtype(), [objective.dim()])];
-        for (i, weight) in weights.iter().enumerate() {
-            if !keep {
-                kept.clear();
-                let z = s.samples(objective, self.draw(step, i), 1, &mut Vec::new());
-                kept.extend(s.curvature_gradients(&at, &z, 1)?.into_iter().map(|s| s.total));
-            }
-            let total = &kept[if keep { i } else { 0 }];
-            let factor = objective.number(factor * weight);
-            if !factor.item()?.is_finite() {
-                // In double precision it may be.
-                let (of, samples) = (s.name.clone(), self.samples);
-                let value = objective.dtype().round(value);
-                return Err(Error::NonFiniteSharpness { of, samples, value });
-            }
-            accumulate
-                .run_into(&[&gradient, total, &base_gradient, &factor, &of_base], &mut spare)?;
-            std::mem::swap(&mut gradient, &mut spare[0]);
+        let factors: Vec<f64> = weights.iter().map(|w| factor * w).collect();
+        let factors = Array::from_f64(objective.dtype(), [factors.len()], &factors)?;
+        if factors.to_f64_vec().iter().any(|f| !f.is_finite()) {
+            // In double precision it may be.
+            let (of, samples) = (s.name.clone(), self.samples);
+            let value = objective.dtype().round(value);
+            return Err(Error::NonFiniteSharpness { of, samples, value });
         }
+        let of_base = objective.number(of_base);
+        let gradient = if keep {
+            let accumulate = Self::accumulator(objective, kept.len())?;
+            let mut inputs = vec![&base_gradient, &factors, &of_base, &base_gradient];
+            inputs.extend(&kept);
+            accumulate.run(&inputs)?.swap_remove(0)
+        } else {
+            let accumulate = Self::accumulator(objective, 1)?;
+            let mut gradient = base_gradient.clone();
+            let mut spare = [objective.rows(1)];
+            for (i, &factor) in factors.to_f64_vec().iter().enumerate() {
+                let drawing = s.samples(objective, self.draw(step, i), 1)?;
+                let totals = s.curvature_gradients(&at, &drawing, &mut Curvatures::default())?;
+                let factor = Array::from_f64(objective.dtype(), [1], &[factor])?;
+                let mut inputs = vec![&gradient, &factor, &of_base, &base_gradient];
+                inputs.extend(&totals);
+                accumulate.run_into(&inputs, &mut spare)?;
+                std::mem::swap(&mut gradient, &mut spare[0]);
+            }
+            gradient
+        };
         let per_sample = if s.estimator == Estimator::Central { 2 } else { 1 };
         let gradients = 1 + per_sample * self.samples;
         let sharpness = Some(value);

@@ -24,8 +24,8 @@ mod samples;
 
 pub use functional::{Functional, Moments, PhiPsi, Samples};
 pub use measure::{
-    Ball, Cube, DrawContext, Gaussian, GradientDirection, Importance, Measure, Rademacher,
-    ScaledByParameters, Sphere, TopEigenvector,
+    Ball, Cube, DrawContext, Drawn, Gaussian, GradientDirection, Importance, Measure, Rademacher,
+    ScaledByParameters, Source, Sphere, TopEigenvector,
 };
 pub use method::{Memory, SharpnessMethod};
 pub use samples::{Estimate, Sharpness};

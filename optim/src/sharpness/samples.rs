@@ -1,9 +1,9 @@
 //! A sharpness measure as an estimate: value, standard error, and weights of the samples.
 
 use super::Estimator;
-use super::evaluate::Point;
+use super::evaluate::{Curvatures, Point};
 use super::functional::{Functional, Samples};
-use super::measure::{DrawContext, Measure};
+use super::measure::{DrawContext, Drawn, Measure, Source};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
 use crate::random::{Draw, Purpose};
@@ -34,6 +34,17 @@ pub struct Sharpness {
     /// Distinguishes programs of different measures at one objective.
     pub(super) id: u64,
     weights: RefCell<Option<(usize, usize, Rc<Program>)>>,
+}
+
+/// Samples as programs take them.
+pub(super) struct Drawing {
+    /// Vectors from the host, shape `[dim]` for one and `[count, dim]` for more, rounded to the
+    /// objective's type; or keys.
+    pub(super) input: Array,
+    /// The vectors' log-weights; none for keys.
+    pub(super) log_weights: Option<Vec<f64>>,
+    /// The number of samples.
+    pub(super) count: usize,
 }
 
 /// An estimated quantity.
@@ -136,24 +147,47 @@ impl Sharpness {
         self.functional.check(samples)
     }
 
-    /// `count` samples, rounded to the objective's type, from the one that `draw` names: shape
-    /// `[dim]` for one, `[count, dim]` for more. Their log-weights are appended.
+    /// `count` samples from the one that `draw` names.
     pub(super) fn samples(
         &self,
         objective: &Objective,
         draw: Draw,
         count: usize,
-        log_weights: &mut Vec<f64>,
-    ) -> Array {
+    ) -> Result<Drawing> {
         let dim = objective.dim();
-        let mut values = vec![0.0; count * dim];
+        let mut values = Vec::new();
+        let mut log_weights = Vec::with_capacity(count);
+        let mut keys = Vec::with_capacity(2 * count);
         for i in 0..count {
             let draw = Draw { sample: draw.sample + i as u32, ..draw };
-            log_weights.push(self.measure.draw(draw, &mut values[i * dim..][..dim]));
+            values.resize((log_weights.len() + 1) * dim, 0.0);
+            match self.measure.draw(draw, &mut values[log_weights.len() * dim..]) {
+                Some(log_weight) => log_weights.push(log_weight),
+                None => keys.extend(draw.key()),
+            }
         }
-        let mut samples = objective.rows(count);
-        samples.fill_from_f64(&values);
-        samples
+        if log_weights.len() == count {
+            let mut samples = objective.rows(count);
+            samples.fill_from_f64(&values);
+            return Ok(Drawing { input: samples, log_weights: Some(log_weights), count });
+        }
+        let input = match count {
+            1 => Array::vector(keys),
+            _ => Array::from_vec([count, 2], keys)?,
+        };
+        Ok(Drawing { input, log_weights: None, count })
+    }
+
+    /// A sample of this measure from a key.
+    pub(super) fn record_sample(&self, key: Var, dtype: DType, dim: usize) -> Drawn {
+        match self.measure.record(&Source { key, dtype, dim }) {
+            Some(drawn) => drawn,
+            None => {
+                let name = self.measure.name();
+                let problem = format!("{name}: samples are neither recorded nor drawn on the host");
+                key.fail("measure", problem).into()
+            }
+        }
     }
 
     /// The samples that a [`SharpnessMethod`](super::SharpnessMethod) of this seed draws at a
@@ -172,11 +206,29 @@ impl Sharpness {
         self.check(samples)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
-        let mut log_weights = Vec::with_capacity(samples);
-        let mut one =
-            |i| self.samples(objective, Draw { sample: i as u32, ..draw }, 1, &mut log_weights);
-        let drawn: Vec<Array> = (0..samples).map(&mut one).collect();
-        Ok(drawn.into_iter().zip(log_weights).collect())
+        let tape = Tape::new();
+        let key = tape.input("key", DType::U32, [2]);
+        let mut program = None;
+        let mut one = |i| {
+            let draw = Draw { sample: i as u32, ..draw };
+            let Drawing { input, log_weights, .. } = self.samples(objective, draw, 1)?;
+            if let Some(log_weights) = log_weights {
+                return Ok((input, log_weights[0]));
+            }
+            let program: &Program = match &program {
+                Some(program) => program,
+                None => {
+                    let drawn = self.record_sample(key, objective.dtype(), objective.dim());
+                    let outputs: Vec<Var> =
+                        std::iter::once(drawn.sample).chain(drawn.log_weight).collect();
+                    program.insert(tape.compile(objective.backend(), &outputs)?)
+                }
+            };
+            let mut outputs = program.run(&[&input])?;
+            let log_weight = outputs.get(1).map_or(Ok(0.0), Array::item)?;
+            Ok((outputs.swap_remove(0), log_weight))
+        };
+        (0..samples).map(&mut one).collect()
     }
 
     /// S, ∂S/∂qᵢ and ∂S/∂log wᵢ from curvatures and log-weights, in double precision.
@@ -235,16 +287,15 @@ impl Sharpness {
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
         let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
         let at = Point { objective, x, batch, loss };
-        let mut curvatures = Vec::with_capacity(samples);
-        let mut log_weights = Vec::with_capacity(samples);
+        let mut found = Curvatures::default();
         let together = self.together();
         for first in (0..samples).step_by(together) {
-            let count = together.min(samples - first);
             let draw = Draw { sample: first as u32, ..draw };
-            let z = self.samples(objective, draw, count, &mut log_weights);
-            curvatures.extend(self.curvatures(&at, &z, count)?);
+            let drawing = self.samples(objective, draw, together.min(samples - first))?;
+            self.curvatures(&at, &drawing, &mut found)?;
         }
-        let (value, _, influence) = self.weigh(&curvatures, &log_weights, objective.dim())?;
+        let (value, _, influence) =
+            self.weigh(&found.values, &found.log_weights, objective.dim())?;
         Ok(Estimate { value, standard_error: delta_error(&influence), samples })
     }
 
