@@ -1,6 +1,7 @@
 //! Arrays: numbers with a shape, as they go into programs and come out of them.
 
 use crate::error::{Error, Result};
+use crate::recycle::Home;
 use crate::{DType, Element, Shape};
 use std::fmt;
 use std::sync::Arc;
@@ -25,10 +26,26 @@ pub enum Data {
 /// assert_eq!(a.get(&[1, 0]), Some(3.0));
 /// # Ok::<(), burlap_autodiff::Error>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Array {
     shape: Shape,
     data: Data,
+    /// Where the storage goes afterwards; none for what was not made by a program.
+    home: Option<Home>,
+}
+
+impl PartialEq for Array {
+    fn eq(&self, other: &Array) -> bool {
+        self.shape == other.shape && self.data == other.data
+    }
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            home.take(&self.data);
+        }
+    }
 }
 
 macro_rules! each {
@@ -40,6 +57,13 @@ macro_rules! each {
             Data::Bool($v) => $body,
         }
     };
+}
+
+impl Data {
+    /// Whether no other array shares the storage.
+    pub(crate) fn is_held_once(&self) -> bool {
+        each!(self, v => Arc::strong_count(v) == 1)
+    }
 }
 
 impl Array {
@@ -58,18 +82,18 @@ impl Array {
                 ),
             });
         }
-        Ok(Array { shape, data: T::data(values) })
+        Ok(Array { shape, data: T::data(values), home: None })
     }
 
     /// A one-dimensional array.
     pub fn vector<T: Element>(values: impl Into<Vec<T>>) -> Array {
         let values = values.into();
-        Array { shape: Shape::from([values.len()]), data: T::data(values) }
+        Array { shape: Shape::from([values.len()]), data: T::data(values), home: None }
     }
 
     /// A scalar.
     pub fn scalar<T: Element>(value: T) -> Array {
-        Array { shape: Shape::scalar(), data: T::data(vec![value]) }
+        Array { shape: Shape::scalar(), data: T::data(vec![value]), home: None }
     }
 
     /// An array whose elements are all the value nearest to `value`.
@@ -82,7 +106,17 @@ impl Array {
             DType::U32 => u32::data(vec![u32::from_f64(value); n]),
             DType::Bool => bool::data(vec![value != 0.0; n]),
         };
-        Array { shape, data }
+        Array { shape, data, home: None }
+    }
+
+    /// An array of any contents in the given storage, where that fits, which goes back home.
+    pub(crate) fn at_home(dtype: DType, shape: Shape, data: Option<Data>, home: Home) -> Array {
+        let mut array = match data {
+            Some(data) => Array { shape, data, home: None },
+            None => Array::zeros(dtype, shape),
+        };
+        array.home = Some(home);
+        array
     }
 
     /// An array of zeros (of `false` for `Bool`).
@@ -219,7 +253,7 @@ impl Array {
         if shape.count() != self.len() {
             return Err(Error::Array { problem: format!("reshape: {} to {shape}", self.shape) });
         }
-        Ok(Array { shape, data: self.data.clone() })
+        Ok(Array { shape, data: self.data.clone(), home: self.home.clone() })
     }
 
     /// The elements rounded to another element type.

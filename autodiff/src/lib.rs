@@ -36,6 +36,7 @@ mod error;
 mod interpreter;
 mod ops;
 mod program;
+mod recycle;
 mod shape;
 mod tape;
 pub mod testing;

@@ -24,6 +24,7 @@ pub use staged::Bound;
 use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::interpreter;
+use crate::recycle::Returned;
 use crate::{Array, DType, Shape};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub struct Program {
 struct Shared {
     graph: Arc<Graph>,
     backend: Box<dyn Backend>,
+    returned: Arc<Returned>,
 }
 
 impl std::fmt::Debug for Program {
@@ -62,7 +64,8 @@ impl Program {
         let graph = Arc::new(graph);
         let plan = make_plan(&graph, 0);
         let executable = backend.compile(plan)?;
-        let shared = Arc::new(Shared { graph, backend: backend.boxed() });
+        let returned = Returned::new(graph.outputs.len());
+        let shared = Arc::new(Shared { graph, backend: backend.boxed(), returned });
         Ok(Program {
             shared,
             executable: Mutex::new(executable),
@@ -112,7 +115,7 @@ impl Program {
     /// As [`Program::run`]; [`Error::Backend`] where the backend cannot tell.
     pub fn profile(&self, inputs: &[&Array]) -> Result<String> {
         self.shared.check_inputs(inputs, 0)?;
-        let mut outputs = self.shared.empty_outputs();
+        let mut outputs = self.shared.fresh_outputs();
         let mut executable = lock(&self.executable);
         let mut best: Vec<Duration> = Vec::new();
         for _ in 0..5 {
@@ -151,7 +154,7 @@ impl Program {
     /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Index`] for
     /// an index beyond its axis, [`Error::NonFinite`] while that check is on.
     pub fn run(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
-        let mut outputs = self.shared.empty_outputs();
+        let mut outputs = self.shared.fresh_outputs();
         self.run_into(inputs, &mut outputs)?;
         Ok(outputs)
     }
@@ -208,8 +211,9 @@ impl Shared {
         self.graph.outputs.iter().map(spec).collect()
     }
 
-    fn empty_outputs(&self) -> Vec<Array> {
-        self.outputs().into_iter().map(|(shape, dtype)| Array::zeros(dtype, shape)).collect()
+    fn fresh_outputs(&self) -> Vec<Array> {
+        let outputs = self.outputs().into_iter().enumerate();
+        outputs.map(|(i, (shape, dtype))| self.returned.array(i, dtype, shape)).collect()
     }
 
     /// Checks inputs that start at position `first`.

@@ -76,7 +76,7 @@ impl Bound {
     /// # Errors
     /// As [`Program::run`](super::Program::run).
     pub fn run(&self, rest: &[&Array]) -> Result<Vec<Array>> {
-        let mut outputs = self.shared.empty_outputs();
+        let mut outputs = self.shared.fresh_outputs();
         self.run_into(rest, &mut outputs)?;
         Ok(outputs)
     }

@@ -34,7 +34,7 @@ impl Sharpness {
     /// derivatives at one point do: four of the six-layer network cost 0.74 to 0.83 of the time
     /// for values, 0.85 to 0.92 with gradients (batches of 32 and 128), and eight no less.
     pub(super) fn together(&self) -> usize {
-        if self.needs_loss() { 1 } else { 4 }
+        4
     }
 
     /// How often ∇L(x) is subtracted from a sample's gradient, and the divisor.
