@@ -108,30 +108,79 @@ pub fn xtrace(a: &mut dyn LinearOperator, products: usize, seed: u64) -> Result<
     if k == n || q.len() < y.len() {
         return Ok(Estimated { value: total, standard_error: 0.0, products });
     }
-    // R and QᵀAQ, column by column.
-    let columns = |images: &[f64]| -> Vec<Vec<f64>> {
-        rows(images, n).map(|image| rows(&q, n).map(|q| dot(q, image)).collect()).collect()
-    };
-    let (r, h) = (columns(&y), columns(&z));
-    let estimates = (0..k).map(|i| {
-        // Leaving out yᵢ leaves out of span Q the direction Qs orthogonal to all other images.
-        let s = left_out(&r, i);
-        let hs: Vec<f64> = h.iter().map(|column| dot(column, &s)).collect();
-        let lost = dot(&s, &hs);
-        // What Q leaves of ωᵢ, its image, and what is along Qs.
-        let (mut rest, mut image) = (rows(&omega, n).nth(i).unwrap_or(&[]).to_vec(), vec![]);
-        image.extend(rows(&y, n).nth(i).unwrap_or(&[]));
-        let w: Vec<f64> = rows(&q, n).map(|q| dot(q, &rest)).collect();
-        orthogonalise(&mut rest, rows(&q, n));
-        rows(&z, n).zip(&w).for_each(|(z, w)| add(&mut image, -w, z));
-        let along = dot(&s, &w);
-        let image_along: f64 = rows(&q, n).zip(&s).map(|(q, s)| s * dot(q, &image)).sum();
-        let form = dot(&rest, &image) + along * (2.0 * image_along + along * lost);
-        let square = dot(&rest, &rest) + along * along;
-        total - lost + (n - k + 1) as f64 * form / square
-    });
-    let mean: Mean = estimates.collect();
-    Ok(Estimated { value: mean.value(), standard_error: mean.standard_error(), products })
+    let parts = Parts::new(n, &omega, &y, &q, &z);
+    let leaving_out = |i: usize, j: usize| parts.estimate(n, total, i, j);
+    let value = (0..k).map(|j| leaving_out(j, j)).sum::<f64>() / k as f64;
+    // What the mean would be without vector i.
+    let without: Mean = (0..k)
+        .map(|i| (0..k).filter(|&j| j != i).map(|j| leaving_out(i, j)).sum::<f64>())
+        .map(|sum| sum / (k - 1) as f64)
+        .collect();
+    let standard_error =
+        if k < 2 { f64::INFINITY } else { (k - 1) as f64 * without.standard_error() };
+    Ok(Estimated { value, standard_error, products })
+}
+
+/// What the estimates beside a basis Q with vectors left out are made of, all in coordinates of
+/// Q. To leave out yᵢ is to leave out of span Q the direction sᵢ orthogonal to all other images.
+struct Parts {
+    /// sᵢ and QᵀAQ sᵢ.
+    s: Vec<Vec<f64>>,
+    hs: Vec<Vec<f64>>,
+    /// Of each ωⱼ, what is along Q: w = Qᵀω; and of the rest r = ω − Qw: QᵀAr, rᵀAr and ‖r‖².
+    along: Vec<Vec<f64>>,
+    image: Vec<Vec<f64>>,
+    form: Vec<f64>,
+    square: Vec<f64>,
+}
+
+impl Parts {
+    fn new(n: usize, omega: &[f64], y: &[f64], q: &[f64], z: &[f64]) -> Parts {
+        let coordinates = |v: &[f64]| -> Vec<f64> { rows(q, n).map(|q| dot(q, v)).collect() };
+        let (r, h): (Vec<_>, Vec<_>) =
+            rows(y, n).map(coordinates).zip(rows(z, n).map(coordinates)).unzip();
+        let s: Vec<Vec<f64>> = (0..r.len()).map(|i| left_out(&r, i)).collect();
+        let hs = s.iter().map(|s| h.iter().map(|column| dot(column, s)).collect()).collect();
+        let (along, image, form, square) = (vec![], vec![], vec![], vec![]);
+        let mut parts = Parts { s, hs, along, image, form, square };
+        for (omega, y) in rows(omega, n).zip(rows(y, n)) {
+            let (w, mut rest, mut image) = (coordinates(omega), omega.to_vec(), y.to_vec());
+            orthogonalise(&mut rest, rows(q, n));
+            rows(z, n).zip(&w).for_each(|(z, w)| add(&mut image, -w, z));
+            parts.along.push(w);
+            parts.image.push(coordinates(&image));
+            parts.form.push(dot(&rest, &image));
+            parts.square.push(dot(&rest, &rest));
+        }
+        parts
+    }
+
+    /// The estimate by ωⱼ beside the basis of all images but i and j, `total` being tr QᵀAQ.
+    fn estimate(&self, n: usize, total: f64, i: usize, j: usize) -> f64 {
+        let along = |u: &[f64]| (dot(u, &self.along[j]), dot(u, &self.image[j]));
+        let (u, hu) = (&self.s[j], &self.hs[j]);
+        let (a, b) = along(u);
+        let mut lost = dot(u, hu);
+        let mut form = self.form[j] + a * (2.0 * b + a * lost);
+        let mut square = self.square[j] + a * a;
+        let left = n - self.s.len() + 1;
+        if i != j {
+            // A second direction, of sᵢ what is orthogonal to sⱼ.
+            let part = dot(u, &self.s[i]);
+            let (mut v, mut hv) = (self.s[i].clone(), self.hs[i].clone());
+            add(&mut v, -part, u);
+            add(&mut hv, -part, hu);
+            let length = norm(&v);
+            v.iter_mut().chain(&mut hv).for_each(|x| *x /= length);
+            let (c, d) = along(&v);
+            let own = dot(&v, &hv);
+            lost += own;
+            form += c * (2.0 * d + c * own + 2.0 * a * dot(&v, hu));
+            square += c * c;
+            return total - lost + (left + 1) as f64 * form / square;
+        }
+        total - lost + left as f64 * form / square
+    }
 }
 
 fn rows(all: &[f64], dim: usize) -> std::slice::ChunksExact<'_, f64> {
