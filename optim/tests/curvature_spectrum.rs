@@ -175,13 +175,19 @@ fn eigenpairs_at_both_ends_are_the_dense_ones() {
 }
 
 /// The distances of estimates from what they estimate, in standard errors.
-#[derive(Default)]
 struct Distances {
     all: Vec<f64>,
     exact: usize,
+    /// What none may exceed: 5 by the normal law, 7.3 with as small a chance by Student's law of
+    /// 20 probes.
+    limit: f64,
 }
 
 impl Distances {
+    fn new(limit: f64) -> Distances {
+        Distances { all: Vec::new(), exact: 0, limit }
+    }
+
     /// `rounding` is the error that an estimate has beside the one over its probes.
     fn push(&mut self, found: &Estimated, target: f64, rounding: f64, what: &str) {
         let far = (found.value - target).abs();
@@ -191,7 +197,7 @@ impl Distances {
             return;
         }
         let distance = (far - rounding).max(0.0) / found.standard_error;
-        assert!(distance < 5.0, "{what}: {found:?}, {target}");
+        assert!(distance < self.limit, "{what}: {found:?}, {target}");
         self.all.push(distance);
     }
 
@@ -237,7 +243,10 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
         "diagonal, normal",
         "moments",
     ];
-    let mut kinds = names.map(|name| (name, Distances::default()));
+    let mut kinds = names.map(|name| {
+        let few = name.starts_with("Hutch");
+        (name, Distances::new(if few { 7.3 } else { 5.0 }))
+    });
     for (i, instance) in instances().iter().enumerate() {
         let Instance { name, matrix, values, .. } = instance;
         let (n, scale) = (values.len(), instance.norm());
@@ -284,7 +293,7 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
         for power in 1..=4 {
             let target = values.iter().map(|x| x.powi(power)).sum::<f64>() / n as f64;
             let rounding = rounding * scale.powi(power - 1);
-            kinds[9].1.push(&spectrum.moment(power as u32), target, rounding, name);
+            kinds[9].1.push(&spectrum.moment(power as u32).unwrap(), target, rounding, name);
         }
     }
     for (what, distances) in &kinds {
@@ -296,7 +305,7 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
 
 #[test]
 fn exchangeable_estimates_lie_within_their_standard_errors() {
-    let mut distances = Distances::default();
+    let mut distances = Distances::new(5.0);
     for (i, instance) in instances().iter().enumerate() {
         let Instance { name, matrix, values, .. } = instance;
         let (n, scale) = (values.len(), instance.norm());

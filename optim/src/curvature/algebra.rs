@@ -49,6 +49,10 @@ impl<A: LinearOperator> LinearOperator for Scaled<A> {
         self.inner.block()
     }
 
+    fn epsilon(&self) -> f64 {
+        self.inner.epsilon()
+    }
+
     fn products(&self) -> usize {
         self.inner.products()
     }
@@ -86,6 +90,10 @@ impl<A: LinearOperator> LinearOperator for Shifted<A> {
 
     fn block(&self) -> usize {
         self.inner.block()
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.inner.epsilon()
     }
 
     fn products(&self) -> usize {
@@ -135,6 +143,10 @@ impl<A: LinearOperator, B: LinearOperator> LinearOperator for Sum<A, B> {
 
     fn block(&self) -> usize {
         self.first.block().max(self.second.block())
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.first.epsilon().max(self.second.epsilon())
     }
 
     fn products(&self) -> usize {
@@ -222,6 +234,10 @@ impl<A: LinearOperator> LinearOperator for Restricted<A> {
         self.inner.block()
     }
 
+    fn epsilon(&self) -> f64 {
+        self.inner.epsilon()
+    }
+
     fn products(&self) -> usize {
         self.inner.products()
     }
@@ -270,6 +286,10 @@ impl<A: LinearOperator, F: FnMut(usize)> LinearOperator for Observed<A, F> {
 
     fn block(&self) -> usize {
         self.inner.block()
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.inner.epsilon()
     }
 
     fn products(&self) -> usize {

@@ -1,7 +1,8 @@
 //! The Lanczos recurrence: an orthonormal basis in which an operator is tridiagonal.
 
+use super::probes::not_finite;
 use super::vectors::{dot, norm, orthogonalise};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The basis so far and the tridiagonal matrix on it, orthogonalised in full, twice (Golub and
 /// Van Loan, Matrix Computations, 4th edition, section 10.3; twice is enough: Parlett, The
@@ -36,8 +37,7 @@ impl Krylov {
         orthogonalise(image, self.basis.iter().map(Vec::as_slice));
         let beta = norm(image);
         if !alpha.is_finite() || !beta.is_finite() {
-            let problem = format!("product {} is not finite", self.basis.len());
-            return Err(Error::Iteration { of, problem });
+            return Err(not_finite(of, self.basis.len()));
         }
         self.diagonal.push(alpha);
         let rounding = f64::EPSILON * self.scale() * image.len() as f64;

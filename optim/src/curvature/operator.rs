@@ -62,6 +62,12 @@ pub trait LinearOperator {
         1
     }
 
+    /// The relative rounding error of a product's elements: what is smaller, beside the largest
+    /// eigenvalue, cannot be told from zero.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
+
     /// How many products have been computed, of the operators that this one is made of: what
     /// they cost is what counts, so a product with a sum of two is two.
     fn products(&self) -> usize;
@@ -198,6 +204,10 @@ macro_rules! forward {
 
             fn block(&self) -> usize {
                 (**self).block()
+            }
+
+            fn epsilon(&self) -> f64 {
+                (**self).epsilon()
             }
 
             fn products(&self) -> usize {

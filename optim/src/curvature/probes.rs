@@ -94,31 +94,32 @@ pub(super) fn at_least(
     Err(Error::Setting { of: of.into(), name, value: value.to_string(), expected })
 }
 
+/// The products with rows of vectors, `before` of which an algorithm has had so many.
+pub(super) fn multiply(
+    of: &'static str,
+    a: &mut dyn LinearOperator,
+    rows: &[f64],
+    before: usize,
+) -> Result<Vec<f64>> {
+    let mut images = vec![0.0; rows.len()];
+    a.apply_many(rows, &mut images)?;
+    match images.iter().position(|x| !x.is_finite()) {
+        Some(i) => Err(not_finite(of, before + i / a.dim().max(1) + 1)),
+        None => Ok(images),
+    }
+}
+
 /// The error of a product with a NaN or an infinity.
 pub(super) fn not_finite(of: &'static str, product: usize) -> Error {
     Error::Iteration { of, problem: format!("product {product} is not finite") }
 }
 
-/// The products with rows of vectors.
-pub(super) fn multiply(
-    of: &'static str,
-    a: &mut dyn LinearOperator,
-    rows: &[f64],
-) -> Result<Vec<f64>> {
-    let mut images = vec![0.0; rows.len()];
-    a.apply_many(rows, &mut images)?;
-    match images.iter().position(|x| !x.is_finite()) {
-        Some(i) => Err(not_finite(of, i / a.dim().max(1) + 1)),
-        None => Ok(images),
-    }
-}
-
 /// Makes `count` vectors by `draw`, as many at a time as the operator multiplies together, and
-/// gives each with its product to `take`.
+/// gives each with its product to `take`. An algorithm has had `before` products already.
 pub(super) fn each_product(
     of: &'static str,
     a: &mut dyn LinearOperator,
-    count: usize,
+    (before, count): (usize, usize),
     draw: impl Fn(usize, &mut [f64]),
     mut take: impl FnMut(&[f64], &[f64]),
 ) -> Result<()> {
@@ -130,7 +131,7 @@ pub(super) fn each_product(
         for i in 0..rows {
             draw(first + i, &mut vectors[i * dim..][..dim]);
         }
-        let images = multiply(of, a, &vectors)?;
+        let images = multiply(of, a, &vectors, before + first)?;
         for i in 0..rows {
             take(&vectors[i * dim..][..dim], &images[i * dim..][..dim]);
         }

@@ -43,13 +43,15 @@ pub struct Rule {
 pub struct Quadrature {
     rules: Vec<Rule>,
     dim: usize,
+    epsilon: f64,
     products: usize,
 }
 
 const OF: &str = "stochastic Lanczos quadrature";
 
 impl Quadrature {
-    /// The rules of `count` probes, each by at most `steps` products: fewer only where the probe
+    /// The rules of `count` probes, each by at most `steps` products, so count · steps
+    /// altogether: fewer only where the probe
     /// lies in an invariant space of smaller dimension, whose rule is exact for every f. Gaussian
     /// probes are scaled to one length, that is, uniform on a sphere.
     ///
@@ -87,7 +89,7 @@ impl Quadrature {
                 rules.push(rule(&krylov)?);
             }
         }
-        Ok(Quadrature { rules, dim, products: a.products() - before })
+        Ok(Quadrature { rules, dim, epsilon: a.epsilon(), products: a.products() - before })
     }
 
     /// The rules, one for each probe.
@@ -123,14 +125,20 @@ impl Quadrature {
         })
     }
 
-    fn scaled_mean(&self, factor: f64, f: impl Fn(f64) -> f64) -> Estimated {
+    /// The mean of f over the spectrum times a factor.
+    fn mean(&self, of: &'static str, factor: f64, f: impl Fn(f64) -> f64) -> Result<Estimated> {
+        let mut nodes = self.rules.iter().flat_map(|rule| &rule.nodes);
+        if let Some(&value) = nodes.find(|x| !f(**x).is_finite()) {
+            let problem = format!("is where the function is {}", f(value));
+            return Err(Error::RitzValue { of, value, problem });
+        }
         let products = self.products;
         if self.rules.is_empty() {
-            return Estimated { value: 0.0, standard_error: 0.0, products };
+            return Ok(Estimated { value: 0.0, standard_error: 0.0, products });
         }
         let mean: Mean = self.means(f).collect();
         let standard_error = factor * mean.standard_error();
-        Estimated { value: factor * mean.value(), standard_error, products }
+        Ok(Estimated { value: factor * mean.value(), standard_error, products })
     }
 
     /// tr f(A) = Σ f(λᵢ).
@@ -150,12 +158,7 @@ impl Quadrature {
     /// # Errors
     /// [`Error::RitzValue`] where f is not finite.
     pub fn trace_of(&self, f: impl Fn(f64) -> f64) -> Result<Estimated> {
-        let mut nodes = self.rules.iter().flat_map(|rule| &rule.nodes);
-        if let Some(&value) = nodes.find(|x| !f(**x).is_finite()) {
-            let problem = format!("is where the function is {}", f(value));
-            return Err(Error::RitzValue { of: "trace of a function", value, problem });
-        }
-        Ok(self.scaled_mean(self.dim as f64, f))
+        self.mean("trace of a function", self.dim as f64, f)
     }
 
     /// The moment tr Aᵖ / d of the spectrum, without error but that of the probes for p up to twice
@@ -167,11 +170,14 @@ impl Quadrature {
     /// let a = vec![1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 6.0];
     /// let mut a = MatrixOperator::new(&Array::from_vec([3, 3], a)?)?;
     /// let spectrum = Quadrature::new(&mut a, Probes::Rademacher, 5, 3, 1)?;
-    /// assert_eq!(spectrum.moment(1).to_string(), "3.0000 ± 0.0000");
+    /// assert_eq!(spectrum.moment(1)?.to_string(), "3.0000 ± 0.0000");
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
-    pub fn moment(&self, power: u32) -> Estimated {
-        self.scaled_mean(1.0, |x| x.powi(power.try_into().unwrap_or(i32::MAX)))
+    ///
+    /// # Errors
+    /// [`Error::RitzValue`] where the power overflows.
+    pub fn moment(&self, power: u32) -> Result<Estimated> {
+        self.mean("moment", 1.0, |x| x.powi(power.try_into().unwrap_or(i32::MAX)))
     }
 
     /// log det A = tr log A of a positive definite operator.
@@ -195,8 +201,8 @@ impl Quadrature {
     /// the largest one to be told from zero.
     pub fn log_det(&self) -> Result<Estimated> {
         let (low, high) = self.ends().unwrap_or((1.0, 1.0));
-        // The rounding of the products, each a sum of as many terms as there are rows.
-        let rounding = f64::EPSILON * self.dim as f64 * high.abs().max(low.abs());
+        // Sums of as many products as there are rows, whose rounding errors are of either sign.
+        let rounding = 4.0 * self.epsilon * (self.dim as f64).sqrt() * high.abs().max(low.abs());
         if low <= rounding {
             let problem = if low < -rounding {
                 "is negative, so the operator is indefinite".into()
@@ -205,7 +211,7 @@ impl Quadrature {
             };
             return Err(Error::RitzValue { of: "log-determinant", value: low, problem });
         }
-        self.trace_of(f64::ln)
+        self.mean("log-determinant", self.dim as f64, f64::ln)
     }
 }
 

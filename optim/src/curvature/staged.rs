@@ -200,6 +200,13 @@ impl<C: Curvature> LinearOperator for CurvatureOperator<'_, C> {
         BLOCK
     }
 
+    fn epsilon(&self) -> f64 {
+        match self.objective.dtype() {
+            DType::F64 => f64::EPSILON,
+            _ => f64::from(f32::EPSILON),
+        }
+    }
+
     fn products(&self) -> usize {
         self.products
     }

@@ -3,7 +3,7 @@
 use super::LinearOperator;
 use super::probes::{Estimated, Mean, Probes, at_least, each_product};
 use super::vectors::dot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const PROBES: &str = "the number of probes";
 const ONE: (usize, &str) = (1, "at least 1");
@@ -19,7 +19,11 @@ fn average(
     let before = a.products();
     let mut mean = Mean::default();
     let draw = |i: usize, v: &mut [f64]| probes.fill(seed, i, v);
-    each_product(of, a, count, draw, |v, image| mean.push(f(v, image)))?;
+    each_product(of, a, (0, count), draw, |v, image| mean.push(f(v, image)))?;
+    if !mean.value().is_finite() {
+        let problem = "the mean over the probes overflows".into();
+        return Err(Error::Iteration { of, problem });
+    }
     let products = a.products() - before;
     Ok(Estimated { value: mean.value(), standard_error: mean.standard_error(), products })
 }
@@ -41,9 +45,8 @@ fn average(
 /// ```
 ///
 /// # Errors
-/// [`Error::Setting`](crate::Error::Setting) for no probes,
-/// [`Error::Iteration`](crate::Error::Iteration) when a product is not finite, or what the operator
-/// reports.
+/// [`Error::Setting`] for no probes, [`Error::Iteration`] when a product is not finite or the
+/// mean overflows, or what the operator reports.
 pub fn trace(
     a: &mut dyn LinearOperator,
     probes: Probes,
@@ -113,7 +116,7 @@ pub fn diagonal(
     let before = a.products();
     let mut elements = vec![Ratio::default(); a.dim()];
     let draw = |i: usize, v: &mut [f64]| probes.fill(seed, i, v);
-    each_product(OF, a, count, draw, |v, image| {
+    each_product(OF, a, (0, count), draw, |v, image| {
         for ((element, v), image) in elements.iter_mut().zip(v).zip(image) {
             element.push(v * image, v * v);
         }
