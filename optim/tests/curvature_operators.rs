@@ -13,6 +13,7 @@ use burlap_optim::{Error, Objective, Result};
 use common::{eigenvalues, points, relative};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
+use std::ops::Range;
 
 const DIM: usize = 18;
 
@@ -178,7 +179,7 @@ proptest! {
         let expected = whole.select_rows(&rows).select_columns(&rows);
         let (mut first, mut second) = (operator(&a), operator(&b));
         let sum = (&mut first).scaled(factor).unwrap().plus(&mut second).unwrap();
-        let mut composed = sum.shifted(shift).unwrap().restricted(ranges).unwrap();
+        let mut composed = sum.shifted(shift).unwrap().restricted_to(ranges).unwrap();
         let m = rows.len();
         prop_assert_eq!(composed.dim(), m);
         let vectors = DMatrix::from_fn(m, count, |i, j| entries[(i + 31 * j) % 200]);
@@ -303,15 +304,19 @@ fn restricted_curvature_is_the_submatrix_of_the_layers() {
     let (x, batch) = (parameters(DType::F64, 0.3), points(DType::F64, 0, 9));
     let mut hessian = HessianOperator::new(&objective, &x, &[&batch]).unwrap();
     let full = dense(&mut hessian);
-    let layers = [vec![0..6], vec![6..18], vec![12..14, 3..6], vec![0..18], vec![5..6]];
+    let layers: [&[Range<usize>]; 6] =
+        [&[0..6, 0..0], &[6..12, 12..18], &[12..14, 3..6], &[], &[1..1, 5..6], &[3..4, 2..3, 1..2]];
     for ranges in layers {
         let rows: Vec<usize> = ranges.iter().flat_map(Clone::clone).collect();
         let expected = full.select_rows(&rows).select_columns(&rows);
         let before = hessian.products();
-        let mut layer = (&mut hessian).restricted(ranges).unwrap();
+        let mut layer = (&mut hessian).restricted_to(ranges.iter().cloned()).unwrap();
         let found = dense(&mut layer);
         assert_eq!(layer.products() - before, rows.len());
         near(&found, &expected, 1e-13, "layer");
+        if rows.is_empty() {
+            continue;
+        }
         let tight = Lanczos { max_products: 100, tolerance: 1e-12 };
         let top = tight.largest(&mut layer, 1).unwrap().value;
         let largest = *eigenvalues(&expected).last().unwrap();
@@ -370,13 +375,13 @@ fn what_cannot_be_composed_is_an_error() {
         let e = text(a.clone().shifted(bad).unwrap_err());
         assert_eq!(e, format!("shifted operator: the shift is {bad}, but must be finite"));
     }
-    let refused = |ranges: &[std::ops::Range<usize>]| {
-        text(a.clone().restricted(ranges.iter().cloned()).unwrap_err())
+    let refused = |ranges: &[Range<usize>]| {
+        text(a.clone().restricted_to(ranges.iter().cloned()).unwrap_err())
     };
     let expected = "in ascending order and within the operator's rows";
-    let backwards = std::ops::Range { start: 3, end: 2 };
+    let backwards = Range { start: 3, end: 2 };
     assert_eq!(
-        refused(&[backwards]),
+        text(a.clone().restricted(backwards).unwrap_err()),
         format!("restriction: a range is 3..2 of 4 rows, but must be {expected}")
     );
     assert_eq!(
@@ -385,7 +390,7 @@ fn what_cannot_be_composed_is_an_error() {
     );
     let expected = "restriction: a range is 2..4 beside 1..3, but must be disjoint from others";
     assert_eq!(refused(&[2..4, 0..0, 1..3]), expected);
-    let mut part = a.restricted([1..3]).unwrap();
+    let mut part = a.restricted(1..3).unwrap();
     let e = text(part.apply(&[1.0; 4], &mut [0.0; 4]).unwrap_err());
     assert_eq!(e, "product: expected 2 elements and room for 2, found 4 and 4");
     assert_eq!(part.products(), 0);

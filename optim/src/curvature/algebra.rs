@@ -154,7 +154,8 @@ impl<A: LinearOperator, B: LinearOperator> LinearOperator for Sum<A, B> {
     }
 }
 
-/// A principal submatrix, made by [`LinearOperator::restricted`].
+/// A principal submatrix, made by [`LinearOperator::restricted`] and
+/// [`restricted_to`](LinearOperator::restricted_to).
 #[derive(Clone, Debug)]
 pub struct Restricted<A> {
     inner: A,

@@ -137,8 +137,8 @@ pub trait LinearOperator {
         Sum::new(self, other)
     }
 
-    /// The principal submatrix of the rows and columns in some ranges, in the order given: of a
-    /// curvature, the block of a layer, or of several. A product is one with the whole operator.
+    /// The principal submatrix of the rows and columns in a range: of a curvature, the block of a
+    /// layer. A product is one with the whole operator.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -148,7 +148,7 @@ pub trait LinearOperator {
     /// let objective = Objective::new(Cpu::new(), DType::F64, 3, loss);
     /// let hessian = HessianOperator::new(&objective, &Array::vector([1.0, 2.0, 3.0]), &[&[]])?;
     /// // ∂²L/∂x₁∂x₂ = x₀, ∂²L/∂x₂² = 2.
-    /// let mut layer = hessian.restricted([1..3])?;
+    /// let mut layer = hessian.restricted(1..3)?;
     /// let mut out = [0.0; 2];
     /// layer.apply(&[0.0, 1.0], &mut out)?;
     /// assert_eq!(out, [1.0, 2.0]);
@@ -156,9 +156,35 @@ pub trait LinearOperator {
     /// ```
     ///
     /// # Errors
+    /// As [`restricted_to`](LinearOperator::restricted_to).
+    fn restricted(self, range: Range<usize>) -> Result<Restricted<Self>>
+    where
+        Self: Sized,
+    {
+        self.restricted_to(std::iter::once(range))
+    }
+
+    /// The principal submatrix of the rows and columns in several ranges, in the order given:
+    /// of a curvature, the block of several layers.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = vec![1.0, 2.0, 3.0, 2.0, 4.0, 5.0, 3.0, 5.0, 6.0];
+    /// let a = MatrixOperator::new(&Array::from_vec([3, 3], a)?)?;
+    /// let mut out = [0.0; 2];
+    /// a.restricted_to([2..3, 0..1])?.apply(&[1.0, 0.0], &mut out)?;
+    /// assert_eq!(out, [6.0, 3.0]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
     /// [`Error::Setting`] for a range that ends before it begins or beyond the last row, or for
     /// ranges that share a row.
-    fn restricted(self, ranges: impl IntoIterator<Item = Range<usize>>) -> Result<Restricted<Self>>
+    fn restricted_to(
+        self,
+        ranges: impl IntoIterator<Item = Range<usize>>,
+    ) -> Result<Restricted<Self>>
     where
         Self: Sized,
     {
