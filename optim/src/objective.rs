@@ -72,6 +72,21 @@ impl Recording<'_> {
 
     /// The model's outputs at parameters `p` and the loss of these outputs, where the objective
     /// is [`composed`](Objective::composed) of the two.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let model = |x: Var, _: &[Var]| x.square();
+    /// let loss = |outputs: Var, _: &[Var]| outputs.sum();
+    /// let objective = Objective::composed(Cpu::new(), DType::F64, 2, model, loss);
+    /// let outputs = objective.program("outputs", &[], |r| match r.parts(r.x) {
+    ///     Some((outputs, loss)) => vec![outputs, loss],
+    ///     None => Vec::new(),
+    /// })?;
+    /// let found = outputs.run(&[&Array::vector([2.0, 3.0])])?;
+    /// assert_eq!(format!("{} {}", found[0], found[1]), "[4, 9] 13");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
     pub fn parts(&self, p: Var) -> Option<(Var, Var)> {
         let parts = self.parts?;
         let outputs = (parts.model)(p, self.batch);

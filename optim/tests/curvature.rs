@@ -6,7 +6,7 @@ mod common;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
-    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes,
+    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, Wanted,
     frobenius_norm, trace,
 };
 use burlap_optim::sharpness::TopEigenvector;
@@ -114,6 +114,22 @@ fn top_eigenvalues_of_special_matrices() {
                 println!("{name}, {count} from seed {seed}");
                 check(&a, &find(&a, count, seed), count);
             }
+        }
+    }
+}
+
+#[test]
+fn very_large_and_very_small_operators_have_their_eigenvalues_too() {
+    // Squares of their elements overflow or vanish.
+    let values: Vec<f64> = (0..20).map(|i| (i as f64 * 1.7).sin()).collect();
+    let a = with_spectrum(&values, &[0.3, -0.8, 0.5, 0.1, -0.4, 0.9, 0.2]);
+    let dense = eigenvalues(&a);
+    for scale in [1e200, 1e-200] {
+        let wanted = Wanted::Ends(2, 2);
+        let found = TIGHT.eigenpairs(&mut operator(&(scale * &a)), wanted, None, 1).unwrap();
+        let found: Vec<f64> = found.iter().map(|pair| pair.value / scale).collect();
+        for (found, expected) in found.iter().zip([dense[19], dense[18], dense[1], dense[0]]) {
+            assert!((found - expected).abs() < 1e-10, "{scale}: {found} {expected}");
         }
     }
 }

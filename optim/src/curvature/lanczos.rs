@@ -179,6 +179,16 @@ impl Lanczos {
     /// The `count` largest eigenvalues with their eigenvectors, in descending order:
     /// [`eigenpairs`](Lanczos::eigenpairs) for [`Wanted::Largest`].
     ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{Lanczos, MatrixOperator};
+    /// let mut a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 2.0])?)?;
+    /// let found = Lanczos::default().top(&mut a, 2, None, 1)?;
+    /// assert_eq!(format!("{:.6} {:.6}", found[0].value, found[1].value), "3.000000 1.000000");
+    /// assert!(found.iter().all(|pair| pair.residual < 1e-6));
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Lanczos::eigenpairs`].
     pub fn top(

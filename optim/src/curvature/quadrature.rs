@@ -58,6 +58,18 @@ impl Quadrature {
     /// As many probes at a time as the operator multiplies together go side by side; `steps`
     /// vectors are kept for each of them.
     ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{MatrixOperator, Probes, Quadrature};
+    /// let mut a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 0.0, 0.0, 4.0])?)?;
+    /// let spectrum = Quadrature::new(&mut a, Probes::Rademacher, 3, 2, 1)?;
+    /// assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.products()), (3, 2, 6));
+    /// // A probe of ±1 sees both eigenvalues alike.
+    /// let rule = &spectrum.rules()[0];
+    /// assert_eq!(format!("{:.3?} {:.3?}", rule.nodes, rule.weights), "[2.000, 4.000] [0.500, 0.500]");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Setting`] for no probes or no steps, [`Error::Iteration`] when a product is not
     /// finite, or what the operator reports.
@@ -109,6 +121,15 @@ impl Quadrature {
 
     /// The smallest and the largest Ritz value; both lie within A's spectrum. `None` for an operator
     /// of no rows.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, DType};
+    /// use burlap_optim::curvature::{MatrixOperator, Probes, Quadrature};
+    /// let mut a = MatrixOperator::new(&Array::eye(DType::F64, 4))?;
+    /// let spectrum = Quadrature::new(&mut a, Probes::Rademacher, 2, 2, 1)?;
+    /// assert_eq!(spectrum.ends(), Some((1.0, 1.0)));
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
     pub fn ends(&self) -> Option<(f64, f64)> {
         let low = self.rules.iter().filter_map(|r| r.nodes.first().copied()).reduce(f64::min)?;
         let high = self.rules.iter().filter_map(|r| r.nodes.last().copied()).reduce(f64::max)?;

@@ -130,6 +130,22 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
     /// At the point x, over batches. A batch's weight is the first size of its first array
     /// (1 where there is none).
     ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// use burlap_optim::curvature::{HessianOperator, LinearOperator};
+    /// // Of ½ mean aᵢ x² the Hessian is mean aᵢ, here of 1, 2 and 6.
+    /// let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0].mean() * x.square()).sum();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
+    /// let (first, second) = ([Array::vector([1.0, 2.0])], [Array::vector([6.0])]);
+    /// let x = Array::vector([0.7]);
+    /// let mut hessian = HessianOperator::new(&objective, &x, &[&first, &second])?;
+    /// let mut out = [0.0];
+    /// hessian.apply(&[1.0], &mut out)?;
+    /// assert_eq!(out, [3.0]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Vector`] for a point that is no parameter vector, [`Error::Setting`] for no batch
     /// or where objective and batch have no such curvature, [`Error::NonFiniteLoss`], or what
