@@ -88,7 +88,7 @@ fn instances() -> Vec<Instance> {
     let rng_seed = proptest::test_runner::RngSeed::Fixed(2024);
     let mut runner = TestRunner::new(ProptestConfig { rng_seed, ..Default::default() });
     let parts = (
-        prop_oneof![20 => 1usize..30, 24 => 30usize..80, 6 => 150usize..=200],
+        prop_oneof![20 => 1usize..30, 24 => 30usize..80, 3 => 150usize..=200],
         prop::collection::vec(-1.0..1.0f64, 211),
         prop::sample::select(vec![1.0, 1e6, 1e-6]),
     );
