@@ -11,17 +11,11 @@ use burlap_optim::curvature::{
 };
 use burlap_optim::sharpness::TopEigenvector;
 use burlap_optim::{Error, Method, Objective, Sharpness, SharpnessMethod};
-use common::{eigenvalues, moments};
+use common::{eigenvalues, moments, operator};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 
 const TIGHT: Lanczos = Lanczos { max_products: 1000, tolerance: 1e-12 };
-
-fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
-    let n = matrix.nrows();
-    let array = Array::from_vec([n, n], matrix.as_slice().to_vec()).unwrap();
-    MatrixOperator::new(&array).unwrap()
-}
 
 /// Q diag(λ) Qᵀ with an orthogonal Q from the entries of `mix`.
 fn with_spectrum(values: &[f64], mix: &[f64]) -> DMatrix<f64> {

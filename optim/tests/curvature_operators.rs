@@ -7,10 +7,10 @@ mod common;
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
     Curvature, CurvatureOperator, EmpiricalFisherOperator, GgnOperator, HessianOperator, Lanczos,
-    LinearOperator, MatrixOperator,
+    LinearOperator,
 };
 use burlap_optim::{Error, Objective, Result};
-use common::{eigenvalues, points, relative};
+use common::{eigenvalues, operator, points, relative};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
 use std::ops::Range;
@@ -202,11 +202,6 @@ proptest! {
         drop(composed);
         prop_assert_eq!((first.products(), second.products()), (counted, counted));
     }
-}
-
-fn operator(a: &DMatrix<f64>) -> MatrixOperator {
-    let n = a.nrows();
-    MatrixOperator::new(&Array::from_vec([n, n], a.as_slice().to_vec()).unwrap()).unwrap()
 }
 
 #[test]
