@@ -10,12 +10,13 @@
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
-//! | [`curvature`] | Lanczos, Hutchinson, ‖H‖_F |
+//! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
 //! | [`random`] | counter-based streams |
 
 #![doc(test(attr(deny(warnings))))]
 
 mod buffers;
+mod composed;
 pub mod curvature;
 mod error;
 mod first_order;
@@ -25,6 +26,7 @@ mod objective;
 mod per_example;
 mod pieces;
 pub mod random;
+mod recording;
 pub mod sam;
 pub mod sharpness;
 mod state;
@@ -34,7 +36,8 @@ pub use error::{Error, Result};
 pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
-pub use objective::{Objective, Recording};
+pub use objective::Objective;
+pub use recording::Recording;
 pub use sam::{
     Adaptive, Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing,
     Radius, Sam,

@@ -2,14 +2,16 @@
 //! programs compiled from it when first asked for.
 
 use crate::buffers::Buffers;
+use crate::composed::Parts;
 use crate::error::{Error, Result};
+use crate::recording::Recording;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Parameters, batch, buffers to the loss and the buffers' new values.
-type Loss = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>);
+pub(crate) type Loss = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>);
 type Signature = Vec<(DType, Shape)>;
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
@@ -32,6 +34,7 @@ type Signature = Vec<(DType, Shape)>;
 /// ```
 pub struct Objective {
     loss: Box<Loss>,
+    pub(crate) parts: Option<Rc<Parts>>,
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
@@ -39,79 +42,6 @@ pub struct Objective {
     programs: RefCell<FxHashMap<(String, Signature), Rc<Program>>>,
     pub(crate) buffers: Buffers,
     pub(crate) piece: Option<usize>,
-}
-
-/// A tape on which a program of an objective is being recorded.
-pub struct Recording<'a> {
-    /// The tape.
-    pub tape: &'a Tape,
-    /// The parameter vector, shape `[dim]`.
-    pub x: Var,
-    /// The batch.
-    pub batch: &'a [Var],
-    /// The buffers, with their values before this step.
-    pub buffers: &'a [Var],
-    loss: &'a Loss,
-    dtype: DType,
-    at: At,
-}
-
-impl Recording<'_> {
-    /// The loss at parameters `p`.
-    pub fn loss(&self, p: Var) -> Var {
-        self.loss_on(p, self.batch)
-    }
-
-    /// The loss at parameters `p` on another batch, such as one of its examples.
-    pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
-        self.loss_and_buffers_on(p, batch).0
-    }
-
-    /// The loss at parameters `p`, and the buffers' new values.
-    pub fn loss_and_buffers(&self, p: Var) -> (Var, Vec<Var>) {
-        self.loss_and_buffers_on(p, self.batch)
-    }
-
-    fn loss_and_buffers_on(&self, p: Var, batch: &[Var]) -> (Var, Vec<Var>) {
-        let (loss, new) = (self.loss)(p, batch, self.buffers);
-        let said = |v: &Var| format!("{}{}", v.dtype(), v.shape());
-        let expected: Vec<String> = self.buffers.iter().map(said).collect();
-        let found: Vec<String> = new.iter().map(said).collect();
-        let problem = if !loss.shape().is_empty() || loss.dtype() != self.dtype {
-            format!("the loss must be a scalar of type {}, not {}", self.dtype, said(&loss))
-        } else if expected != found {
-            let [expected, found] = [expected, found].map(|all| all.join(", "));
-            format!("the buffers must be {expected} again, not {found}")
-        } else {
-            return (loss, new);
-        };
-        (loss.record_at(self.at, || loss.fail("objective", problem)), self.buffers.to_vec())
-    }
-
-    /// A further input, a vector like the parameters.
-    pub fn vector(&self, name: &str) -> Var {
-        self.tape.input(name, self.dtype, self.x.shape())
-    }
-
-    /// A further input, `count` vectors like the parameters: shape `[count, dim]`.
-    pub fn vectors(&self, name: &str, count: usize) -> Var {
-        self.tape.input(name, self.dtype, [count, self.x.shape().count()])
-    }
-
-    /// A further input, a key of random primitives: shape `[2]`.
-    pub fn key(&self, name: &str) -> Var {
-        self.tape.input(name, DType::U32, [2])
-    }
-
-    /// A further input, `count` keys of random primitives: shape `[count, 2]`.
-    pub fn keys(&self, name: &str, count: usize) -> Var {
-        self.tape.input(name, DType::U32, [count, 2])
-    }
-
-    /// A further input, a scalar.
-    pub fn scalar(&self, name: &str) -> Var {
-        self.tape.input(name, self.dtype, ())
-    }
 }
 
 impl std::fmt::Debug for Objective {
@@ -143,7 +73,7 @@ impl Objective {
     ) -> Objective {
         let at = At::caller();
         let programs = RefCell::default();
-        Objective { loss, backend, dtype, dim, at, programs, buffers, piece: None }
+        Objective { loss, backend, dtype, dim, at, programs, buffers, parts: None, piece: None }
     }
 
     /// The number of parameters.
@@ -230,6 +160,7 @@ impl Objective {
             batch: &inputs,
             buffers: &buffers,
             loss: &*self.loss,
+            parts: self.parts.as_deref(),
             dtype: self.dtype,
             at: self.at,
         };

@@ -1,17 +1,16 @@
 //! Gradients of the loss on each example alone.
 
 use crate::error::{Error, Result};
-use crate::objective::{Objective, Recording};
+use crate::objective::Objective;
+use crate::recording::Recording;
 use burlap_autodiff::{Array, Var, map_rows};
 
-/// The loss on each example, with the example as a batch of its own, and its gradient if asked.
-fn record(r: &Recording<'_>, gradient: bool) -> Vec<Var> {
+/// Of each example, the values that `f` makes of the loss on a batch of it alone, laid along a
+/// leading axis.
+pub(crate) fn record<R: AsRef<[Var]>>(r: &Recording<'_>, f: impl Fn(Var) -> R) -> Vec<Var> {
     let alone = |rows: &[Var]| {
         let batch: Vec<Var> = rows.iter().map(|row| row.expand_dims(0)).collect();
-        let loss = r.loss_on(r.x, &batch);
-        let mut outputs = vec![loss];
-        outputs.extend(gradient.then(|| loss.grad(r.x)));
-        outputs
+        f(r.loss_on(r.x, &batch))
     };
     match *r.batch {
         [a] => map_rows([a], |rows| alone(&rows)),
@@ -21,6 +20,19 @@ fn record(r: &Recording<'_>, gradient: bool) -> Vec<Var> {
         // Refused before anything is recorded.
         _ => Vec::new(),
     }
+}
+
+/// Checks that a batch can be taken apart into examples.
+pub(crate) fn check_batch(of: &str, batch: &[Array]) -> Result<()> {
+    if (1..=4).contains(&batch.len()) {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        of: of.into(),
+        name: "the number of the batch's arrays",
+        value: batch.len().to_string(),
+        expected: "from 1 to 4",
+    })
 }
 
 impl Objective {
@@ -66,17 +78,15 @@ impl Objective {
         batch: &[Array],
         gradient: bool,
     ) -> Result<Vec<Array>> {
-        if !(1..=4).contains(&batch.len()) {
-            return Err(Error::Setting {
-                of: of.into(),
-                name: "the number of the batch's arrays",
-                value: batch.len().to_string(),
-                expected: "from 1 to 4",
-            });
-        }
+        check_batch(of, batch)?;
         let what = if gradient { "gradient" } else { "loss" };
-        let program =
-            self.program(&format!("{what} on each example"), batch, |r| record(r, gradient))?;
+        let program = self.program(&format!("{what} on each example"), batch, |r| {
+            record(r, |loss| {
+                let mut outputs = vec![loss];
+                outputs.extend(gradient.then(|| loss.grad(r.x)));
+                outputs
+            })
+        })?;
         let outputs = self.run(&program, x, batch, &[])?;
         if let Some(loss) = outputs[0].to_f64_vec().into_iter().find(|loss| !loss.is_finite()) {
             return Err(self.non_finite(of, loss, &program, x, batch, &[])?);

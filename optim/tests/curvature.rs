@@ -6,22 +6,16 @@ mod common;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
-    Eigenpair, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, frobenius_norm,
-    trace,
+    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, Wanted,
+    frobenius_norm, trace,
 };
 use burlap_optim::sharpness::TopEigenvector;
-use burlap_optim::{Error, Estimate, Method, Objective, Sharpness, SharpnessMethod};
-use common::{eigenvalues, moments};
+use burlap_optim::{Error, Method, Objective, Sharpness, SharpnessMethod};
+use common::{eigenvalues, moments, operator};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 
 const TIGHT: Lanczos = Lanczos { max_products: 1000, tolerance: 1e-12 };
-
-fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
-    let n = matrix.nrows();
-    let array = Array::from_vec([n, n], matrix.as_slice().to_vec()).unwrap();
-    MatrixOperator::new(&array).unwrap()
-}
 
 /// Q diag(λ) Qᵀ with an orthogonal Q from the entries of `mix`.
 fn with_spectrum(values: &[f64], mix: &[f64]) -> DMatrix<f64> {
@@ -114,6 +108,22 @@ fn top_eigenvalues_of_special_matrices() {
                 println!("{name}, {count} from seed {seed}");
                 check(&a, &find(&a, count, seed), count);
             }
+        }
+    }
+}
+
+#[test]
+fn very_large_and_very_small_operators_have_their_eigenvalues_too() {
+    // Squares of their elements overflow or vanish.
+    let values: Vec<f64> = (0..20).map(|i| (i as f64 * 1.7).sin()).collect();
+    let a = with_spectrum(&values, &[0.3, -0.8, 0.5, 0.1, -0.4, 0.9, 0.2]);
+    let dense = eigenvalues(&a);
+    for scale in [1e200, 1e-200] {
+        let wanted = Wanted::Ends(2, 2);
+        let found = TIGHT.eigenpairs(&mut operator(&(scale * &a)), wanted, None, 1).unwrap();
+        let found: Vec<f64> = found.iter().map(|pair| pair.value / scale).collect();
+        for (found, expected) in found.iter().zip([dense[19], dense[18], dense[1], dense[0]]) {
+            assert!((found - expected).abs() < 1e-10, "{scale}: {found} {expected}");
         }
     }
 }
@@ -222,7 +232,7 @@ fn lanczos_refuses_what_has_no_meaning() {
     assert!(oblong.to_string().contains("a square matrix, found [2, 3]"), "{oblong}");
 }
 
-type Estimator = fn(&mut dyn LinearOperator, Probes, usize, u64) -> burlap_optim::Result<Estimate>;
+type Estimator = fn(&mut dyn LinearOperator, Probes, usize, u64) -> burlap_optim::Result<Estimated>;
 
 #[test]
 fn stochastic_estimates_meet_their_targets_with_honest_errors() {
@@ -242,7 +252,7 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
     let (count, seeds) = (400, 60);
     for (estimator, probes, target, variance) in cases {
         let run = |seed| estimator(&mut operator(&a), probes, count, seed).unwrap();
-        let all: Vec<Estimate> = (0..seeds).map(run).collect();
+        let all: Vec<Estimated> = (0..seeds).map(run).collect();
         let (mean, spread) = moments(&all.iter().map(|e| e.value).collect::<Vec<f64>>());
         let reported = all.iter().map(|e| e.standard_error).sum::<f64>() / seeds as f64;
         // The spread of 60 estimates is known to 1/√118 = 9 %: 1.4 is 4 of them.
@@ -266,18 +276,19 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
 fn signs_give_the_trace_of_a_diagonal_matrix_without_error() {
     let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, -2.0, 4.5]));
     let found = trace(&mut operator(&a), Probes::default(), 5, 1).unwrap();
-    assert_eq!(found, Estimate { value: 3.5, standard_error: 0.0, samples: 5 });
+    assert_eq!(found, Estimated { value: 3.5, standard_error: 0.0, products: 5 });
     let one = trace(&mut operator(&a), Probes::Gaussian, 1, 1).unwrap();
     assert_eq!(one.standard_error, f64::INFINITY);
 }
 
 #[test]
 fn no_probes_are_an_error() {
-    for estimator in [trace, frobenius_norm] {
+    let estimators: [(&str, Estimator); 2] = [("trace", trace), ("frobenius norm", frobenius_norm)];
+    for (name, estimator) in estimators {
         let e = estimator(&mut operator(&DMatrix::identity(2, 2)), Probes::Gaussian, 0, 1);
         let e = e.unwrap_err();
         assert!(matches!(e, Error::Setting { .. }));
-        let expected = "stochastic estimate: the number of probes is 0, but must be at least 1";
+        let expected = format!("{name}: the number of probes is 0, but must be at least 1");
         assert_eq!(e.to_string(), expected);
     }
 }

@@ -6,9 +6,10 @@ use super::rule::{Combination, Combined, Combining, Perturbation, Perturbing, Pr
 use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, positive_count};
 use crate::method::{Evaluation, Method};
-use crate::objective::{Objective, Recording};
+use crate::objective::Objective;
 use crate::pieces::{add_share, examples, split, take};
 use crate::random::{Draw, Purpose};
+use crate::recording::Recording;
 use crate::state::State;
 use burlap_autodiff::{Array, DType, Program, Var};
 use std::ops::Range;

@@ -4,7 +4,8 @@ use super::measure::Drawn;
 use super::samples::Drawing;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result};
-use crate::objective::{Objective, Recording};
+use crate::objective::Objective;
+use crate::recording::Recording;
 use burlap_autodiff::{Array, Program, Var, map_rows};
 use std::rc::Rc;
 

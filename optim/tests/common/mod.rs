@@ -3,6 +3,7 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::Objective;
+use burlap_optim::curvature::MatrixOperator;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// An objective at a point, with its gradient and Hessian there from the tape.
@@ -116,6 +117,21 @@ impl Case {
     pub fn spectral(&self, f: impl Fn(f64) -> f64) -> f64 {
         self.eigenvalues().into_iter().map(f).sum()
     }
+}
+
+/// A symmetric matrix as an operator.
+pub fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
+    let n = matrix.nrows();
+    let array = Array::from_vec([n, n], matrix.as_slice().to_vec()).unwrap();
+    MatrixOperator::new(&array).unwrap()
+}
+
+/// A symmetric matrix with elements of either sign and a larger diagonal.
+pub fn dense(n: usize) -> DMatrix<f64> {
+    let element = |i: usize, j: usize| (i as f64 * 1.7 + 0.3).sin() * (j as f64 * 2.1 + 0.7).cos();
+    DMatrix::from_fn(n, n, |i, j| {
+        element(i, j) + element(j, i) + if i == j { 1.0 + 0.1 * i as f64 } else { 0.0 }
+    })
 }
 
 pub fn eigenvalues(matrix: &DMatrix<f64>) -> Vec<f64> {
