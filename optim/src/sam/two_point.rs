@@ -439,14 +439,9 @@ impl Sam {
             Evaluation { decoupled, buffers, gradients, ..Evaluation::new(loss, gradient) };
         Ok(Found { evaluation, vectors })
     }
-}
 
-impl Method for Sam {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn evaluate(
+    /// The step on a batch, after what the rule does on the host.
+    fn prepared(
         &mut self,
         objective: &Objective,
         x: &Array,
@@ -454,10 +449,9 @@ impl Method for Sam {
         step: u64,
     ) -> Result<Evaluation> {
         objective.check_vector(&self.name, x)?;
-        let names = self.state_names();
         let first = self.vectors.is_empty();
         if first {
-            self.vectors = vec![objective.rows(1); names.len()];
+            self.vectors = vec![objective.rows(1); self.state_names().len()];
         }
         for vector in &self.vectors {
             objective.check_vector(&self.name, vector)?;
@@ -484,6 +478,27 @@ impl Method for Sam {
         }
         found.evaluation.gradients += taken;
         Ok(found.evaluation)
+    }
+}
+
+impl Method for Sam {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        step: u64,
+    ) -> Result<Evaluation> {
+        let former = self.vectors.clone();
+        let found = self.prepared(objective, x, batch, step);
+        if found.is_err() {
+            self.vectors = former;
+        }
+        found
     }
 
     fn state(&self) -> State {
