@@ -1,6 +1,7 @@
 //! What holds for every method that has a name: it resumes to the bit, batches may come in pieces,
 //! zero gradients do no harm, and settings are those in force.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 mod plain;
 

@@ -1,6 +1,7 @@
 //! SAM and ASAM against plain loops, where their formulas divide by zero, rules of one's own,
 //! and settings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::random::{Draw, Purpose};
