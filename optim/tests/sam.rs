@@ -5,6 +5,7 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::random::{Draw, Purpose};
+use burlap_optim::sam::CurvatureRegularised;
 use burlap_optim::{
     Decay, Error, Method, Objective, Optimizer, Perturbation, Perturbing, Radius, Sam, Schedule,
     Sgd, State, Training,
@@ -329,4 +330,31 @@ fn ranges_hold_for_rules_that_do_not_look_at_the_gradient() {
     for (a, b) in found.gradient.to_f64_vec().iter().zip(expected) {
         assert!((a - b).abs() < 1e-14);
     }
+}
+
+#[test]
+fn a_curvature_without_a_logarithm_is_left_out() {
+    // L = −x² at 1: g = −2, ε = −0.5, ĝ = −1 at ½ and −3 at 1½; L₊ + L₋ − 2L = −½ has no
+    // logarithm, L₊ − L₋ = 2 has one.
+    let concave = |x: Var, _: &[Var]| -x.square().sum();
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, concave);
+    for (normalised, expected) in [(true, -1.0 + 0.1 * 2.0 / 2.0), (false, -1.0 + 0.1 * 2.0)] {
+        let rule = CurvatureRegularised { alpha: 7.0, beta: 0.1, normalised };
+        let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
+        let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
+        assert!((found.gradient.get(&[0]).unwrap() - expected).abs() < 1e-15, "{normalised}");
+    }
+    // L = −x⁴: the curvature's term of the published code has the sign of ∇(L₊ + L₋ − 2L).
+    let steep = |x: Var, _: &[Var]| -x.powi(4).sum();
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, steep);
+    let gradient = |alpha, normalised| {
+        let rule = CurvatureRegularised { alpha, beta: 0.0, normalised };
+        let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
+        let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
+        found.gradient.get(&[0]).unwrap()
+    };
+    let alone = gradient(0.0, true);
+    assert_eq!(gradient(1.0, true), alone, "left out");
+    // −4 (1.5³ + 0.5³ − 2)
+    assert!((gradient(1.0, false) - alone + 6.0).abs() < 1e-13);
 }
