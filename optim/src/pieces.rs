@@ -95,7 +95,7 @@ impl Objective {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size of 0.
+    /// [`Error::Setting`](crate::Error::Setting) for a size of 0.
     pub fn with_pieces(mut self, size: usize) -> Result<Objective> {
         positive_count("objective", "the size of pieces", size)?;
         self.piece = Some(size);

@@ -341,3 +341,36 @@ fn a_foreign_state_is_refused_and_changes_nothing() {
         assert_eq!(optimizer.state(), before, "{what}");
     }
 }
+
+#[test]
+fn a_decoupled_term_passes_momenta_and_clipping_by() {
+    let make = || {
+        let rule = Adam::new().with_weight_decay(0.1);
+        Optimizer::new(rule, &Cpu::new(), DType::F64, 2).unwrap().with_clipping(0.5).unwrap()
+    };
+    let (mut plain, mut with) = (make(), make());
+    let mut x = Array::vector([1.0, -2.0]);
+    let (g, d) = (Array::vector([3.0, 4.0]), Array::vector([0.7, -0.2]));
+    for _ in 0..3 {
+        let mut expected = x.clone();
+        plain.step(&mut expected, &g, 0.1).unwrap();
+        with.step_decoupled(&mut x, &g, Some(&d), 0.1).unwrap();
+        for (i, d) in [(0, 0.7), (1, -0.2)] {
+            let expected = expected.get(&[i]).unwrap() - 0.1 * d;
+            assert!((x.get(&[i]).unwrap() - expected).abs() < 1e-15);
+        }
+    }
+    assert_eq!(plain.state(), with.state());
+    // Then without one again, and with one that is not finite.
+    let before = x.clone();
+    let bad = Array::vector([f64::INFINITY, 0.0]);
+    let error = with.step_decoupled(&mut x, &g, Some(&bad), 0.1).unwrap_err();
+    assert!(matches!(error, Error::NonFiniteGradient { .. }), "{error}");
+    assert!(matches!(
+        with.step_decoupled(&mut x, &g, Some(&Array::vector([1.0])), 0.1),
+        Err(Error::Vector { .. })
+    ));
+    assert_eq!((&x, with.state()), (&before, plain.state()));
+    with.step(&mut x, &g, 0.1).unwrap();
+    assert_eq!(with.steps(), 4);
+}

@@ -1,6 +1,7 @@
 //! What holds for every method that has a name: it resumes to the bit, batches may come in pieces,
 //! zero gradients do no harm, and settings are those in force.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 mod plain;
 
@@ -289,4 +290,42 @@ fn settings_are_those_in_force_and_others_are_refused() {
     assert!(refused(one, "frob-sam").starts_with("frob-sam: ranges is [0..1]"));
     let bad = MethodSettings { gamma: Some(1.0), ..Default::default() };
     assert_eq!(refused(bad, "wsam"), "wsam: gamma is 1, but must be at least 0 and below 1");
+}
+
+#[test]
+fn nothing_outside_the_ranges_is_perturbed() {
+    // ½ Σ aᵢxᵢ²: each element of the gradient tells where it was taken.
+    let factors: Vec<f64> = (0..8).map(|i| 1.0 + 0.3 * i as f64).collect();
+    let a = Array::vector(factors);
+    let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0].mean() * batch[1] * x * x).sum();
+    let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 8, loss);
+    let batch = [Array::vector([1.0; 4]), a];
+    // Those whose gradient is that at the perturbed point.
+    for name in ["sam", "asam", "ssam-f", "ssam-d", "f-sam", "fisher-sam", "msam", "eigen-sam"] {
+        let all = MethodSettings { ranges: Some(vec![1..3, 6..8]), ..settings(name) };
+        let mut method = named(name, &MethodSettings { micro_batch: None, ..all });
+        for step in 0..5 {
+            let x: Vec<f64> = (0..8).map(|i| 0.5 + 0.1 * (i as f64 + step as f64)).collect();
+            let x = Array::vector(x);
+            let plain = objective.value_grad(&x, &batch).unwrap().1.to_f64_vec();
+            let found = method.evaluate(&objective, &x, &batch, step).unwrap().gradient;
+            let moved: Vec<usize> = found
+                .to_f64_vec()
+                .iter()
+                .zip(&plain)
+                .enumerate()
+                .filter(|(_, (a, b))| (*a - *b).abs() > 1e-12)
+                .map(|(i, _)| i)
+                .collect();
+            let inside = moved.iter().all(|i| [1, 2, 6, 7].contains(i));
+            assert!(inside, "{name}, step {step}: {moved:?}");
+            // Half of them where there is a mask; momentum is none in the first step.
+            let expected = match name {
+                "msam" if step == 0 => 0,
+                "ssam-f" | "ssam-d" => 2,
+                _ => 4,
+            };
+            assert_eq!(moved.len(), expected, "{name}, step {step}: {moved:?}");
+        }
+    }
 }

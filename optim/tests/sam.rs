@@ -1,12 +1,17 @@
-//! SAM and ASAM against plain loops, and where their formulas divide by zero.
+//! SAM and ASAM against plain loops, where their formulas divide by zero, rules of one's own,
+//! and settings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::random::{Draw, Purpose};
+use burlap_optim::sam::CurvatureRegularised;
 use burlap_optim::{
-    Decay, Error, Method, Objective, Optimizer, Perturbation, Perturbing, Sam, Schedule, Sgd,
-    Training,
+    Decay, Error, Method, Objective, Optimizer, Perturbation, Perturbing, Radius, Sam, Schedule,
+    Sgd, State, Training,
 };
+use std::cell::Cell;
+use std::rc::Rc;
 
 const DATA: [f64; 4] = [0.5, -1.0, 2.0, 0.1];
 
@@ -198,4 +203,158 @@ fn a_rule_of_the_users_says_where_the_second_gradient_is_taken() {
     for (a, b) in found.gradient.to_f64_vec().iter().zip(gradient(&moved)) {
         assert!((a - b).abs() < 1e-14);
     }
+}
+
+#[test]
+fn settings_of_the_whole_family_are_checked() {
+    let sam = || Sam::new(0.1).unwrap();
+    let rates = || Schedule::new(0.1, Decay::Constant).unwrap();
+    let cases = [
+        (
+            Sam::fisher(0.1, -1.0).err(),
+            "fisher-sam: eta is -1, but must be finite and not negative",
+        ),
+        (Sam::efficient(0.1, 0.0, 0.5).err(), "esam: beta is 0, but must be above 0 and at most 1"),
+        (
+            Sam::efficient(0.1, 0.5, 1.5).err(),
+            "esam: gamma is 1.5, but must be above 0 and at most 1",
+        ),
+        (
+            Sam::friendly(0.1, 1.0, 1.0).err(),
+            "f-sam: lambda is 1, but must be at least 0 and below 1",
+        ),
+        (Sam::friendly(0.1, f64::NAN, 0.9).err(), "f-sam: sigma is NaN"),
+        (Sam::momentum(0.1, -0.1).err(), "msam: mu is -0.1, but must be at least 0 and below 1"),
+        (Sam::weighted(0.1, 1.0).err(), "wsam: gamma is 1, but must be at least 0 and below 1"),
+        (Sam::weighted(-0.1, 0.5).err(), "sam: rho is -0.1"),
+        (Sam::surrogate_gap(0.1, -0.4).err(), "gsam: alpha is -0.4"),
+        (Sam::look(0.1, 0.7, 0).err(), "looksam: every is 0, but must be at least 1"),
+        (Sam::curvature_regularised(0.1, -0.1, 0.0).err(), "cr-sam: alpha is -0.1"),
+        (Sam::curvature_regularised(0.1, 0.1, f64::INFINITY).err(), "cr-sam: |beta| is inf"),
+        (Sam::eigen(0.1, 0.2, 0).err(), "eigen-sam: every is 0, but must be at least 1"),
+        (
+            Sam::fisher_masked(0.1, 1.0, 4, 10).err(),
+            "ssam-f: sparsity is 1, but must be at least 0",
+        ),
+        (Sam::fisher_masked(0.1, 0.5, 0, 10).err(), "ssam-f: samples is 0, but must be at least 1"),
+        (
+            Sam::dynamically_masked(0.1, 0.5, 0.0, 10).err(),
+            "ssam-d: drop is 0, but must be above 0",
+        ),
+        (sam().with_micro_batches(0).err(), "sam: the size of micro-batches is 0"),
+        (sam().over(vec![]).err(), "sam: ranges is [], but must be at least one range, ascending"),
+        (sam().over(vec![0..2, 1..3]).err(), "sam: ranges is [0..2, 1..3]"),
+        (sam().over(vec![2..2]).err(), "sam: ranges is [2..2]"),
+        (
+            Radius::tied(rates(), (0.1, 0.1), (0.1, 0.2)).err(),
+            "radius: the range of learning rates",
+        ),
+        (Radius::tied(rates(), (0.0, 0.1), (0.0, 0.2)).err(), "radius: rho is 0"),
+        (objective(DType::F64).with_pieces(0).err(), "objective: the size of pieces is 0"),
+    ];
+    for (error, expected) in cases {
+        let text = error.unwrap().to_string();
+        assert!(text.starts_with(expected), "{text}, expected {expected}");
+    }
+    // Only the objective says how long the vector is.
+    let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
+    let mut beyond = sam().over(vec![2..5]).unwrap();
+    let error = beyond.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 0).unwrap_err();
+    assert!(error.to_string().ends_with("must be within the parameter vector"), "{error}");
+}
+
+#[test]
+fn each_method_records_the_loss_as_often_as_it_must() {
+    // A recording is a program with a pass through the loss: SAM has two, whatever it remembers.
+    let cases = [
+        (Sam::new(0.1), 2),
+        (Sam::friendly(0.1, 1.0, 0.9), 2),
+        (Sam::surrogate_gap(0.1, 0.4), 2),
+        (Sam::momentum(0.1, 0.9), 1),
+        // Both points by one program.
+        (Sam::curvature_regularised(0.1, 0.1, 0.1), 2),
+    ];
+    for (sam, expected) in cases {
+        let count = Rc::new(Cell::new(0));
+        let recorded = Rc::clone(&count);
+        let counted = move |x: Var, batch: &[Var]| {
+            recorded.set(recorded.get() + 1);
+            loss(x, batch)
+        };
+        let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 4, counted);
+        let mut sam = sam.unwrap();
+        for step in 0..4 {
+            let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
+            sam.evaluate(&objective, &x, &[Array::vector(DATA)], step).unwrap();
+        }
+        assert_eq!(count.get(), expected, "{}", sam.name());
+    }
+}
+
+#[test]
+fn a_state_of_another_length_is_refused() {
+    let mut sam = Sam::friendly(0.1, 1.0, 0.9).unwrap();
+    let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
+    sam.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 0).unwrap();
+    let mut state = sam.state();
+    state.arrays.insert("mean gradient".into(), Array::vector([1.0]));
+    sam.restore(&state).unwrap();
+    let error = sam.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 1).unwrap_err();
+    assert_eq!(error.to_string(), "f-sam: expected f64[4], found f64[1]");
+    // Seeds are part of what random masks need.
+    let mut random = Sam::efficient(0.1, 0.5, 1.0).unwrap();
+    assert!(matches!(random.restore(&State::default()), Err(Error::State { .. })));
+    random.restore(&Sam::efficient(0.1, 0.5, 1.0).unwrap().with_seed(7).state()).unwrap();
+    assert_eq!(random.state().numbers["seed"], 7);
+}
+
+#[test]
+fn a_first_step_that_fails_is_the_first_one_again() {
+    let mut masked = Sam::fisher_masked(0.1, 0.5, 1, 100).unwrap();
+    let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
+    let objective = objective(DType::F64);
+    let bad = [Array::vector([f64::NAN; 4])];
+    assert!(masked.evaluate(&objective, &x, &bad, 3).is_err());
+    assert_eq!(masked.state(), State::default());
+    let batch = [Array::vector(DATA)];
+    let found = masked.evaluate(&objective, &x, &batch, 4).unwrap().gradient;
+    assert_ne!(found, objective.value_grad(&x, &batch).unwrap().1, "there is a mask");
+}
+
+#[test]
+fn ranges_hold_for_rules_that_do_not_look_at_the_gradient() {
+    let mut method = Sam::with_rule(Shrink(0.25)).unwrap().over(vec![1..2, 3..4]).unwrap();
+    let (x, batch) = (Array::vector([0.9, -0.3, -1.2, 0.4]), [Array::vector(DATA)]);
+    let found = method.evaluate(&objective(DType::F64), &x, &batch, 0).unwrap();
+    let expected = gradient(&[0.9, 0.75 * -0.3, -1.2, 0.75 * 0.4]);
+    for (a, b) in found.gradient.to_f64_vec().iter().zip(expected) {
+        assert!((a - b).abs() < 1e-14);
+    }
+}
+
+#[test]
+fn a_curvature_without_a_logarithm_is_left_out() {
+    // L = −x² at 1: g = −2, ε = −0.5, ĝ = −1 at ½ and −3 at 1½; L₊ + L₋ − 2L = −½ has no
+    // logarithm, L₊ − L₋ = 2 has one.
+    let concave = |x: Var, _: &[Var]| -x.square().sum();
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, concave);
+    for (normalised, expected) in [(true, -1.0 + 0.1 * 2.0 / 2.0), (false, -1.0 + 0.1 * 2.0)] {
+        let rule = CurvatureRegularised { alpha: 7.0, beta: 0.1, normalised };
+        let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
+        let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
+        assert!((found.gradient.get(&[0]).unwrap() - expected).abs() < 1e-15, "{normalised}");
+    }
+    // L = −x⁴: the curvature's term of the published code has the sign of ∇(L₊ + L₋ − 2L).
+    let steep = |x: Var, _: &[Var]| -x.powi(4).sum();
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, steep);
+    let gradient = |alpha, normalised| {
+        let rule = CurvatureRegularised { alpha, beta: 0.0, normalised };
+        let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
+        let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
+        found.gradient.get(&[0]).unwrap()
+    };
+    let alone = gradient(0.0, true);
+    assert_eq!(gradient(1.0, true), alone, "left out");
+    // −4 (1.5³ + 0.5³ − 2)
+    assert!((gradient(1.0, false) - alone + 6.0).abs() < 1e-13);
 }

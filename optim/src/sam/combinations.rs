@@ -90,7 +90,7 @@ impl Combination for Reuse {
 }
 
 /// WSAM: the loss plus γ/(1 − γ) times the sharpness L(x + ε) − L(x) (Yue et al.,
-/// arXiv 2305.15817, equation 5 and algorithms 1 to 3). As published the sharpness' gradient
+/// arXiv 2305.15817, algorithms 1 to 3). As published the sharpness' gradient
 /// γ/(1 − γ) (ĝ − g) is decoupled: the base optimizer makes its step of g, and the learning rate
 /// times that term is subtracted besides. Coupled, their sum is the optimizer's gradient. For
 /// plain SGD the two are the same.

@@ -3,12 +3,11 @@
 use super::combinations::{CurvatureRegularised, Reuse, SurrogateGap, Weighted};
 use super::eigen::TopDirection;
 use super::masks::{DynamicMask, FisherMask, Score};
+use super::method::Sam;
 use super::rules::{Adaptive, Fisher, Friendly, Momentum, Stochastic};
-use super::two_point::Sam;
 use crate::curvature::Lanczos;
 use crate::error::Result;
 
-/// Each reports [`Error::Setting`](crate::Error::Setting) for a setting outside its range.
 impl Sam {
     /// ASAM, as [`Adaptive`] says.
     ///

@@ -1,5 +1,5 @@
 //! Sparse SAM: ε = ρ m ⊙ g/‖g‖ with a mask m of ones and zeros that is renewed now and then
-//! (Mi et al., arXiv 2210.05177, algorithm 1).
+//! (Mi et al., arXiv 2210.05177, algorithms 1 and 2).
 
 use super::rule::{Perturbation, Perturbing, Preparing};
 use super::rules::rescaled;
@@ -35,8 +35,8 @@ fn masked(at: &Perturbing<'_>) -> Var {
 }
 
 /// SSAM-F: the mask holds the 1 − s of the parameters with the largest empirical Fisher
-/// information, the sum of squared gradients of the loss on single examples (equations 5 and 6;
-/// the labels are those of the data, as in the published code). The mask is renewed every k steps
+/// information, the sum of squared gradients of the loss on single examples (option I of the
+/// paper's algorithm 2; the labels are those of the data, as in the published code). The mask is renewed every k steps
 /// from the first examples of that step's batch, before it is used; the published code, which
 /// renews it after the first step of an epoch, perturbs nothing in the very first step. A loss
 /// without examples counts as one example.
@@ -108,8 +108,8 @@ pub enum Score {
 }
 
 /// SSAM-D: a random mask at first, of which every k steps a part f of the ones is dropped, those
-/// with the smallest scores, and as many of the other parameters are taken in (the paper's
-/// algorithm 2: dropped by |g|, grown at random; the published code offers all three scores for
+/// with the smallest scores, and as many of the other parameters are taken in (option II of
+/// the paper's algorithm 2: dropped by |g|, grown at random; the published code offers all three scores for
 /// both). The part falls along half a cosine, f = ½ f₀ (1 + cos πt/T), if a horizon T is set.
 /// The mask is renewed before it is used, as in the paper; scores by gradients take one more of
 /// them in that step.

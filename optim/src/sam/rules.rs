@@ -69,8 +69,7 @@ impl Perturbation for Adaptive {
 }
 
 /// Fisher SAM: ε = ρ F⁻¹g/√(gᵀF⁻¹g) with the diagonal Fisher information of the batch's
-/// gradient, F⁻¹ = 1/(1 + η g²) element by element (Kim et al., arXiv 2206.04920, equations 8
-/// to 11).
+/// gradient, F⁻¹ = 1/(1 + η g²) element by element (Kim et al., arXiv 2206.04920, section 3).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fisher {
     /// The length ρ in the Fisher metric; the paper's γ.

@@ -1,61 +1,25 @@
 //! The step that all members share: the gradient, a perturbation, gradients there, and what is
 //! made of them.
 
-use super::radius::Radius;
-use super::rule::{Combination, Combined, Combining, Perturbation, Perturbing, Preparing};
-use super::rules::Ascent;
-use crate::error::{Error, Result, fraction, positive_count};
-use crate::method::{Evaluation, Method};
+use super::method::Sam;
+use super::rule::{Combined, Combining, Perturbing};
+use crate::error::Result;
+use crate::method::Evaluation;
 use crate::objective::Objective;
 use crate::pieces::{add_share, examples, split, take};
 use crate::random::{Draw, Purpose};
 use crate::recording::Recording;
-use crate::state::State;
 use burlap_autodiff::{Array, DType, Program, Var};
-use std::ops::Range;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Beyond the samples that users name their own keys by.
 const KEYS: u32 = 0x00ff_0000;
 
-/// Sharpness-aware minimisation with a perturbation rule, and what it makes of the gradients.
-///
-/// ```
-/// use burlap_autodiff::{Array, Cpu, DType, Var};
-/// use burlap_optim::{Method, Objective, Sam};
-/// let objective = Objective::new(Cpu::new(), DType::F64, 1, |x: Var, _: &[Var]| x.square().sum());
-/// let found = Sam::new(0.5)?.evaluate(&objective, &Array::vector([1.0]), &[], 0)?;
-/// // ∇L(1 + 0.5) = 3
-/// assert_eq!(found.gradient.to_string(), "[3]");
-/// # Ok::<(), burlap_optim::Error>(())
-/// ```
-pub struct Sam {
-    rule: Box<dyn Perturbation>,
-    combination: Option<Box<dyn Combination>>,
-    name: String,
-    /// Rules of one name may differ in their settings; their programs must not be shared.
-    id: u64,
-    radius: Option<Radius>,
-    ranges: Option<Vec<Range<usize>>>,
-    micro_batch: Option<usize>,
-    selected: f64,
-    seed: u64,
-    /// The state vectors of rule and combination; none before the first step.
-    vectors: Vec<Array>,
-}
-
-impl std::fmt::Debug for Sam {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.name, self.id)
-    }
-}
-
 /// What was found on a batch or micro-batch.
-struct Found {
-    evaluation: Evaluation,
+pub(super) struct Found {
+    pub(super) evaluation: Evaluation,
     /// The new state vectors; none where they stay.
-    vectors: Vec<Array>,
+    pub(super) vectors: Vec<Array>,
 }
 
 /// Perturbed points, and what the pass at the parameters gave.
@@ -67,117 +31,6 @@ struct Ascended {
 }
 
 impl Sam {
-    /// SAM: ε = ρ g/‖g‖, as [`Ascent`] says.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] unless ρ is positive and finite.
-    pub fn new(rho: f64) -> Result<Sam> {
-        Sam::with_rule(Ascent { rho })
-    }
-
-    /// Any perturbation rule. The gradient is the one at the perturbed point.
-    ///
-    /// # Errors
-    /// What the rule's check reports.
-    pub fn with_rule(rule: impl Perturbation + 'static) -> Result<Sam> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        rule.check()?;
-        Ok(Sam {
-            name: rule.name().to_owned(),
-            rule: Box::new(rule),
-            combination: None,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            radius: None,
-            ranges: None,
-            micro_batch: None,
-            selected: 1.0,
-            seed: 0,
-            vectors: Vec::new(),
-        })
-    }
-
-    /// The same with another combination of the gradients. On SAM's own rule it gives the
-    /// method its name.
-    ///
-    /// # Errors
-    /// What the combination's check reports.
-    pub fn combined(mut self, combination: impl Combination + 'static) -> Result<Sam> {
-        combination.check()?;
-        self.name = match self.rule.name() {
-            "sam" => combination.name().to_owned(),
-            rule => format!("{} with {rule}", combination.name()),
-        };
-        self.combination = Some(Box::new(combination));
-        Ok(self)
-    }
-
-    /// The same with a radius that follows a schedule.
-    #[must_use]
-    pub fn with_radius(mut self, radius: Radius) -> Sam {
-        self.radius = Some(radius);
-        self
-    }
-
-    /// The same with perturbations of some ranges of the parameter vector only: some layers, or
-    /// all weights and no biases. The rule sees a gradient that is zero elsewhere, so that norms
-    /// are those of what is perturbed. The gradients that are combined are whole.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] unless ranges ascend without overlapping and none is empty.
-    pub fn over(mut self, ranges: Vec<Range<usize>>) -> Result<Sam> {
-        let ascending = ranges.windows(2).all(|w| w[0].end <= w[1].start);
-        if !ascending || ranges.is_empty() || ranges.iter().any(|r| r.start >= r.end) {
-            return Err(self.wrong_ranges(&ranges, "at least one range, ascending, none empty"));
-        }
-        self.ranges = Some(ranges);
-        Ok(self)
-    }
-
-    /// m-sharpness: the batch in parts of at most m examples, each with a perturbation of its
-    /// own, and the gradients averaged by the parts' sizes (Foret et al., arXiv 2010.01412,
-    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232). State vectors are averaged,
-    /// too: a running mean of gradients is then that of the batch's gradient.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for a size of 0.
-    pub fn with_micro_batches(mut self, m: usize) -> Result<Sam> {
-        positive_count(&self.name, "the size of micro-batches", m)?;
-        self.micro_batch = Some(m);
-        Ok(self)
-    }
-
-    /// Sharpness-sensitive data selection (Du et al., arXiv 2110.03141, section 3.2): gradients at
-    /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
-    /// x to x + ε. For losses that are means over examples, of batches of at most 4 arrays that
-    /// all have an axis of examples; a batch of no arrays stays whole. It takes two
-    /// evaluations of the losses besides. (The published code leaves out one example more, that
-    /// at the threshold.)
-    ///
-    /// # Errors
-    /// [`Error::Setting`] unless 0 < γ ≤ 1.
-    pub fn with_selection(mut self, gamma: f64) -> Result<Sam> {
-        fraction(&self.name, "gamma", gamma)?;
-        self.selected = gamma;
-        Ok(self)
-    }
-
-    /// The seed of random masks and start vectors, 0 by default.
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Sam {
-        self.seed = seed;
-        self
-    }
-
-    fn wrong_ranges(&self, ranges: &[Range<usize>], expected: &'static str) -> Error {
-        let (of, value) = (self.name.clone(), format!("{ranges:?}"));
-        Error::Setting { of, name: "ranges", value, expected }
-    }
-
-    fn state_names(&self) -> Vec<&'static str> {
-        let combination: &[&str] = self.combination.as_ref().map_or(&[], |c| c.state_names());
-        [self.rule.state_names(), combination].concat()
-    }
-
     /// The part of the state vectors that is the rule's, then the combination's.
     fn parted<'a, T>(&self, vectors: &'a [T]) -> (&'a [T], &'a [T]) {
         vectors.split_at(self.rule.state_names().len())
@@ -411,7 +264,7 @@ impl Sam {
     }
 
     /// Each micro-batch by itself, averaged by size.
-    fn averaged(
+    pub(super) fn averaged(
         &self,
         objective: &Objective,
         x: &Array,
@@ -439,76 +292,5 @@ impl Sam {
         let evaluation =
             Evaluation { decoupled, buffers, gradients, ..Evaluation::new(loss, gradient) };
         Ok(Found { evaluation, vectors })
-    }
-}
-
-impl Method for Sam {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn evaluate(
-        &mut self,
-        objective: &Objective,
-        x: &Array,
-        batch: &[Array],
-        step: u64,
-    ) -> Result<Evaluation> {
-        objective.check_vector(&self.name, x)?;
-        let names = self.state_names();
-        let first = self.vectors.is_empty();
-        if first {
-            self.vectors = vec![objective.rows(1); names.len()];
-        }
-        for vector in &self.vectors {
-            objective.check_vector(&self.name, vector)?;
-        }
-        if let Some(ranges) = &self.ranges
-            && ranges.last().is_some_and(|r| r.end > objective.dim())
-        {
-            return Err(self.wrong_ranges(ranges, "within the parameter vector"));
-        }
-        let preparing = Preparing {
-            objective,
-            x,
-            batch,
-            step,
-            seed: self.seed,
-            first,
-            ranges: self.ranges.as_deref(),
-        };
-        let own = self.rule.state_names().len();
-        let taken = self.rule.prepare(&preparing, &mut self.vectors[..own])?;
-        let mut found = self.averaged(objective, x, batch, step)?;
-        if !found.vectors.is_empty() {
-            self.vectors = found.vectors;
-        }
-        found.evaluation.gradients += taken;
-        Ok(found.evaluation)
-    }
-
-    fn state(&self) -> State {
-        let names = self.state_names().into_iter().map(str::to_owned);
-        let mut state = State::default();
-        state.arrays.extend(names.zip(self.vectors.iter().cloned()));
-        if self.rule.draws() {
-            state.numbers.insert("seed".into(), self.seed);
-        }
-        state
-    }
-
-    fn restore(&mut self, state: &State) -> Result<()> {
-        let found: Vec<Array> =
-            self.state_names().iter().filter_map(|name| state.arrays.get(*name).cloned()).collect();
-        let expected = self.state_names().len();
-        if !found.is_empty() && found.len() < expected {
-            let problem = format!("there are {} of {expected} state vectors", found.len());
-            return Err(Error::State { of: self.name.clone(), problem });
-        }
-        if self.rule.draws() {
-            self.seed = state.number(&self.name, "seed")?;
-        }
-        self.vectors = found;
-        Ok(())
     }
 }
