@@ -86,6 +86,16 @@ pub enum Error {
         /// How it ended.
         problem: String,
     },
+    /// A Ritz value, within an operator's spectrum, at which a function has no value.
+    #[error("{of}: the Ritz value {value:.4e} {problem}")]
+    RitzValue {
+        /// The function.
+        of: &'static str,
+        /// The Ritz value.
+        value: f64,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// Checks that a setting is finite and positive.

@@ -10,7 +10,7 @@
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | `sam` | SAM and ASAM on one two-point step |
-//! | [`curvature`] | Lanczos, Hutchinson, ‖H‖_F |
+//! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
 //! | [`random`] | counter-based streams |
 
 #![doc(test(attr(deny(warnings))))]

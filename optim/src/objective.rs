@@ -8,6 +8,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 type Loss = dyn Fn(Var, &[Var]) -> Var;
+
+/// A loss in two pieces: outputs of parameters and batch, and a loss of outputs and batch.
+struct Parts {
+    model: Box<Loss>,
+    loss: Box<Loss>,
+}
+
 type Signature = Vec<(DType, Shape)>;
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
@@ -30,6 +37,7 @@ type Signature = Vec<(DType, Shape)>;
 /// ```
 pub struct Objective {
     loss: Box<Loss>,
+    parts: Option<Rc<Parts>>,
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
@@ -46,6 +54,7 @@ pub struct Recording<'a> {
     /// The batch.
     pub batch: &'a [Var],
     loss: &'a Loss,
+    parts: Option<&'a Parts>,
     dtype: DType,
     at: At,
 }
@@ -58,7 +67,18 @@ impl Recording<'_> {
 
     /// The loss at parameters `p` on another batch, such as one of its examples.
     pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
-        let loss = (self.loss)(p, batch);
+        self.scalar_loss((self.loss)(p, batch))
+    }
+
+    /// The model's outputs at parameters `p` and the loss of these outputs, where the objective
+    /// is [`composed`](Objective::composed) of the two.
+    pub fn parts(&self, p: Var) -> Option<(Var, Var)> {
+        let parts = self.parts?;
+        let outputs = (parts.model)(p, self.batch);
+        Some((outputs, self.scalar_loss((parts.loss)(outputs, self.batch))))
+    }
+
+    fn scalar_loss(&self, loss: Var) -> Var {
         if loss.shape().is_empty() && loss.dtype() == self.dtype {
             return loss;
         }
@@ -100,12 +120,48 @@ impl Objective {
     ) -> Objective {
         Objective {
             loss: Box::new(loss),
+            parts: None,
             backend: Box::new(backend),
             dtype,
             dim,
             at: At::caller(),
             programs: RefCell::default(),
         }
+    }
+
+    /// An objective L(x; batch) = ℓ(f(x; batch); batch) of a model f, whose outputs may have any
+    /// shape, and a loss ℓ of them. It is an objective like others, and has a generalised
+    /// Gauss-Newton matrix besides ([`GgnOperator`](crate::curvature::GgnOperator)).
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let model = |w: Var, batch: &[Var]| batch[0].matmul(w);
+    /// let loss = |outputs: Var, batch: &[Var]| (outputs - batch[1]).square().mean();
+    /// let objective = Objective::composed(Cpu::new(), DType::F64, 2, model, loss);
+    /// let xs = Array::from_vec([2, 2], vec![1.0, 0.0, 0.0, 2.0])?;
+    /// let batch = [xs, Array::vector([1.0, 1.0])];
+    /// let (value, gradient) = objective.value_grad(&Array::vector([2.0, 3.0]), &batch)?;
+    /// assert_eq!((value, gradient.to_string()), (13.0, "[1, 10]".into()));
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn composed(
+        backend: impl Backend + 'static,
+        dtype: DType,
+        dim: usize,
+        model: impl Fn(Var, &[Var]) -> Var + 'static,
+        loss: impl Fn(Var, &[Var]) -> Var + 'static,
+    ) -> Objective {
+        let parts = Rc::new(Parts { model: Box::new(model), loss: Box::new(loss) });
+        let pieces = Rc::clone(&parts);
+        let whole = move |p: Var, batch: &[Var]| (pieces.loss)((pieces.model)(p, batch), batch);
+        Objective { parts: Some(parts), ..Objective::new(backend, dtype, dim, whole) }
+    }
+
+    /// Whether the objective is composed of a model and a loss of its outputs.
+    pub fn is_composed(&self) -> bool {
+        self.parts.is_some()
     }
 
     /// The number of parameters.
@@ -165,6 +221,7 @@ impl Objective {
             x,
             batch: &inputs,
             loss: &*self.loss,
+            parts: self.parts.as_deref(),
             dtype: self.dtype,
             at: self.at,
         };

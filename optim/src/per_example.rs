@@ -4,12 +4,12 @@ use crate::error::{Error, Result};
 use crate::objective::{Objective, Recording};
 use burlap_autodiff::{Array, Var, map_rows};
 
-/// Loss and gradient on each example, with the example as a batch of its own.
-fn record(r: &Recording<'_>) -> Vec<Var> {
+/// Of each example, the values that `f` makes of the loss on a batch of it alone, laid along a
+/// leading axis.
+pub(crate) fn record<R: AsRef<[Var]>>(r: &Recording<'_>, f: impl Fn(Var) -> R) -> Vec<Var> {
     let alone = |rows: &[Var]| {
         let batch: Vec<Var> = rows.iter().map(|row| row.expand_dims(0)).collect();
-        let loss = r.loss_on(r.x, &batch);
-        [loss, loss.grad(r.x)]
+        f(r.loss_on(r.x, &batch))
     };
     match *r.batch {
         [a] => map_rows([a], |rows| alone(&rows)),
@@ -19,6 +19,19 @@ fn record(r: &Recording<'_>) -> Vec<Var> {
         // Refused before anything is recorded.
         _ => Vec::new(),
     }
+}
+
+/// Checks that a batch can be taken apart into examples.
+pub(crate) fn check_batch(of: &str, batch: &[Array]) -> Result<()> {
+    if (1..=4).contains(&batch.len()) {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        of: of.into(),
+        name: "the number of the batch's arrays",
+        value: batch.len().to_string(),
+        expected: "from 1 to 4",
+    })
 }
 
 impl Objective {
@@ -46,15 +59,8 @@ impl Objective {
     /// axes that differ.
     pub fn per_example_gradients(&self, x: &Array, batch: &[Array]) -> Result<Array> {
         const OF: &str = "per-example gradients";
-        if !(1..=4).contains(&batch.len()) {
-            return Err(Error::Setting {
-                of: OF.into(),
-                name: "the number of the batch's arrays",
-                value: batch.len().to_string(),
-                expected: "from 1 to 4",
-            });
-        }
-        let program = self.program(OF, batch, record)?;
+        check_batch(OF, batch)?;
+        let program = self.program(OF, batch, |r| record(r, |loss| [loss, loss.grad(r.x)]))?;
         let mut outputs = self.run(&program, x, batch, &[])?;
         if let Some(loss) = outputs[0].to_f64_vec().into_iter().find(|loss| !loss.is_finite()) {
             return Err(self.non_finite(OF, loss, &program, x, batch, &[])?);

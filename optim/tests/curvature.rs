@@ -6,11 +6,11 @@ mod common;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
-    Eigenpair, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, frobenius_norm,
-    trace,
+    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes,
+    frobenius_norm, trace,
 };
 use burlap_optim::sharpness::TopEigenvector;
-use burlap_optim::{Error, Estimate, Method, Objective, Sharpness, SharpnessMethod};
+use burlap_optim::{Error, Method, Objective, Sharpness, SharpnessMethod};
 use common::{eigenvalues, moments};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -222,7 +222,7 @@ fn lanczos_refuses_what_has_no_meaning() {
     assert!(oblong.to_string().contains("a square matrix, found [2, 3]"), "{oblong}");
 }
 
-type Estimator = fn(&mut dyn LinearOperator, Probes, usize, u64) -> burlap_optim::Result<Estimate>;
+type Estimator = fn(&mut dyn LinearOperator, Probes, usize, u64) -> burlap_optim::Result<Estimated>;
 
 #[test]
 fn stochastic_estimates_meet_their_targets_with_honest_errors() {
@@ -242,7 +242,7 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
     let (count, seeds) = (400, 60);
     for (estimator, probes, target, variance) in cases {
         let run = |seed| estimator(&mut operator(&a), probes, count, seed).unwrap();
-        let all: Vec<Estimate> = (0..seeds).map(run).collect();
+        let all: Vec<Estimated> = (0..seeds).map(run).collect();
         let (mean, spread) = moments(&all.iter().map(|e| e.value).collect::<Vec<f64>>());
         let reported = all.iter().map(|e| e.standard_error).sum::<f64>() / seeds as f64;
         // The spread of 60 estimates is known to 1/√118 = 9 %: 1.4 is 4 of them.
@@ -266,18 +266,19 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
 fn signs_give_the_trace_of_a_diagonal_matrix_without_error() {
     let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, -2.0, 4.5]));
     let found = trace(&mut operator(&a), Probes::default(), 5, 1).unwrap();
-    assert_eq!(found, Estimate { value: 3.5, standard_error: 0.0, samples: 5 });
+    assert_eq!(found, Estimated { value: 3.5, standard_error: 0.0, products: 5 });
     let one = trace(&mut operator(&a), Probes::Gaussian, 1, 1).unwrap();
     assert_eq!(one.standard_error, f64::INFINITY);
 }
 
 #[test]
 fn no_probes_are_an_error() {
-    for estimator in [trace, frobenius_norm] {
+    let estimators: [(&str, Estimator); 2] = [("trace", trace), ("frobenius norm", frobenius_norm)];
+    for (name, estimator) in estimators {
         let e = estimator(&mut operator(&DMatrix::identity(2, 2)), Probes::Gaussian, 0, 1);
         let e = e.unwrap_err();
         assert!(matches!(e, Error::Setting { .. }));
-        let expected = "stochastic estimate: the number of probes is 0, but must be at least 1";
+        let expected = format!("{name}: the number of probes is 0, but must be at least 1");
         assert_eq!(e.to_string(), expected);
     }
 }

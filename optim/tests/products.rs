@@ -165,7 +165,7 @@ fn estimates_are_the_same_with_blocks_and_without() {
                     assert!(
                         near(found.value, expected.value)
                             && near(found.standard_error, expected.standard_error)
-                            && found.samples == expected.samples,
+                            && found.products == expected.products,
                         "{} {probes:?} {count}: {found:?} {expected:?}",
                         p.name
                     );

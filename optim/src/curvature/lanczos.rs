@@ -1,14 +1,17 @@
 //! Eigenpairs at the ends of a symmetric operator's spectrum, by Lanczos iterations.
 
 use super::LinearOperator;
+use super::krylov::Krylov;
+use super::tridiagonal::eigenvalues;
+use super::vectors::{add, norm, orthogonalise};
 use crate::error::{Error, Result, positive};
 use crate::random::{Draw, Purpose};
-use nalgebra::{DMatrix, SymmetricEigen};
 use rand_distr::{Distribution, StandardNormal};
 
-/// The Lanczos iteration with full orthogonalisation, done twice (Golub and Van Loan, Matrix
-/// Computations, 4th edition, section 10.3; twice is enough: Parlett, The Symmetric
-/// Eigenvalue Problem, section 6.9).
+/// The Lanczos iteration with full orthogonalisation, done twice.
+///
+/// It takes at most [`max_products`](Lanczos::max_products) products, one at a time, and keeps
+/// as many vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lanczos {
     /// At most so many products.
@@ -34,22 +37,150 @@ pub struct Eigenpair {
     pub residual: f64,
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// Which eigenpairs are wanted, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// So many of the largest eigenvalues.
+    Largest(usize),
+    /// So many of the smallest, negative ones first.
+    Smallest(usize),
+    /// So many of the largest and so many of the smallest; each eigenvalue once.
+    Ends(usize, usize),
+    /// So many of the largest absolute values.
+    Magnitude(usize),
 }
 
-fn add(to: &mut [f64], factor: f64, from: &[f64]) {
-    to.iter_mut().zip(from).for_each(|(t, f)| *t += factor * f);
+impl Wanted {
+    /// How many there are among `n`.
+    fn count(self, n: usize) -> usize {
+        match self {
+            Wanted::Largest(k) | Wanted::Smallest(k) | Wanted::Magnitude(k) => k.min(n),
+            Wanted::Ends(k, l) => k.saturating_add(l).min(n),
+        }
+    }
+
+    /// Whether the wanted ones are at most one at each end, which comes before its copies.
+    fn is_single(self) -> bool {
+        match self {
+            Wanted::Largest(k) | Wanted::Smallest(k) | Wanted::Magnitude(k) => k <= 1,
+            Wanted::Ends(k, l) => k <= 1 && l <= 1,
+        }
+    }
+
+    /// The places of the wanted ones among ascending values, in the order of the result.
+    fn choose(self, values: &[f64]) -> Vec<usize> {
+        let n = values.len();
+        let count = self.count(n);
+        match self {
+            Wanted::Largest(_) => (n - count..n).rev().collect(),
+            Wanted::Smallest(_) => (0..count).collect(),
+            Wanted::Ends(k, _) => {
+                let low = count - k.min(n);
+                (0..low).chain(low + n - count..n).rev().collect()
+            }
+            Wanted::Magnitude(_) => {
+                let mut order: Vec<usize> = (0..n).rev().collect();
+                order.sort_by(|&i, &j| values[j].abs().total_cmp(&values[i].abs()));
+                order.truncate(count);
+                order
+            }
+        }
+    }
 }
 
 impl Lanczos {
-    /// The `count` largest eigenvalues with their eigenvectors, in descending order. `start` is
-    /// the first vector; otherwise it is drawn from the seed. A multiple eigenvalue is certain to
-    /// be found as often as it occurs only if the products reach the operator's dimension.
+    /// The wanted eigenvalues with their eigenvectors: the largest and [`Wanted::Ends`] in
+    /// descending order, the smallest in ascending order, by magnitude in descending order of that.
+    /// There are fewer only where the operator has fewer rows.
+    ///
+    /// `start` is the first vector; otherwise it is drawn from the seed. A multiple eigenvalue is
+    /// certain to be found as often as it occurs only if the products reach the operator's
+    /// dimension. Where the products do not suffice, residuals are larger than the tolerance.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{Lanczos, MatrixOperator, Wanted};
+    /// let a = [-7.0, 0.0, 0.0, 0.0, 2.0, 1.0, 0.0, 1.0, 2.0];
+    /// let mut a = MatrixOperator::new(&Array::from_vec([3, 3], a.to_vec())?)?;
+    /// let mut values = |wanted| -> Result<String, burlap_optim::Error> {
+    ///     let found = Lanczos::default().eigenpairs(&mut a, wanted, None, 1)?;
+    ///     Ok(found.iter().map(|pair| format!("{:.6} ", pair.value)).collect())
+    /// };
+    /// assert_eq!(values(Wanted::Largest(2))?, "3.000000 1.000000 ");
+    /// assert_eq!(values(Wanted::Smallest(2))?, "-7.000000 1.000000 ");
+    /// assert_eq!(values(Wanted::Ends(1, 1))?, "3.000000 -7.000000 ");
+    /// assert_eq!(values(Wanted::Magnitude(2))?, "-7.000000 3.000000 ");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Setting`] for settings out of range, [`Error::Iteration`] when a product is not
     /// finite, or what the operator reports.
+    pub fn eigenpairs(
+        &self,
+        a: &mut dyn LinearOperator,
+        wanted: Wanted,
+        start: Option<&[f64]>,
+        seed: u64,
+    ) -> Result<Vec<Eigenpair>> {
+        positive("lanczos", "tolerance", self.tolerance)?;
+        let n = a.dim();
+        let count = wanted.count(n);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let steps = self.max_products.max(count).min(n);
+        let random = |sample: usize| {
+            let mut v = vec![0.0; n];
+            Draw { seed, purpose: Purpose::Lanczos, step: 0, sample: sample as u32 }
+                .fill(&mut v, |s| StandardNormal.sample(s));
+            v
+        };
+        let mut krylov = Krylov::default();
+        krylov.push(first(n, start, random(0)));
+        let mut image = vec![0.0; n];
+        let (mut split, mut next_look) = (false, 1);
+        loop {
+            a.apply(krylov.last(), &mut image)?;
+            let beta = krylov.absorb("lanczos", &mut image)?;
+            let size = krylov.basis.len();
+            let small = self.tolerance * krylov.scale();
+            // Across a weak link further copies of multiple eigenvalues may come, of which small
+            // residuals tell nothing. The first one at an end is there before, unless the start
+            // lacks it.
+            split |= !wanted.is_single() && beta <= small;
+            let done = size == steps;
+            if done || beta == 0.0 || size >= next_look {
+                // Looking costs little beside products, but not nothing.
+                next_look = size + 1 + size / 20;
+                let mut end = vec![0.0; size];
+                end[size - 1] = 1.0;
+                let mut end = [end];
+                let values = eigenvalues(&krylov.diagonal, &krylov.off, &mut end)?;
+                let chosen = wanted.choose(&values);
+                let close = |&i: &usize| beta * end[0][i].abs() <= small;
+                let converged = chosen.len() == count && chosen.iter().all(close);
+                if done || (converged && !split) {
+                    return assemble(&krylov, &chosen, beta);
+                }
+            }
+            krylov.off.push(beta);
+            krylov.push(if beta == 0.0 {
+                // The space is invariant: go on in its complement, with which it has no link.
+                let mut v = random(size);
+                orthogonalise(&mut v, krylov.basis.iter().map(Vec::as_slice));
+                v
+            } else {
+                image.clone()
+            });
+        }
+    }
+
+    /// The `count` largest eigenvalues with their eigenvectors, in descending order:
+    /// [`eigenpairs`](Lanczos::eigenpairs) for [`Wanted::Largest`].
+    ///
+    /// # Errors
+    /// As [`Lanczos::eigenpairs`].
     pub fn top(
         &self,
         a: &mut dyn LinearOperator,
@@ -57,91 +188,25 @@ impl Lanczos {
         start: Option<&[f64]>,
         seed: u64,
     ) -> Result<Vec<Eigenpair>> {
-        positive("lanczos", "tolerance", self.tolerance)?;
-        let n = a.dim();
-        let count = count.min(n);
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let steps = self.max_products.max(count).min(n);
-        let random = |sample: u32| {
-            let mut v = vec![0.0; n];
-            Draw { seed, purpose: Purpose::Lanczos, step: 0, sample }
-                .fill(&mut v, |s| StandardNormal.sample(s));
-            v
-        };
-        let mut basis: Vec<Vec<f64>> = Vec::new();
-        let (mut diagonal, mut off) = (Vec::new(), Vec::new());
-        // A start that is an eigenvector already would never see the others: a little is added.
-        let mut next = match start {
-            Some(v) if v.len() == n && dot(v, v) > 0.0 => {
-                let mut v = v.to_vec();
-                let noise = random(0);
-                let factor = 0.01 * (dot(&v, &v) / dot(&noise, &noise)).sqrt();
-                add(&mut v, factor, &noise);
-                v
-            }
-            _ => random(0),
-        };
-        let mut image = vec![0.0; n];
-        let mut split = false;
-        loop {
-            let length = dot(&next, &next).sqrt();
-            next.iter_mut().for_each(|x| *x /= length);
-            basis.push(std::mem::take(&mut next));
-            let j = basis.len() - 1;
-            a.apply(&basis[j], &mut image)?;
-            let alpha = dot(&basis[j], &image);
-            if !alpha.is_finite() {
-                let problem = format!("product {} is not finite", j + 1);
-                return Err(Error::Iteration { of: "lanczos", problem });
-            }
-            diagonal.push(alpha);
-            for _ in 0..2 {
-                for v in &basis {
-                    let part = dot(v, &image);
-                    add(&mut image, -part, v);
-                }
-            }
-            let mut beta = dot(&image, &image).sqrt();
-            let done = basis.len() == steps;
-            let scale = diagonal.iter().chain(&off).fold(0.0f64, |m, x: &f64| m.max(x.abs()));
-            let invariant = beta <= f64::EPSILON * scale * n as f64;
-            if invariant {
-                beta = 0.0;
-            }
-            // Across a weak link further copies of multiple eigenvalues may come, of which small
-            // residuals tell nothing. The largest one is there before, unless the start lacks it.
-            split |= count > 1 && beta <= self.tolerance * scale;
-            // Solving the small problem costs little beside products, but not nothing.
-            if done || invariant || basis.len().is_multiple_of(5) {
-                let found = ritz(&diagonal, &off, beta, count);
-                let converged =
-                    found.len() == count && found.iter().all(|p| p.1 <= self.tolerance * scale);
-                if done || (converged && !split) || basis.len() == n {
-                    return Ok(found.into_iter().map(|p| assemble(p, &basis)).collect());
-                }
-            }
-            if invariant {
-                // The space is invariant: go on in its complement, with which it has no link.
-                next = random(basis.len() as u32);
-                for _ in 0..2 {
-                    for v in &basis {
-                        let part = dot(v, &next);
-                        add(&mut next, -part, v);
-                    }
-                }
-            } else {
-                next = image.clone();
-            }
-            off.push(beta);
-        }
+        self.eigenpairs(a, Wanted::Largest(count), start, seed)
     }
 
     /// The largest eigenvalue with its eigenvector.
     ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// use burlap_optim::curvature::{HessianOperator, Lanczos};
+    /// let loss = |x: Var, _: &[Var]| x.at(0).square() - x.at(0) * x.at(1) + x.at(1).square();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let mut hessian = HessianOperator::new(&objective, &Array::vector([0.0, 0.0]), &[&[]])?;
+    /// let top = Lanczos::default().largest(&mut hessian, 1)?;
+    /// assert_eq!(format!("{:.6} {:.3}", top.value, top.vector[0] / top.vector[1]), "3.000000 -1.000");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`Lanczos::top`]; [`Error::Iteration`] for an operator of no rows.
+    /// As [`Lanczos::eigenpairs`]; [`Error::Iteration`] for an operator of no rows.
     pub fn largest(&self, a: &mut dyn LinearOperator, seed: u64) -> Result<Eigenpair> {
         let none =
             || Error::Iteration { of: "lanczos", problem: "the operator has no rows".into() };
@@ -149,33 +214,30 @@ impl Lanczos {
     }
 }
 
-/// An eigenvalue of the tridiagonal matrix, its residual in the whole space, and its vector.
-type Ritz = (f64, f64, Vec<f64>);
-
-fn ritz(diagonal: &[f64], off: &[f64], beta: f64, count: usize) -> Vec<Ritz> {
-    let m = diagonal.len();
-    let t = DMatrix::from_fn(m, m, |i, j| match i.abs_diff(j) {
-        0 => diagonal[i],
-        1 => off[i.min(j)],
-        _ => 0.0,
-    });
-    let eigen = SymmetricEigen::new(t);
-    let mut order: Vec<usize> = (0..m).collect();
-    order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
-    order
-        .into_iter()
-        .take(count)
-        .map(|i| {
-            let vector: Vec<f64> = eigen.eigenvectors.column(i).iter().copied().collect();
-            (eigen.eigenvalues[i], beta * vector[m - 1].abs(), vector)
-        })
-        .collect()
+/// The first vector: the given one, if it is one, with a little noise, since a start that is an
+/// eigenvector already would never see the others.
+fn first(n: usize, start: Option<&[f64]>, noise: Vec<f64>) -> Vec<f64> {
+    let Some(v) = start.filter(|v| v.len() == n && norm(v) > 0.0 && norm(v).is_finite()) else {
+        return noise;
+    };
+    let mut v = v.to_vec();
+    let factor = 0.01 * norm(&v) / norm(&noise);
+    add(&mut v, factor, &noise);
+    v
 }
 
-fn assemble((value, residual, coordinates): Ritz, basis: &[Vec<f64>]) -> Eigenpair {
-    let mut vector = vec![0.0; basis[0].len()];
-    coordinates.iter().zip(basis).for_each(|(c, v)| add(&mut vector, *c, v));
-    let length = dot(&vector, &vector).sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
-    Eigenpair { value, vector, residual }
+/// The chosen eigenpairs of the tridiagonal matrix, in the whole space.
+fn assemble(krylov: &Krylov, chosen: &[usize], beta: f64) -> Result<Vec<Eigenpair>> {
+    let size = krylov.basis.len();
+    let mut rows: Vec<Vec<f64>> =
+        (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    let values = eigenvalues(&krylov.diagonal, &krylov.off, &mut rows)?;
+    let pair = |&i: &usize| {
+        let mut vector = vec![0.0; krylov.last().len()];
+        rows.iter().zip(&krylov.basis).for_each(|(row, v)| add(&mut vector, row[i], v));
+        let length = norm(&vector);
+        vector.iter_mut().for_each(|x| *x /= length);
+        Eigenpair { value: values[i], vector, residual: beta * rows[size - 1][i].abs() }
+    };
+    Ok(chosen.iter().map(pair).collect())
 }

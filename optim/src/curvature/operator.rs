@@ -1,9 +1,27 @@
 //! Symmetric linear operators, given by their products with vectors.
 
+use super::algebra::{Observed, Restricted, Scaled, Shifted, Sum};
 use crate::error::{Error, Result};
 use burlap_autodiff::Array;
+use std::ops::Range;
 
 /// A symmetric linear operator.
+///
+/// Operators are composed by [`scaled`](LinearOperator::scaled), [`shifted`](LinearOperator::shifted),
+/// [`plus`](LinearOperator::plus) and [`restricted`](LinearOperator::restricted), which take
+/// them by value; a mutable reference to an operator is one too, for those that are needed afterwards.
+///
+/// ```
+/// use burlap_autodiff::Array;
+/// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+/// let mut a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?)?;
+/// // ½A + 10 I
+/// let mut b = (&mut a).scaled(0.5)?.shifted(10.0)?;
+/// let mut out = [0.0; 2];
+/// b.apply(&[1.0, 0.0], &mut out)?;
+/// assert_eq!((out, a.products()), ([11.0, 0.5], 1));
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
 pub trait LinearOperator {
     /// The number of rows.
     fn dim(&self) -> usize;
@@ -44,9 +62,188 @@ pub trait LinearOperator {
         1
     }
 
-    /// How many products have been computed.
+    /// The relative rounding error of a product's elements: what is smaller, beside the largest
+    /// eigenvalue, cannot be told from zero.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
+
+    /// How many products have been computed, of the operators that this one is made of: what
+    /// they cost is what counts, so a product with a sum of two is two.
     fn products(&self) -> usize;
+
+    /// c A.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?)?;
+    /// let mut out = [0.0; 2];
+    /// a.scaled(-2.0)?.apply(&[0.0, 1.0], &mut out)?;
+    /// assert_eq!(out, [-2.0, -6.0]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a factor that is not finite.
+    fn scaled(self, factor: f64) -> Result<Scaled<Self>>
+    where
+        Self: Sized,
+    {
+        Scaled::new(self, factor)
+    }
+
+    /// A + c I.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?)?;
+    /// let mut out = [0.0; 2];
+    /// a.shifted(0.5)?.apply(&[0.0, 1.0], &mut out)?;
+    /// assert_eq!(out, [1.0, 3.5]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a shift that is not finite.
+    fn shifted(self, shift: f64) -> Result<Shifted<Self>>
+    where
+        Self: Sized,
+    {
+        Shifted::new(self, shift)
+    }
+
+    /// A + B.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?)?;
+    /// let b = MatrixOperator::new(&Array::from_vec([2, 2], vec![0.0, 5.0, 5.0, 0.0])?)?;
+    /// let mut sum = a.plus(b)?;
+    /// let mut out = [0.0; 2];
+    /// sum.apply(&[0.0, 1.0], &mut out)?;
+    /// assert_eq!((out, sum.products()), ([6.0, 3.0], 2));
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Vector`] for another number of rows.
+    fn plus<B: LinearOperator>(self, other: B) -> Result<Sum<Self, B>>
+    where
+        Self: Sized,
+    {
+        Sum::new(self, other)
+    }
+
+    /// The principal submatrix of the rows and columns in a range: of a curvature, the block of a
+    /// layer. A product is one with the whole operator.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// use burlap_optim::curvature::{HessianOperator, LinearOperator};
+    /// let loss = |x: Var, _: &[Var]| x.at(0) * x.at(1) * x.at(2) + x.at(2).square();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 3, loss);
+    /// let hessian = HessianOperator::new(&objective, &Array::vector([1.0, 2.0, 3.0]), &[&[]])?;
+    /// // ∂²L/∂x₁∂x₂ = x₀, ∂²L/∂x₂² = 2.
+    /// let mut layer = hessian.restricted(1..3)?;
+    /// let mut out = [0.0; 2];
+    /// layer.apply(&[0.0, 1.0], &mut out)?;
+    /// assert_eq!(out, [1.0, 2.0]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`restricted_to`](LinearOperator::restricted_to).
+    fn restricted(self, range: Range<usize>) -> Result<Restricted<Self>>
+    where
+        Self: Sized,
+    {
+        self.restricted_to(std::iter::once(range))
+    }
+
+    /// The principal submatrix of the rows and columns in several ranges, in the order given:
+    /// of a curvature, the block of several layers.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator};
+    /// let a = vec![1.0, 2.0, 3.0, 2.0, 4.0, 5.0, 3.0, 5.0, 6.0];
+    /// let a = MatrixOperator::new(&Array::from_vec([3, 3], a)?)?;
+    /// let mut out = [0.0; 2];
+    /// a.restricted_to([2..3, 0..1])?.apply(&[1.0, 0.0], &mut out)?;
+    /// assert_eq!(out, [6.0, 3.0]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a range that ends before it begins or beyond the last row, or for
+    /// ranges that share a row.
+    fn restricted_to(
+        self,
+        ranges: impl IntoIterator<Item = Range<usize>>,
+    ) -> Result<Restricted<Self>>
+    where
+        Self: Sized,
+    {
+        Restricted::new(self, ranges.into_iter().collect())
+    }
+
+    /// The same operator, which tells of its progress: `report` is given the number of
+    /// products that have been asked for so far, after each block of them. What each algorithm asks
+    /// for altogether is written there.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, DType};
+    /// use burlap_optim::curvature::{LinearOperator, MatrixOperator, Probes, trace};
+    /// let a = MatrixOperator::new(&Array::eye(DType::F64, 3))?;
+    /// let mut done = 0;
+    /// trace(&mut a.observed(|products| done = products), Probes::Rademacher, 20, 1)?;
+    /// assert_eq!(done, 20);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    fn observed<F: FnMut(usize)>(self, report: F) -> Observed<Self, F>
+    where
+        Self: Sized,
+    {
+        Observed::new(self, report)
+    }
 }
+
+/// An operator by reference or in a box is one.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<A: LinearOperator + ?Sized> LinearOperator for $pointer {
+            fn dim(&self) -> usize {
+                (**self).dim()
+            }
+
+            fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
+                (**self).apply(v, out)
+            }
+
+            fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+                (**self).apply_many(vectors, out)
+            }
+
+            fn block(&self) -> usize {
+                (**self).block()
+            }
+
+            fn epsilon(&self) -> f64 {
+                (**self).epsilon()
+            }
+
+            fn products(&self) -> usize {
+                (**self).products()
+            }
+        }
+    )*};
+}
+
+forward!(&mut A, Box<A>);
 
 /// Checks the lengths of one vector and its image.
 pub(super) fn check_one(dim: usize, v: &[f64], out: &[f64]) -> Result<()> {

@@ -1,0 +1,53 @@
+//! The empirical Fisher matrix of an objective.
+
+use super::staged::{Curvature, CurvatureOperator};
+use crate::error::Result;
+use crate::objective::{Objective, Recording};
+use crate::per_example::{check_batch, record};
+use burlap_autodiff::{Array, Var};
+
+/// The empirical Fisher matrix (1/n) Σ gᵢgᵢᵀ of the gradients gᵢ on each of n examples alone
+/// (Kunstner, Balles and Hennig 2019, arXiv 1905.12558, which says what it is not: the Fisher
+/// information, whose labels are drawn from the model).
+#[derive(Clone, Copy, Debug)]
+pub struct EmpiricalFisher;
+
+impl Curvature for EmpiricalFisher {
+    const NAME: &'static str = "empirical Fisher";
+
+    fn record(r: &Recording<'_>, v: Var) -> Var {
+        // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n.
+        let losses = record(r, |loss| [loss]);
+        let Some(&losses) = losses.first() else {
+            return v.fail(EmpiricalFisher::NAME, "the batch has no examples");
+        };
+        let count = losses.shape().count().max(1) as f64;
+        losses.vjp(r.x, losses.jvp(r.x, v)) * (1.0 / count)
+    }
+
+    fn check(_: &Objective, batch: &[Array]) -> Result<()> {
+        check_batch(EmpiricalFisher::NAME, batch)
+    }
+}
+
+/// The empirical Fisher matrix (1/n) Σ gᵢgᵢᵀ over all n examples of all batches, where gᵢ is the
+/// gradient of the loss on example i as a batch of its own, as
+/// [`per_example_gradients`](Objective::per_example_gradients) gives them. No gᵢ is in memory: a
+/// product goes through the vector of the examples' losses.
+///
+/// ```
+/// use burlap_autodiff::{Array, Cpu, DType, Var};
+/// use burlap_optim::Objective;
+/// use burlap_optim::curvature::{EmpiricalFisherOperator, LinearOperator};
+/// // ½(aᵢᵀx)²: gᵢ = aᵢ (aᵢᵀx), here [1, 0] and [0, 6].
+/// let loss = |x: Var, batch: &[Var]| 0.5 * batch[0].matmul(x).square().mean();
+/// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+/// let batch = [Array::from_vec([2, 2], vec![1.0, 0.0, 0.0, 2.0])?];
+/// let x = Array::vector([1.0, 1.5]);
+/// let mut fisher = EmpiricalFisherOperator::new(&objective, &x, &[&batch])?;
+/// let mut out = [0.0; 4];
+/// fisher.apply_many(&[1.0, 0.0, 0.0, 1.0], &mut out)?;
+/// assert_eq!(out, [0.5, 0.0, 0.0, 18.0]);
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
+pub type EmpiricalFisherOperator<'a> = CurvatureOperator<'a, EmpiricalFisher>;

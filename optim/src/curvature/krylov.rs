@@ -1,0 +1,51 @@
+//! The Lanczos recurrence: an orthonormal basis in which an operator is tridiagonal.
+
+use super::probes::not_finite;
+use super::vectors::{dot, norm, orthogonalise};
+use crate::error::Result;
+
+/// The basis so far and the tridiagonal matrix on it, orthogonalised in full, twice (Golub and
+/// Van Loan, Matrix Computations, 4th edition, section 10.3; twice is enough: Parlett, The
+/// Symmetric Eigenvalue Problem, section 6.9).
+#[derive(Debug, Default)]
+pub(super) struct Krylov {
+    /// Orthonormal vectors q₁, …, q_m.
+    pub(super) basis: Vec<Vec<f64>>,
+    /// qⱼᵀAqⱼ, for each that has been multiplied.
+    pub(super) diagonal: Vec<f64>,
+    /// qⱼᵀAqⱼ₊₁.
+    pub(super) off: Vec<f64>,
+}
+
+impl Krylov {
+    /// Adds a vector of another length to the basis; it must be orthogonal to the others.
+    pub(super) fn push(&mut self, mut v: Vec<f64>) {
+        let length = norm(&v);
+        v.iter_mut().for_each(|x| *x /= length);
+        self.basis.push(v);
+    }
+
+    /// The vector whose product is wanted next.
+    pub(super) fn last(&self) -> &[f64] {
+        self.basis.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes the product Aq_m, leaves of it what is orthogonal to the basis, and returns the
+    /// length of that: 0 where the basis spans an invariant space.
+    pub(super) fn absorb(&mut self, of: &'static str, image: &mut [f64]) -> Result<f64> {
+        let alpha = dot(self.last(), image);
+        orthogonalise(image, self.basis.iter().map(Vec::as_slice));
+        let beta = norm(image);
+        if !alpha.is_finite() || !beta.is_finite() {
+            return Err(not_finite(of, self.basis.len()));
+        }
+        self.diagonal.push(alpha);
+        let rounding = f64::EPSILON * self.scale() * image.len() as f64;
+        Ok(if beta <= rounding { 0.0 } else { beta })
+    }
+
+    /// The largest element of the tridiagonal matrix.
+    pub(super) fn scale(&self) -> f64 {
+        self.diagonal.iter().chain(&self.off).fold(0.0f64, |m, x| m.max(x.abs()))
+    }
+}

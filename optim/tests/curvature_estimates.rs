@@ -1,0 +1,539 @@
+//! Estimators against their definitions and variance laws, and what they make of operators of no
+//! rows, of zeros, of NaN, and of settings that mean nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use burlap_autodiff::{Array, Cpu, DType, Var};
+use burlap_optim::curvature::{
+    Estimated, HessianOperator, LinearOperator, MatrixOperator, Probes, Quadrature, Rule, diagonal,
+    frobenius_norm, hutch_pp, trace, xtrace,
+};
+use burlap_optim::random::{Draw, Purpose};
+use burlap_optim::{Error, Objective, Result};
+use common::{Case, eigenvalues, moments, network, points};
+use nalgebra::{DMatrix, DVector};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+
+fn operator(matrix: &DMatrix<f64>) -> MatrixOperator {
+    let n = matrix.nrows();
+    let array = Array::from_vec([n, n], matrix.as_slice().to_vec()).unwrap();
+    MatrixOperator::new(&array).unwrap()
+}
+
+/// A dense symmetric matrix with elements of either sign and a larger diagonal.
+fn dense(n: usize) -> DMatrix<f64> {
+    let element = |i: usize, j: usize| (i as f64 * 1.7 + 0.3).sin() * (j as f64 * 2.1 + 0.7).cos();
+    DMatrix::from_fn(n, n, |i, j| {
+        element(i, j) + element(j, i) + if i == j { 1.0 + 0.1 * i as f64 } else { 0.0 }
+    })
+}
+
+/// Q of the matrix's columns, by nalgebra.
+fn basis(columns: &DMatrix<f64>) -> DMatrix<f64> {
+    columns.clone().qr().q()
+}
+
+/// XTrace by its definition: for each vector, a basis of all other images.
+fn xtrace_by_definition(a: &DMatrix<f64>, omega: &DMatrix<f64>) -> f64 {
+    let (n, k) = omega.shape();
+    let estimate = |i: usize| {
+        let q = basis(&(a * omega.clone().remove_column(i)));
+        let w = omega.column(i);
+        let rest = w - &q * (q.transpose() * w);
+        let left = (n - k + 1) as f64 / rest.norm_squared();
+        (q.transpose() * a * &q).trace() + left * (rest.transpose() * a * &rest)[(0, 0)]
+    };
+    (0..k).map(estimate).sum::<f64>() / k as f64
+}
+
+#[test]
+fn xtrace_is_its_definition_and_its_error_the_jackknife() {
+    for (n, k, seed) in [(9, 2, 1), (9, 5, 2), (9, 8, 3), (30, 10, 4), (2, 1, 5)] {
+        let a = dense(n);
+        let mut omega = DMatrix::from_fn(n, k, |_, _| 0.0);
+        for (i, mut column) in omega.column_iter_mut().enumerate() {
+            let draw = Draw { seed, purpose: Purpose::Probe, step: 0, sample: i as u32 };
+            let mut stream = draw.stream(0);
+            column.iter_mut().for_each(|x| *x = StandardNormal.sample(&mut stream));
+            let length = column.norm();
+            column *= (n as f64).sqrt() / length;
+        }
+        let found = xtrace(&mut operator(&a), 2 * k + 1, seed).unwrap();
+        let expected = xtrace_by_definition(&a, &omega);
+        assert!((found.value - expected).abs() < 1e-11 * a.norm(), "{n} {k}: {found:?} {expected}");
+        assert_eq!(found.products, 2 * k);
+        let without = |i: usize| xtrace_by_definition(&a, &omega.clone().remove_column(i));
+        if k < 2 {
+            assert_eq!(found.standard_error, f64::INFINITY);
+        } else {
+            let (_, spread) = moments(&(0..k).map(without).collect::<Vec<f64>>());
+            // √((k − 1)/k Σ(Tᵢ − T̄)²)
+            let error = spread * (k - 1) as f64 / (k as f64).sqrt();
+            let relative = (found.standard_error / error - 1.0).abs();
+            assert!(relative < 1e-9, "{n} {k}: {found:?} {error}");
+        }
+    }
+}
+
+#[test]
+fn low_rank_estimates_are_exact_where_the_rank_is_low_and_better_where_it_is_nearly() {
+    let n = 40;
+    let u = DMatrix::from_fn(n, 3, |i, j| (1.3 * i as f64 + 2.0 * j as f64).sin());
+    let low = &u * u.transpose();
+    let tail = DMatrix::from_diagonal(&DVector::from_fn(n, |i, _| 1e-3 * (i as f64).cos()));
+    for seed in 0..10 {
+        let mut exact = operator(&low);
+        for found in [
+            hutch_pp(&mut exact, Probes::Rademacher, 12, seed).unwrap(),
+            hutch_pp(&mut exact, Probes::Gaussian, 15, seed).unwrap(),
+            xtrace(&mut exact, 12, seed).unwrap(),
+        ] {
+            assert!((found.value - low.trace()).abs() < 1e-12 * low.trace(), "{found:?}");
+            assert!(found.standard_error < 1e-12 * low.trace(), "{found:?}");
+        }
+        let nearly = &low + &tail;
+        let plain = trace(&mut operator(&nearly), Probes::Rademacher, 24, seed).unwrap();
+        for found in [
+            hutch_pp(&mut operator(&nearly), Probes::Rademacher, 24, seed).unwrap(),
+            xtrace(&mut operator(&nearly), 24, seed).unwrap(),
+        ] {
+            assert!(found.standard_error < 0.01 * plain.standard_error, "{found:?} {plain:?}");
+            assert!((found.value - nearly.trace()).abs() < 0.05, "{found:?}");
+            assert_eq!(found.products, 24);
+        }
+    }
+}
+
+#[test]
+fn a_basis_of_the_whole_space_gives_the_exact_trace() {
+    for n in [1, 2, 7] {
+        let a = dense(n);
+        for found in [
+            hutch_pp(&mut operator(&a), Probes::Gaussian, 3 * n, 1).unwrap(),
+            xtrace(&mut operator(&a), 2 * n, 1).unwrap(),
+            xtrace(&mut operator(&a), 100, 1).unwrap(),
+        ] {
+            assert!((found.value - a.trace()).abs() < 1e-12 * a.norm(), "{n}: {found:?}");
+            assert_eq!((found.standard_error, found.products), (0.0, 2 * n));
+        }
+    }
+}
+
+/// Mean and spread of a number over seeds, and the mean of what it reports as its error.
+fn over_seeds(seeds: u64, run: impl Fn(u64) -> (f64, f64)) -> (f64, f64, f64) {
+    let all: Vec<(f64, f64)> = (0..seeds).map(run).collect();
+    let (mean, spread) = moments(&all.iter().map(|e| e.0).collect::<Vec<f64>>());
+    (mean, spread, all.iter().map(|e| e.1).sum::<f64>() / seeds as f64)
+}
+
+#[test]
+fn errors_follow_the_laws_that_the_documentation_states() {
+    let n = 10;
+    let a = dense(n);
+    let square = &a * &a;
+    let spare = |m: &DMatrix<f64>| 2.0 * (m.norm_squared() - m.diagonal().norm_squared());
+    let exponential = a.clone().exp();
+    let row = a.row(3).norm_squared() - a[(3, 3)].powi(2);
+    let sphere = |m: &DMatrix<f64>| {
+        let (n, t) = (n as f64, m.trace());
+        2.0 * (m.norm_squared() - t * t / n) * n / (n + 2.0)
+    };
+    let count = 400;
+    type Run<'a> = Box<dyn Fn(u64, Probes) -> (f64, f64) + 'a>;
+    let pair = |e: Estimated| (e.value, e.standard_error);
+    let third = |e: Estimated<Vec<f64>>| (e.value[3], e.standard_error[3]);
+    let op = || operator(&a);
+    // Target and variance of one probe: signs, normal.
+    let cases: [(&str, Run<'_>, f64, [f64; 2]); 4] = [
+        (
+            "trace",
+            Box::new(|seed, p| pair(trace(&mut op(), p, count, seed).unwrap())),
+            a.trace(),
+            [spare(&a), 2.0 * a.norm_squared()],
+        ),
+        (
+            "norm",
+            Box::new(|seed, p| pair(frobenius_norm(&mut op(), p, count, seed).unwrap())),
+            a.norm(),
+            [spare(&square), 2.0 * square.norm_squared()].map(|v| v / (4.0 * a.norm_squared())),
+        ),
+        (
+            "diagonal",
+            Box::new(|seed, p| third(diagonal(&mut op(), p, count, seed).unwrap())),
+            a[(3, 3)],
+            [row, row],
+        ),
+        (
+            "exponential",
+            Box::new(|seed, p| {
+                let spectrum = Quadrature::new(&mut op(), p, count, n, seed).unwrap();
+                pair(spectrum.trace_of(f64::exp).unwrap())
+            }),
+            exponential.trace(),
+            [spare(&exponential), sphere(&exponential)],
+        ),
+    ];
+    let seeds = 60;
+    for (name, run, target, variances) in cases {
+        for (probes, variance) in [Probes::Rademacher, Probes::Gaussian].into_iter().zip(variances)
+        {
+            let (mean, spread, reported) = over_seeds(seeds, |seed| run(seed, probes));
+            let expected = (variance / count as f64).sqrt();
+            println!("{name}, {probes:?}: {spread} {reported} {expected}");
+            // The spread of 60 estimates is known to 1/√118 = 9 %: 1.4 is 4 of them. The mean of 60
+            // errors of 400 samples each is known to 1 %, the delta method's to 1/400 besides.
+            assert!((1.0 / 1.4..1.4).contains(&(spread / expected)), "{name}, {probes:?}");
+            assert!((reported / expected - 1.0).abs() < 0.05, "{name}, {probes:?}");
+            let bias = expected * expected / (2.0 * target.abs());
+            let far = (mean - target).abs() - bias;
+            assert!(far < 3.5 * expected / (seeds as f64).sqrt(), "{name}, {probes:?}: {mean}");
+        }
+    }
+}
+
+#[test]
+fn the_diagonal_is_exact_where_there_is_nothing_beside_it() {
+    let exact = [1.0, -2.0, 4.5, 0.0];
+    let a = DMatrix::from_diagonal(&DVector::from_column_slice(&exact));
+    for probes in [Probes::Rademacher, Probes::Gaussian] {
+        let found = diagonal(&mut operator(&a), probes, 7, 1).unwrap();
+        for (i, exact) in exact.into_iter().enumerate() {
+            assert!((found.value[i] - exact).abs() < 1e-15, "{found:?}");
+            // No loss of digits in the sum of squares.
+            assert!(found.standard_error[i] < 1e-15, "{found:?}");
+        }
+    }
+    let one = diagonal(&mut operator(&a), Probes::Rademacher, 1, 1).unwrap();
+    assert_eq!(one.standard_error, [f64::INFINITY; 4]);
+}
+
+#[test]
+fn rules_integrate_polynomials_exactly_and_weights_sum_to_one() {
+    let a = dense(12);
+    for probes in [Probes::Rademacher, Probes::Gaussian] {
+        let spectrum = Quadrature::new(&mut operator(&a), probes, 9, 4, 3).unwrap();
+        assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.products()), (9, 12, 36));
+        for (i, Rule { nodes, weights }) in spectrum.rules().iter().enumerate() {
+            let draw = Draw { seed: 3, purpose: Purpose::Probe, step: 0, sample: i as u32 };
+            let mut stream = draw.stream(0);
+            let mut element = || match probes {
+                Probes::Gaussian => StandardNormal.sample(&mut stream),
+                Probes::Rademacher => {
+                    let positive: bool = StandardUniform.sample(&mut stream);
+                    if positive { 1.0 } else { -1.0 }
+                }
+            };
+            let v = DVector::from_fn(12, |_, _| element()).normalize();
+            assert!(nodes.is_sorted() && nodes.len() == 4);
+            for power in 0..8 {
+                let sum: f64 = nodes.iter().zip(weights).map(|(x, w)| w * x.powi(power)).sum();
+                let expected = v.dot(&(a.pow(power as u32) * &v));
+                let scale = a.norm().powi(power);
+                assert!((sum - expected).abs() < 1e-13 * scale, "{power}: {sum} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_density_has_mass_one_the_moments_of_the_rules_and_a_logarithm_everywhere() {
+    let a = dense(12);
+    let spectrum = Quadrature::new(&mut operator(&a), Probes::Rademacher, 30, 12, 3).unwrap();
+    let density = spectrum.density(4001, None).unwrap();
+    let (low, high) = spectrum.ends().unwrap();
+    let exact = eigenvalues(&a);
+    assert!((low - exact[0]).abs() < 1e-12 && (high - exact[11]).abs() < 1e-12);
+    assert!((density.width - 0.01 * (high - low)).abs() < 1e-14);
+    let (from, to) = (density.points[0], density.points[4000]);
+    assert!((from - (low - 4.0 * density.width)).abs() < 1e-12);
+    assert!((to - (high + 4.0 * density.width)).abs() < 1e-12);
+    let step = (to - from) / 4000.0;
+    let integral = |f: &dyn Fn(f64) -> f64| -> f64 {
+        density.points.iter().zip(&density.values).map(|(t, p)| step * p * f(*t)).sum()
+    };
+    // Beyond 4 widths lie 6e-5 of the outermost eigenvalues' mass.
+    assert!((integral(&|_| 1.0) - 1.0).abs() < 1e-4);
+    assert!((integral(&|t| t) - spectrum.moment(1).unwrap().value).abs() < 1e-4 * high);
+    // A broadened second moment is larger by the width's square.
+    let second = spectrum.moment(2).unwrap().value + density.width.powi(2);
+    assert!((integral(&|t| t * t) - second).abs() < 2e-4 * high * high);
+    for (ln, value) in density.ln_values.iter().zip(&density.values) {
+        assert!((ln.exp() - value).abs() <= 1e-12 * value);
+    }
+    // Far away the value is below the smallest number, its logarithm is not.
+    let far = spectrum.density_at(&[high + 100.0 * density.width], density.width).unwrap();
+    assert_eq!(far.values, [0.0]);
+    assert!((-5010.0..-4990.0).contains(&far.ln_values[0]), "{far:?}");
+    // The error is that of the mean over the rules.
+    let t = [0.3, exact[4]];
+    let found = spectrum.density_at(&t, 0.2).unwrap();
+    for (i, t) in t.into_iter().enumerate() {
+        let normal = |x: f64| (-0.5 * ((t - x) / 0.2).powi(2)).exp() / (0.2 * 2.506628274631);
+        let by_rule = |r: &Rule| r.nodes.iter().zip(&r.weights).map(|(x, w)| w * normal(*x)).sum();
+        let (mean, spread) = moments(&spectrum.rules().iter().map(by_rule).collect::<Vec<f64>>());
+        assert!((found.values[i] - mean).abs() < 1e-10 * mean);
+        assert!((found.standard_errors[i] - spread / 30f64.sqrt()).abs() < 1e-10 * mean);
+        let exact: f64 = exact.iter().map(|x| normal(*x) / 12.0).sum();
+        assert!((mean - exact).abs() < 3.0 * found.standard_errors[i], "{mean} {exact}");
+    }
+}
+
+#[test]
+fn equal_eigenvalues_have_a_density_too() {
+    let of = |scale: f64, points: usize| {
+        let a = scale * DMatrix::identity(6, 6);
+        let spectrum = Quadrature::new(&mut operator(&a), Probes::Gaussian, 3, 5, 1).unwrap();
+        spectrum.density(points, None).unwrap()
+    };
+    for (scale, width) in [(3.0, 0.03), (-3.0, 0.03), (0.0, 0.01)] {
+        let density = of(scale, 9);
+        assert!((density.width - width).abs() < 1e-10, "{density:?}");
+        assert!((density.points[4] - scale).abs() < 1e-10);
+        assert!((density.values[4] * width * 2.5066282746 - 1.0).abs() < 1e-8, "{density:?}");
+        assert!(density.standard_errors[4] < 1e-8 * density.values[4]);
+    }
+    // Few points are broadened so that no eigenvalue falls between them.
+    let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[0.0, 1.0]));
+    let spectrum = Quadrature::new(&mut operator(&a), Probes::Gaussian, 3, 5, 1).unwrap();
+    assert!((spectrum.density(10, None).unwrap().width - 0.1).abs() < 1e-12);
+}
+
+#[test]
+fn a_logarithm_names_the_ritz_value_that_has_none() {
+    let log_det = |values: &[f64]| {
+        let a = DMatrix::from_diagonal(&DVector::from_column_slice(values));
+        let spectrum = Quadrature::new(&mut operator(&a), Probes::Rademacher, 4, 9, 1).unwrap();
+        spectrum.log_det()
+    };
+    let found = log_det(&[1.0, 2.0, 4.0]).unwrap();
+    assert!((found.value - 8f64.ln()).abs() < 1e-14 && found.standard_error < 1e-15, "{found:?}");
+    let Error::RitzValue { of, value, problem } = log_det(&[1.0, -0.25, 4.0]).unwrap_err() else {
+        panic!("another error");
+    };
+    assert_eq!(of, "log-determinant");
+    assert!((value + 0.25).abs() < 1e-14, "{value}");
+    assert_eq!(problem, "is negative, so the operator is indefinite");
+    let e = log_det(&[1.0, 0.0, 4.0]).unwrap_err();
+    assert!(matches!(e, Error::RitzValue { value, .. } if value.abs() < 1e-15), "{e}");
+    assert!(e.to_string().ends_with("the operator is singular"), "{e}");
+    assert!(log_det(&[0.0; 3]).unwrap_err().to_string().ends_with("is singular"));
+    assert!(log_det(&[1e-12, 1.0, 1.0]).is_ok());
+    let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, 9.0]));
+    let spectrum = Quadrature::new(&mut operator(&a), Probes::Rademacher, 4, 9, 1).unwrap();
+    let e = spectrum.trace_of(|x| (5.0 - x).sqrt()).unwrap_err();
+    assert!(matches!(e, Error::RitzValue { value, .. } if (value - 9.0).abs() < 1e-13), "{e}");
+    let expected = "trace of a function: the Ritz value 9.0000e0 is where the function is NaN";
+    assert_eq!(e.to_string(), expected);
+}
+
+#[test]
+fn singular_in_single_precision_is_singular() {
+    // (x₀ + x₁/3)²: the smaller eigenvalue is 0, and 1e-8 once rounded.
+    let loss = |x: Var, _: &[Var]| (x.at(0) + x.at(1) / 3.0).square();
+    for dtype in [DType::F32, DType::F64] {
+        let objective = Objective::new(Cpu::with_threads(1).unwrap(), dtype, 2, loss);
+        let x = Array::from_f64(dtype, [2], &[0.7, 0.1]).unwrap();
+        let mut hessian = HessianOperator::new(&objective, &x, &[&[]]).unwrap();
+        let mut spectrum = |shift| {
+            Quadrature::new(&mut (&mut hessian).shifted(shift).unwrap(), Probes::Gaussian, 3, 2, 1)
+        };
+        let e = spectrum(0.0).unwrap().log_det().unwrap_err();
+        assert!(e.to_string().ends_with("the operator is singular"), "{dtype}: {e}");
+        let found = spectrum(1.0).unwrap().log_det().unwrap();
+        let expected = (1.0 + 2.0 * (1.0 + 1.0 / 9.0f64)).ln();
+        assert!((found.value - expected).abs() < 3.0 * found.standard_error, "{found:?}");
+    }
+}
+
+#[test]
+fn what_overflows_is_an_error() {
+    let a = 1e200 * DMatrix::<f64>::identity(3, 3);
+    let e = frobenius_norm(&mut operator(&a), Probes::Rademacher, 3, 1).unwrap_err();
+    assert_eq!(e.to_string(), "frobenius norm: the mean over the probes overflows");
+    let spectrum = Quadrature::new(&mut operator(&a), Probes::Rademacher, 3, 3, 1).unwrap();
+    let e = spectrum.moment(2).unwrap_err();
+    let expected = "moment: the Ritz value 1.0000e200 is where the function is inf";
+    assert_eq!(e.to_string(), expected);
+    assert!((spectrum.log_det().unwrap().value - 3.0 * 1e200f64.ln()).abs() < 1e-9);
+}
+
+#[test]
+fn operators_of_no_rows_have_zero_traces_and_no_density() {
+    let none = DMatrix::zeros(0, 0);
+    for p in [Probes::Rademacher, Probes::Gaussian] {
+        for found in [
+            trace(&mut operator(&none), p, 5, 1).unwrap(),
+            frobenius_norm(&mut operator(&none), p, 5, 1).unwrap(),
+            hutch_pp(&mut operator(&none), p, 5, 1).unwrap(),
+            xtrace(&mut operator(&none), 5, 1).unwrap(),
+        ] {
+            assert_eq!((found.value, found.standard_error, found.products), (0.0, 0.0, 0));
+        }
+        assert!(diagonal(&mut operator(&none), p, 5, 1).unwrap().value.is_empty());
+        let spectrum = Quadrature::new(&mut operator(&none), p, 5, 3, 1).unwrap();
+        assert_eq!(spectrum.log_det().unwrap().value, 0.0);
+        assert_eq!((spectrum.ends(), spectrum.rules().len()), (None, 0));
+        let e = spectrum.density(5, None).unwrap_err();
+        assert_eq!(e.to_string(), "spectral density: the operator has no rows");
+    }
+}
+
+#[test]
+fn zero_operators_give_zeros() {
+    let zero = DMatrix::zeros(5, 5);
+    for p in [Probes::Rademacher, Probes::Gaussian] {
+        let spectrum = Quadrature::new(&mut operator(&zero), p, 5, 3, 1).unwrap();
+        assert_eq!(spectrum.products(), 5);
+        for found in [
+            trace(&mut operator(&zero), p, 5, 1).unwrap(),
+            frobenius_norm(&mut operator(&zero), p, 5, 1).unwrap(),
+            hutch_pp(&mut operator(&zero), p, 6, 1).unwrap(),
+            xtrace(&mut operator(&zero), 6, 1).unwrap(),
+            spectrum.moment(3).unwrap(),
+            spectrum.trace_of(|x| x).unwrap(),
+        ] {
+            assert_eq!((found.value, found.standard_error), (0.0, 0.0));
+        }
+        assert_eq!(diagonal(&mut operator(&zero), p, 5, 1).unwrap().value, [0.0; 5]);
+    }
+}
+
+type Run = fn(&mut dyn LinearOperator, usize) -> Result<()>;
+
+const RUNS: [(&str, Run, usize); 6] = [
+    ("trace", |a, n| trace(a, Probes::Rademacher, n, 1).map(drop), 1),
+    ("frobenius norm", |a, n| frobenius_norm(a, Probes::Gaussian, n, 1).map(drop), 1),
+    ("diagonal", |a, n| diagonal(a, Probes::Gaussian, n, 1).map(drop), 1),
+    ("Hutch++", |a, n| hutch_pp(a, Probes::Gaussian, n, 1).map(drop), 3),
+    ("XTrace", |a, n| xtrace(a, n, 1).map(drop), 2),
+    (
+        "stochastic Lanczos quadrature",
+        |a, n| Quadrature::new(a, Probes::Gaussian, n, 3, 1).map(drop),
+        1,
+    ),
+];
+
+#[test]
+fn products_that_are_not_finite_are_errors() {
+    for bad in [f64::NAN, f64::INFINITY] {
+        let a = DMatrix::from_element(3, 3, bad);
+        for (name, run, _) in RUNS {
+            let e = run(&mut operator(&a), 9).unwrap_err();
+            assert_eq!(e.to_string(), format!("{name}: product 1 is not finite"));
+        }
+    }
+}
+
+#[test]
+fn the_product_that_is_not_finite_is_named() {
+    /// The identity, whose fifth product is NaN.
+    struct Fifth(usize);
+    impl LinearOperator for Fifth {
+        fn dim(&self) -> usize {
+            20
+        }
+
+        fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
+            self.0 += 1;
+            out.copy_from_slice(v);
+            out[7] *= if self.0 == 5 { f64::NAN } else { 1.0 };
+            Ok(())
+        }
+
+        fn products(&self) -> usize {
+            self.0
+        }
+    }
+    // In the mean, in the basis, and in the basis' products.
+    for (name, run, count) in
+        [RUNS[0], RUNS[1], RUNS[2], RUNS[3], RUNS[4]].map(|(name, run, _)| (name, run, 9))
+    {
+        let e = run(&mut Fifth(0), count).unwrap_err();
+        assert_eq!(e.to_string(), format!("{name}: product 5 is not finite"));
+    }
+}
+
+#[test]
+fn settings_that_mean_nothing_are_errors() {
+    let a = dense(3);
+    for (name, run, least) in RUNS {
+        run(&mut operator(&a), least).unwrap();
+        let e = run(&mut operator(&a), least - 1).unwrap_err();
+        assert!(matches!(e, Error::Setting { .. }));
+        let text = e.to_string();
+        let expected = format!("is {}, but must be at least {least}", least - 1);
+        assert!(text.starts_with(name) && text.ends_with(&expected), "{text}");
+    }
+    let e = Quadrature::new(&mut operator(&a), Probes::Gaussian, 1, 0, 1).unwrap_err();
+    assert!(e.to_string().contains("the number of steps is 0"), "{e}");
+    let spectrum = Quadrature::new(&mut operator(&a), Probes::Gaussian, 1, 3, 1).unwrap();
+    assert_eq!(spectrum.moment(1).unwrap().standard_error, f64::INFINITY);
+    let e = spectrum.density(1, None).unwrap_err();
+    assert!(e.to_string().contains("the number of points is 1"), "{e}");
+    for width in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let e = spectrum.density(5, Some(width)).unwrap_err();
+        assert!(e.to_string().contains("the width is"), "{e}");
+    }
+    let e = spectrum.density_at(&[0.0, f64::NAN], 0.1).unwrap_err();
+    assert_eq!(e.to_string(), "spectral density: a point is NaN, but must be finite");
+}
+
+/// Another operator without what it can do for several vectors.
+struct Plain<'a>(HessianOperator<'a>);
+
+impl LinearOperator for Plain<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
+        self.0.apply(v, out)
+    }
+
+    fn products(&self) -> usize {
+        self.0.products()
+    }
+}
+
+#[test]
+fn estimates_of_hessians_are_the_same_with_blocks_and_without() {
+    let x: Vec<f64> = (0..18).map(|i| (i as f64 * 1.9).sin()).collect();
+    let case = Case::new(network, &x, points(DType::F64, 0, 9));
+    let hessian = || HessianOperator::new(&case.objective, &case.x, &[&case.batch]).unwrap();
+    let near = |a: &[f64], b: &[f64]| {
+        assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-10, "{a} {b}");
+        }
+    };
+    for count in [3, 4, 14] {
+        let (mut blocks, mut plain) = (hessian(), Plain(hessian()));
+        let found = diagonal(&mut blocks, Probes::Gaussian, count, 2).unwrap();
+        let expected = diagonal(&mut plain, Probes::Gaussian, count, 2).unwrap();
+        near(&found.value, &expected.value);
+        near(&found.standard_error, &expected.standard_error);
+        let found = hutch_pp(&mut blocks, Probes::Gaussian, count, 2).unwrap();
+        let expected = hutch_pp(&mut plain, Probes::Gaussian, count, 2).unwrap();
+        near(&[found.value], &[expected.value]);
+        let found = xtrace(&mut blocks, count, 2).unwrap();
+        let expected = xtrace(&mut plain, count, 2).unwrap();
+        near(&[found.value], &[expected.value]);
+        let found = Quadrature::new(&mut blocks, Probes::Rademacher, count, 5, 2).unwrap();
+        let expected = Quadrature::new(&mut plain, Probes::Rademacher, count, 5, 2).unwrap();
+        for (a, b) in found.rules().iter().zip(expected.rules()) {
+            near(&a.nodes, &b.nodes);
+            near(&a.weights, &b.weights);
+        }
+        assert_eq!(blocks.products(), plain.products());
+    }
+}
+
+#[test]
+fn costs_of_sums_are_those_of_all_parts() {
+    let a = dense(6);
+    let mut sum = operator(&a).plus(operator(&a)).unwrap();
+    assert_eq!(trace(&mut sum, Probes::Rademacher, 5, 1).unwrap().products, 10);
+    assert_eq!(Quadrature::new(&mut sum, Probes::Rademacher, 5, 2, 1).unwrap().products(), 20);
+    assert_eq!(xtrace(&mut sum, 8, 1).unwrap().products, 16);
+}
