@@ -6,9 +6,8 @@ use burlap::autodiff::Array;
 use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
 use burlap::optim::curvature::{
-    Eigenpair, HessianOperator, Lanczos, Probes, frobenius_norm, trace,
+    Eigenpair, Estimated, HessianOperator, Lanczos, Probes, frobenius_norm, trace,
 };
-use burlap::optim::sharpness::Estimate;
 
 /// Examples of the training set on which curvature is measured, at most.
 pub const CURVATURE_EXAMPLES: usize = 2048;
@@ -17,9 +16,9 @@ pub const CURVATURE_EXAMPLES: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct Curvature {
     /// tr H.
-    pub trace: Estimate,
+    pub trace: Estimated,
     /// ‖H‖_F.
-    pub frobenius: Estimate,
+    pub frobenius: Estimated,
     /// The largest eigenvalue.
     pub top: Eigenpair,
 }

@@ -2,18 +2,30 @@
 //! that can be watched and resumed, the measurement of curvature at a solution, and pictures.
 
 mod curvature;
+mod curves;
 mod data;
 mod experiment;
 mod files;
+mod landscape;
 pub mod plot;
+mod report;
+mod runs;
 mod saved;
+mod spectrum;
 mod table;
 pub mod theory;
 
 pub use curvature::{CURVATURE_EXAMPLES, Curvature};
+pub use curves::{History, Moment, curves_caption, curves_picture};
 pub use data::{DataArgs, arrays, model, pieces};
 pub use experiment::{Epoch, Experiment, Files, Fitted, MethodArgs, TrainingArgs};
 pub use files::{writable_folder, write_whole};
+pub use landscape::{
+    Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,
+};
+pub use report::Report;
+pub use runs::FilesArgs;
+pub use spectrum::{Spectrum, SpectrumArgs, spectra_caption, spectra_picture};
 pub use table::Table;
 
 /// A text with the letters that mean something in HTML and XML as references.

@@ -154,11 +154,11 @@ impl Scale {
 fn linear(low: f64, high: f64, most: usize, whole: bool) -> Ticks {
     let rough = (high - low) / most as f64;
     let power = 10f64.powf(rough.log10().floor());
-    let mut step = [1.0, 2.0, 5.0, 10.0]
-        .map(|m| m * power)
-        .into_iter()
-        .find(|s| (high / s).floor() - (low / s).ceil() < most as f64)
-        .unwrap_or(10.0 * power);
+    // Ends that are multiples up to rounding are ticks too.
+    let ends = |step: f64| ((low / step - 1e-6).ceil() as i64, (high / step + 1e-6).floor() as i64);
+    let fits = |step: &f64| ends(*step).1 - ends(*step).0 < most as i64;
+    let mut step =
+        [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(fits).unwrap_or(20.0 * power);
     if whole {
         step = step.max(1.0);
     }
@@ -169,8 +169,7 @@ fn linear(low: f64, high: f64, most: usize, whole: bool) -> Ticks {
     };
     let unit = 10f64.powi(exponent);
     let decimals = (-(step / unit).log10().floor()).max(0.0) as usize;
-    let first = (low / step - 1e-6).ceil() as i64;
-    let last = (high / step + 1e-6).floor() as i64;
+    let (first, last) = ends(step);
     let labelled = (first..=last)
         .map(|i| {
             let value = i as f64 * step;

@@ -232,3 +232,92 @@ fn draw_bar(
     items.text(&label, (x - 4.0, y - 6.0), SMALL, (Anchor::Start, Anchor::End), INK);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contour::Field;
+    use super::*;
+
+    /// The rectangle that a text takes: left, top, right, bottom.
+    fn extent(shape: &Shape) -> Option<(String, [f64; 4])> {
+        let Shape::Text { text, at, size, anchor, upwards } = shape else { return None };
+        // Letters are about 0.7 of their size high, from the anchor's side.
+        let (long, high) = (text_width(text, *size).unwrap(), 0.75 * size);
+        let from = |at: f64, length: f64, anchor: Anchor| match anchor {
+            Anchor::Start => at,
+            Anchor::Middle => at - length / 2.0,
+            Anchor::End => at - length,
+        };
+        let (wide, tall) = if *upwards { (high, long) } else { (long, high) };
+        let (x, y) = (from(at.0, wide, anchor.0), from(at.1, tall, anchor.1));
+        Some((text.clone(), [x, y, x + wide, y + tall]))
+    }
+
+    fn check(picture: &Picture) {
+        let (items, size) = picture.items().unwrap();
+        let texts: Vec<_> =
+            items.0.iter().filter_map(|i| extent(&i.shape)).filter(|t| !t.0.is_empty()).collect();
+        assert!(texts.len() > 8, "{texts:?}");
+        for (k, (text, a)) in texts.iter().enumerate() {
+            assert!(a[0] >= 0.0 && a[1] >= 0.0, "{text} {a:?} is cut off");
+            assert!(a[2] <= size.0 && a[3] <= size.1, "{text} {a:?} is cut off at {size:?}");
+            for (other, b) in &texts[..k] {
+                let apart = a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
+                assert!(apart, "{text:?} {a:?} lies over {other:?} {b:?}");
+            }
+        }
+        for item in &items.0 {
+            let places: &[(f64, f64)] = match &item.shape {
+                Shape::Line { places, .. } | Shape::Area(places) => places,
+                Shape::Dot { centre, .. } => std::slice::from_ref(centre),
+                Shape::Text { at, .. } => std::slice::from_ref(at),
+            };
+            for &(x, y) in places {
+                assert!((0.0..=size.0).contains(&x) && (0.0..=size.1).contains(&y), "{item:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_neither_overlap_nor_leave_the_picture() {
+        let long = "an optimizer of a name that is much longer than any legend would have room for, and then some more words";
+        for (low, high) in [(0.0, 1.0), (-1234.5, 98765.0), (1e-9, 3e-9), (0.999, 1.001)] {
+            let line = (0..20).map(|i| {
+                let part = f64::from(i) / 19.0;
+                (low + part * (high - low), low + (1.0 - part) * (high - low))
+            });
+            let chart = |axis: fn(&str) -> Axis| {
+                (0..4).fold(Chart::new(long, axis(long), axis(long)), |chart, k| {
+                    let name = format!("{long} {k}");
+                    let at = low + 0.9 * (high - low);
+                    chart.line(&name, line.clone()).rule(&name, at, "a mark at the right")
+                })
+            };
+            let at = vec![low, (low + high) / 2.0, high];
+            let values = (0..9).map(|k| 1.0 + f64::from(k)).collect();
+            let field = Field::new(at.clone(), at, values).unwrap();
+            let levels = Levels::spanning([&field], true, 12);
+            let heat = Chart::new("map", Axis::linear("a"), Axis::linear("b")).heat(field, levels);
+            let picture = Picture::new(long)
+                .chart(heat)
+                .chart(chart(Axis::linear))
+                .chart(chart(Axis::log))
+                .colour_bar("a long name of a level");
+            check(&picture);
+            picture.parts().iter().for_each(check);
+        }
+    }
+
+    #[test]
+    fn parts_keep_the_colours_of_the_whole() {
+        let chart = |name: &str| {
+            Chart::new("", Axis::linear("x"), Axis::linear("y")).line(name, [(0.0, 0.0), (1.0, 1.0)])
+        };
+        let whole = Picture::new("").chart(chart("first")).chart(chart("second"));
+        let colour = |p: &Picture, name: &str| p.style(name).colour;
+        let part = &whole.parts()[1];
+        assert_eq!(colour(&whole, "second"), colour(part, "second"));
+        assert_ne!(colour(&whole, "first"), colour(&whole, "second"));
+        assert!(!part.svg().unwrap().contains("first"), "a legend of what occurs alone");
+    }
+}

@@ -30,7 +30,7 @@ fn family() -> Objective {
 /// What the estimators report.
 pub fn saddle_measures(samples: usize, seed: u64) -> Result<[Estimate; 2]> {
     let objective = saddle();
-    let mut of = |sharpness: Sharpness| {
+    let of = |sharpness: Sharpness| {
         let mut exact = sharpness.with_estimator(Estimator::Exact);
         exact.estimate(&objective, &Array::vector([1.0, 1.0]), &[], samples, seed)
     };
