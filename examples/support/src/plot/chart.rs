@@ -309,8 +309,9 @@ impl Chart {
         let shape = Shape::Text { text: label, at: beside, size: NORMAL, anchor, upwards: true };
         items.add(shape, INK, 1.0);
         let title = fitted(&self.title, NORMAL, f.width)?;
-        let above = (f.left + f.width / 2.0, at.1 + GAP);
-        items.text(&title, above, NORMAL, (Anchor::Middle, Anchor::Start), INK);
+        let rows = self.rule_labels(f.left, f.width)?.0 as f64;
+        let above = (f.left + f.width / 2.0, f.top - GAP - rows * (SMALL + 3.0));
+        items.text(&title, above, NORMAL, (Anchor::Middle, Anchor::End), INK);
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn svg(items: &[Item], size: (f64, f64), title: &str) -> Result<Strin
     with_font()?;
     let (width, height) = units(size);
     let mut body = String::new();
-    draw(SVGBackend::with_string(&mut body, (width, height)).into_drawing_area(), items)?;
+    draw(SVGBackend::with_string(&mut body, (width, height)).into_drawing_area(), items, 0.0)?;
     let (_, body) = body.split_once('>').context("no picture was drawn")?;
     Ok(format!(
         "<svg width=\"{:.0}\" height=\"{:.0}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -64,7 +64,7 @@ pub(super) fn png(items: &[Item], size: (f64, f64)) -> Result<Vec<u8>> {
     let (wide, high) = (width * PIXEL, height * PIXEL);
     let mut fine = vec![0u8; 3 * wide * high];
     let backend = BitMapBackend::with_buffer(&mut fine, (wide as u32, high as u32));
-    draw(backend.into_drawing_area(), items)?;
+    draw(backend.into_drawing_area(), items, 0.13)?;
     let mut pixels = vec![0u16; 3 * width * height];
     for (k, value) in fine.into_iter().enumerate() {
         let (row, column, part) = (k / (3 * wide), k % (3 * wide) / 3, k % 3);
@@ -82,9 +82,11 @@ pub(super) fn png(items: &[Item], size: (f64, f64)) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Draws, texts lower by a part of their size: plotters puts them higher in bitmaps than in SVG.
 fn draw<B: DrawingBackend>(
     area: DrawingArea<B, plotters::coord::Shift>,
     items: &[Item],
+    lower: f64,
 ) -> Result<()> {
     let failed = |e: plotters::drawing::DrawingAreaErrorKind<B::ErrorType>| anyhow!("drawing: {e}");
     let unit = |&(x, y): &Place| ((x * UNITS).round() as i32, (y * UNITS).round() as i32);
@@ -107,7 +109,11 @@ fn draw<B: DrawingBackend>(
                 let turn = if *upwards { FontTransform::Rotate270 } else { FontTransform::None };
                 let font = (FAMILY, size * UNITS * LINE).into_font().transform(turn);
                 let style = font.color(&paint).pos(position(*anchor)).into_text_style(&area);
-                area.draw(&Text::new(text.as_str(), unit(at), style))
+                // Digits have no descenders: their middle is above that of the line.
+                let middle = if anchor.1 == Anchor::Middle { 0.08 } else { 0.0 };
+                let down = (lower + middle) * size;
+                let at = if *upwards { (at.0 + down, at.1) } else { (at.0, at.1 + down) };
+                area.draw(&Text::new(text.as_str(), unit(&at), style))
             }
         };
         drawn.map_err(failed)?;
