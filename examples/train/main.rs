@@ -5,15 +5,17 @@
 
 mod options;
 mod outcome;
+mod report;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use options::Options;
 use outcome::Outcome;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
-use support::{CURVATURE_EXAMPLES, Experiment, Files};
+use report::Pages;
+use support::{CURVATURE_EXAMPLES, Experiment, Table};
 
 fn main() -> ExitCode {
     support::exit(train())
@@ -21,13 +23,8 @@ fn main() -> ExitCode {
 
 fn train() -> Result<()> {
     let options = Options::parse();
-    if options.optimizer.len() != 1 && (options.save.is_some() || options.resume.is_some()) {
-        bail!("--save and --resume need exactly one --optimizer");
-    }
-    // Before any work: a bad name or setting should not cost the runs before it.
-    for name in &options.optimizer {
-        burlap::optim::method(name, &Default::default())?;
-    }
+    let files = options.files.check(&options.optimizer)?;
+    let mut pages = Pages::new(&options)?;
     let experiment = Experiment::new(&options.training)?;
     let Experiment { args, backend, model, train, test } = &experiment;
     println!(
@@ -47,11 +44,11 @@ fn train() -> Result<()> {
         }
         None => None,
     };
-    let files = Files { save: options.save.clone(), resume: options.resume.clone() };
     let mut outcomes = Vec::new();
     for name in &options.optimizer {
-        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
+        let fitted = experiment.fit(name, &files, |epoch| pages.observe(&experiment, epoch))?;
         let outcome = Outcome::judge(name, &experiment, &fitted, options.probes)?;
+        pages.look(name, &experiment, &fitted)?;
         if let Some(file) = &mut json {
             // One write a line, so that a line is whole or not there.
             let line = format!("{}\n", serde_json::to_string(&outcome)?);
@@ -59,35 +56,40 @@ fn train() -> Result<()> {
         }
         outcomes.push(outcome);
     }
-    table(&outcomes, train.len().min(CURVATURE_EXAMPLES), options.probes);
+    let table = table(&outcomes);
+    let explained = explanation(train.len().min(CURVATURE_EXAMPLES), options.probes);
+    println!("\n{table}\n{explained}");
+    if let Some(path) = pages.write(&experiment, &table, &explained)? {
+        println!("The report is {}.", path.display());
+    }
     Ok(())
 }
 
-fn table(outcomes: &[Outcome], examples: usize, probes: usize) {
-    println!();
-    println!(
-        "{:<14} {:<10} {:>8} {:>10} {:>18} {:>18} {:>18} {:>8} {:>6}",
-        "optimizer", "estimator", "test", "train", "tr H", "‖H‖_F", "λ_max", "seconds", "steps"
-    );
-    println!("{:<14} {:<10} {:>8} {:>10}", "", "", "accuracy", "loss");
+fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new([
+        "optimizer", "estimator", "test accuracy", "train loss", "tr H", "‖H‖_F", "λ_max", "seconds",
+        "steps",
+    ]);
     for o in outcomes {
         let pair = |value: f64, error: f64| format!("{value:.3} ± {error:.3}");
-        println!(
-            "{:<14} {:<10} {:>8.4} {:>10.6} {:>18} {:>18} {:>18} {:>8.2} {:>6}",
-            o.optimizer,
-            o.estimator.unwrap_or("–"),
-            o.test_accuracy,
-            o.train_loss,
+        table.row([
+            o.optimizer.clone(),
+            o.estimator.unwrap_or("–").to_owned(),
+            format!("{:.4}", o.test_accuracy),
+            format!("{:.6}", o.train_loss),
             pair(o.trace, o.trace_se),
             pair(o.frobenius, o.frobenius_se),
             pair(o.lambda_max, o.lambda_max_residual),
-            o.seconds,
-            o.steps,
-        );
+            format!("{:.2}", o.seconds),
+            o.steps.to_string(),
+        ]);
     }
-    println!();
-    println!(
+    table
+}
+
+fn explanation(examples: usize, probes: usize) -> String {
+    format!(
         "H is the Hessian of the mean training loss of {examples} examples at the solution. tr H and ‖H‖_F: \
          {probes} random probes, ± standard error; λ_max: Lanczos, ± residual. Seconds are those of training."
-    );
+    )
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use std::path::PathBuf;
-use support::TrainingArgs;
+use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs};
 
 /// Trains one network with several optimizers and compares the sharpness of what they find.
 #[derive(Parser, Clone, Debug)]
@@ -24,11 +24,20 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// Save the run after every epoch (with one optimizer)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: FilesArgs,
 
-    /// Go on from a saved run
-    #[arg(long, value_name = "FILE")]
-    pub(crate) resume: Option<PathBuf>,
+    /// Write a report (report.html, and its pictures as SVG and PNG) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// For the report: measure curvature every so many epochs
+    #[arg(long, default_value_t = 5)]
+    pub(crate) measure_every: u64,
+
+    #[command(flatten)]
+    pub(crate) spectrum: SpectrumArgs,
+
+    #[command(flatten)]
+    pub(crate) landscape: LandscapeArgs,
 }

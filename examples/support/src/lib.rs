@@ -1,14 +1,50 @@
 //! What the examples share: their common flags, data sets and networks by name, training runs
-//! that can be watched and resumed, and the measurement of curvature at a solution.
+//! that can be watched and resumed, the measurement of curvature at a solution, and pictures.
 
 mod curvature;
+mod curves;
 mod data;
 mod experiment;
+mod files;
+mod landscape;
+pub mod plot;
+mod report;
+mod runs;
 mod saved;
+mod spectrum;
+mod table;
+pub mod theory;
 
 pub use curvature::{CURVATURE_EXAMPLES, Curvature};
+pub use curves::{History, Moment, curves_caption, curves_picture};
 pub use data::{DataArgs, arrays, model, pieces};
 pub use experiment::{Epoch, Experiment, Files, Fitted, MethodArgs, TrainingArgs};
+pub use files::{writable_folder, write_whole};
+pub use landscape::{
+    Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,
+};
+pub use report::Report;
+pub use runs::FilesArgs;
+pub use spectrum::{Spectrum, SpectrumArgs, spectra_caption, spectra_picture};
+pub use table::Table;
+
+/// A text with the letters that mean something in HTML and XML as references.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // Not a character of XML.
+            c if c.is_control() && !matches!(c, '\n' | '\t' | '\r') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
 
 /// Runs a program's `main`: an error is one sentence with its causes, and exit code 1.
 pub fn exit(result: anyhow::Result<()>) -> std::process::ExitCode {

@@ -1,0 +1,71 @@
+//! Trains a network with one or several optimizers and draws the loss over a plane through each
+//! of the solutions, side by side.
+//!
+//! `cargo run --release --example landscape -- --help` lists the options.
+
+use anyhow::Result;
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::{
+    Experiment, FilesArgs, Landscape, LandscapeArgs, Table, TrainingArgs, landscapes_caption,
+    landscapes_picture, writable_folder,
+};
+
+/// Trains a network and draws its loss over a plane through the solution (with --epochs 0 through
+/// its start, with --resume through a saved one).
+#[derive(Parser, Clone, Debug)]
+#[command(name = "landscape")]
+struct Options {
+    #[command(flatten)]
+    training: TrainingArgs,
+
+    #[command(flatten)]
+    files: FilesArgs,
+
+    #[command(flatten)]
+    landscape: LandscapeArgs,
+
+    /// One or more of sgd, sam, asam, trace-sam, frob-sam, logdet-sam, tilted-sam, max-eigen-sam
+    #[arg(long, value_delimiter = ',', default_value = "sgd,sam,frob-sam")]
+    optimizer: Vec<String>,
+
+    /// Write landscape.svg and landscape.png into this folder
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    support::exit(draw())
+}
+
+fn draw() -> Result<()> {
+    let options = Options::parse();
+    let files = options.files.check(&options.optimizer)?;
+    options.landscape.check()?;
+    writable_folder(&options.out)?;
+    let experiment = Experiment::new(&options.training)?;
+    let mut landscapes = Vec::new();
+    for name in &options.optimizer {
+        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
+        landscapes.push(Landscape::measure(
+            name,
+            fitted.training.objective(),
+            (experiment.model.layout(), fitted.training.parameters()),
+            &experiment.train,
+            &options.landscape,
+            options.training.seed,
+        )?);
+    }
+    let mut table = Table::new(["optimizer", "least loss", "largest loss", "‖d₁‖", "‖d₂‖"]);
+    for l in &landscapes {
+        let finite = || l.field.values().iter().copied().filter(|v| v.is_finite());
+        let ends = [finite().fold(f64::INFINITY, f64::min), finite().fold(0.0, f64::max)];
+        let numbers = ends.into_iter().chain(l.lengths).map(|x| format!("{x:.5}"));
+        table.row(std::iter::once(l.name.clone()).chain(numbers));
+    }
+    println!("{table}\n{}", landscapes_caption(&landscapes));
+    let [svg, png] = landscapes_picture(&landscapes).write(&options.out, "landscape")?;
+    println!("Drawn to {} and {}.", svg.display(), png.display());
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Trains a network with one or several optimizers and draws the spectral densities of the
+//! Hessians that they find, side by side.
+//!
+//! `cargo run --release --example spectrum -- --help` lists the options.
+
+use anyhow::Result;
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::{
+    Experiment, FilesArgs, Spectrum, SpectrumArgs, Table, TrainingArgs, spectra_caption,
+    spectra_picture, writable_folder,
+};
+
+/// Trains a network and draws the eigenvalue density of its Hessian (with --epochs 0 of the
+/// network at its start, with --resume of a saved one).
+#[derive(Parser, Clone, Debug)]
+#[command(name = "spectrum")]
+struct Options {
+    #[command(flatten)]
+    training: TrainingArgs,
+
+    #[command(flatten)]
+    files: FilesArgs,
+
+    #[command(flatten)]
+    spectrum: SpectrumArgs,
+
+    /// One or more of sgd, sam, asam, trace-sam, frob-sam, logdet-sam, tilted-sam, max-eigen-sam
+    #[arg(long, value_delimiter = ',', default_value = "sgd,frob-sam")]
+    optimizer: Vec<String>,
+
+    /// Write spectrum.svg and spectrum.png into this folder
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    support::exit(draw())
+}
+
+fn draw() -> Result<()> {
+    let options = Options::parse();
+    let files = options.files.check(&options.optimizer)?;
+    writable_folder(&options.out)?;
+    let experiment = Experiment::new(&options.training)?;
+    let mut spectra = Vec::new();
+    for name in &options.optimizer {
+        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
+        let (objective, x) = (fitted.training.objective(), fitted.training.parameters());
+        let seed = options.training.seed;
+        spectra.push(Spectrum::measure(
+            name,
+            objective,
+            x,
+            &experiment.train,
+            options.spectrum,
+            seed,
+        )?);
+    }
+    let mut table = Table::new(["optimizer", "λ_min", "λ_max"]);
+    for s in &spectra {
+        let end = |(value, residual): (f64, f64)| format!("{value:.5} ± {residual:.5}");
+        table.row([s.name.clone(), end(s.low), end(s.high)]);
+    }
+    println!("{table}\n{}", spectra_caption(&spectra));
+    let [svg, png] = spectra_picture(&spectra)?.write(&options.out, "spectrum")?;
+    println!("Drawn to {} and {}.", svg.display(), png.display());
+    Ok(())
+}

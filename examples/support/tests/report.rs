@@ -1,0 +1,184 @@
+//! Spectra, landscapes and curves of real runs, and the page made of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use burlap::autodiff::{Array, Cpu, DType, Var};
+use burlap::nn::Layout;
+use burlap::nn::data::Dataset;
+use burlap::optim::Objective;
+use burlap::optim::random::{Draw, Purpose};
+use clap::Parser;
+use support::{
+    Experiment, Files, FilesArgs, History, Landscape, LandscapeArgs, Report, Spectrum, SpectrumArgs,
+    Table, TrainingArgs, curves_caption, curves_picture, filter_normalised, landscapes_caption,
+    landscapes_picture, spectra_caption, spectra_picture, writable_folder, write_whole,
+};
+
+#[derive(Parser)]
+#[command(args_override_self = true)]
+struct Options {
+    #[command(flatten)]
+    training: TrainingArgs,
+    #[command(flatten)]
+    landscape: LandscapeArgs,
+    #[command(flatten)]
+    spectrum: SpectrumArgs,
+}
+
+fn options(flags: &[&str]) -> Options {
+    let small = ["test", "--model", "mlp:6", "--epochs", "3", "--fraction", "0.2", "--grid", "5"];
+    let rest = ["--density-probes", "2", "--density-steps", "10"];
+    Options::parse_from(small.iter().chain(&rest).chain(flags))
+}
+
+#[test]
+fn a_report_has_the_figures_of_all_optimizers_and_loads_nothing() {
+    let o = options(&[]);
+    let experiment = Experiment::new(&o.training).unwrap();
+    let (mut histories, mut spectra, mut landscapes) = (Vec::new(), Vec::new(), Vec::new());
+    for name in ["sgd", "frob-sam"] {
+        let mut history = History::new(name, 2, 4);
+        let fitted = experiment
+            .fit(name, &Files::default(), |epoch| history.observe(&experiment, epoch))
+            .unwrap();
+        let (objective, x) = (fitted.training.objective(), fitted.training.parameters());
+        let measured: Vec<bool> = history.moments.iter().map(|m| m.curvature.is_some()).collect();
+        assert_eq!(measured, [false, true, true], "every second epoch and the last");
+        histories.push(history);
+        let spectrum =
+            Spectrum::measure(name, objective, x, &experiment.train, o.spectrum, 1).unwrap();
+        assert!(spectrum.low.0 < spectrum.high.0);
+        spectra.push(spectrum);
+        let place = (experiment.model.layout(), x);
+        let landscape =
+            Landscape::measure(name, objective, place, &experiment.train, &o.landscape, 1).unwrap();
+        // The middle of the grid is the solution.
+        let (loss, _) = experiment.evaluate(&experiment.train, x).unwrap();
+        let middle = landscape.field.values()[12];
+        assert!((middle - loss).abs() < 1e-5 * loss, "{middle} {loss}");
+        landscapes.push(landscape);
+    }
+    let mut report = Report::new("<script>alert(1)</script>");
+    let mut table = Table::new(["optimizer"]);
+    table.row(["a & b"]);
+    report.table(&table);
+    report.heading("Figures");
+    report.figure(&curves_picture(&histories), &curves_caption(&histories, &experiment)).unwrap();
+    report.figure(&spectra_picture(&spectra).unwrap(), &spectra_caption(&spectra)).unwrap();
+    report.figure(&landscapes_picture(&landscapes), &landscapes_caption(&landscapes)).unwrap();
+    let page = report.html();
+    let document = roxmltree::Document::parse_with_options(
+        &page,
+        roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() },
+    )
+    .unwrap();
+    let count = |tag: &str| document.descendants().filter(|n| n.has_tag_name(tag)).count();
+    let pictures = document.descendants().filter(|n| n.tag_name().name() == "svg").count();
+    assert_eq!((pictures, count("figure"), count("figcaption")), (5 + 2 + 2, 3, 3));
+    for name in ["sgd", "frob-sam"] {
+        let texts = document.descendants().filter(|n| n.tag_name().name() == "text");
+        let named = texts.filter(|n| n.text().is_some_and(|t| t.trim() == name)).count();
+        // Legends of five curves and of its spectrum, titles of spectrum and landscape.
+        assert!(named >= 8, "{name} occurs {named} times");
+    }
+    assert!(!page.contains("NaN") && !page.contains("<script"), "escaped, and numbers only");
+    for node in document.descendants() {
+        for a in node.attributes() {
+            let loads = matches!(a.name(), "src" | "href" | "data" | "srcset");
+            assert!(!loads && !a.value().contains("http"), "{a:?}");
+        }
+    }
+    assert!(!page.replace("http://www.w3.org/2000/svg", "").contains("http"));
+    assert!(!page.contains("@import") && !page.contains("url("));
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("report/report.html");
+    report.write(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), page);
+}
+
+fn features(n: usize) -> Dataset {
+    let values = (0..n).map(|i| i as f32).collect();
+    Dataset::new("numbers", values, vec![0; n], 2, vec![1]).unwrap()
+}
+
+#[test]
+fn the_plane_is_evaluated_where_it_says_and_infinite_losses_are_gaps() {
+    // log(x₀ + 2) is NaN left of −2.
+    let loss = |x: Var, batch: &[Var]| {
+        (x.at(0) + 2.0).log() + x.at(1) * batch[0].cast(DType::F64).mean()
+    };
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let layout = Layout::new([("w", vec![1, 2])]).unwrap();
+    let x = Array::vector([0.0, 1.0]);
+    // Three pieces of unequal sizes.
+    let o = options(&["--range", "3"]);
+    let found =
+        Landscape::measure("l", &objective, (&layout, &x), &features(600), &o.landscape, 4).unwrap();
+    let directions = [0, 1].map(|sample| {
+        filter_normalised(&layout, &[0.0, 1.0], Draw { seed: 4, purpose: Purpose::User, step: 0, sample })
+    });
+    let mut gaps = 0;
+    for (k, &value) in found.field.values().iter().enumerate() {
+        let (a, b) = ((k % 5) as f64 * 1.5 - 3.0, (k / 5) as f64 * 1.5 - 3.0);
+        let at = |i: usize| [0.0, 1.0][i] + a * directions[0][i] + b * directions[1][i];
+        // The mean of 0, 1, …, 599, not that of the pieces' means.
+        let expected = (at(0) + 2.0).ln() + 299.5 * at(1);
+        if expected.is_finite() {
+            assert!((value - expected).abs() < 1e-12 * expected.abs().max(1.0), "{value} {expected}");
+        } else {
+            gaps += 1;
+            assert!(!value.is_finite());
+        }
+    }
+    assert!(gaps > 0 && found.field.gaps() == gaps);
+    let found = [found];
+    assert!(landscapes_caption(&found).contains(&format!("no finite loss at {gaps} of 25")));
+    assert!(!landscapes_picture(&found).svg().unwrap().contains("NaN"));
+}
+
+#[test]
+fn directions_are_as_long_as_the_weights_neuron_by_neuron() {
+    let layout = Layout::new([("w", vec![2, 3]), ("b", vec![2])]).unwrap();
+    let x = [3.0, 4.0, 0.0, 0.0, 0.0, 0.5, 7.0, 7.0];
+    let draw = Draw { seed: 1, purpose: Purpose::User, step: 0, sample: 0 };
+    let d = filter_normalised(&layout, &x, draw);
+    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    assert!((norm(&d[..3]) - 5.0).abs() < 1e-12 && (norm(&d[3..6]) - 0.5).abs() < 1e-12);
+    assert_eq!(d[6..], [0.0, 0.0]);
+    assert_ne!(d, filter_normalised(&layout, &x, Draw { sample: 1, ..draw }));
+}
+
+#[test]
+fn eigenvectors_span_the_plane_of_largest_curvature() {
+    let loss = |x: Var, _: &[Var]| {
+        x.at(0).square() + 5.0 * x.at(1).square() + 9.0 * x.at(2).square()
+    };
+    let objective = Objective::new(Cpu::new(), DType::F64, 3, loss);
+    let layout = Layout::new([("w", vec![1, 3])]).unwrap();
+    let x = Array::vector([0.0; 3]);
+    let o = options(&["--directions", "eigen"]);
+    let found =
+        Landscape::measure("l", &objective, (&layout, &x), &features(4), &o.landscape, 1).unwrap();
+    // a = −1 or 1 along the first: 9; along the second: 5.
+    let v = found.field.values();
+    assert!((v[10] - 9.0).abs() < 1e-6 && (v[2] - 5.0).abs() < 1e-6, "{v:?}");
+}
+
+#[test]
+fn bad_settings_are_told_in_a_sentence() {
+    let said = |flags: &[&str]| options(flags).landscape.check().unwrap_err().to_string();
+    assert!(said(&["--grid", "0"]).contains("--grid 0"));
+    assert!(said(&["--range", "inf"]).contains("--range inf"));
+    assert!(said(&["--directions", "up"]).contains("there are random and eigen"));
+    let check = |names: &[&str], files: FilesArgs| {
+        let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
+        files.check(&names).unwrap_err().to_string()
+    };
+    assert!(check(&["foo"], FilesArgs::default()).contains("no optimizer named \"foo\""));
+    assert!(check(&["sgd", "sgd"], FilesArgs::default()).contains("twice"));
+    let resume = FilesArgs { resume: Some("x".into()), ..FilesArgs::default() };
+    assert!(check(&["sgd", "sam"], resume).contains("exactly one"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below = file.path().join("folder");
+    assert!(format!("{:#}", writable_folder(&below).unwrap_err()).contains("cannot write into"));
+    assert!(write_whole(&below.join("x.svg"), b"").is_err());
+}
