@@ -15,12 +15,11 @@ fn bowl(n: usize, f: impl Fn(f64, f64) -> f64) -> Field {
 /// Every kind of chart, with hostile names and numbers.
 fn gallery() -> Picture {
     let curve = |k: f64| (0..60).map(move |i| (f64::from(i), (-k * f64::from(i)).exp() * 3.0));
-    let mut lines = Chart::new("lines with bands", Axis::count("epoch"), Axis::log("training loss"));
+    let mut lines =
+        Chart::new("lines with bands", Axis::count("epoch"), Axis::log("training loss"));
     for (k, name) in ["sgd", "sam & friends", "<b>frob-sam</b>"].iter().enumerate() {
         let k = 0.05 * (k + 1) as f64;
-        lines = lines
-            .band(name, curve(k).map(|(x, y)| (x, 0.7 * y, 1.4 * y)))
-            .line(name, curve(k));
+        lines = lines.band(name, curve(k).map(|(x, y)| (x, 0.7 * y, 1.4 * y))).line(name, curve(k));
     }
     let normal = |c: f64| {
         let at = (-80..=80).map(|i| f64::from(i) / 10.0);

@@ -166,7 +166,8 @@ impl Sam {
         objective.check_vector(&self.name, x)?;
         let first = self.vectors.is_empty();
         if first {
-            self.vectors = vec![objective.rows(1); self.state_names().len()];
+            let names = self.state_names();
+            self.vectors = names.iter().map(|_| objective.rows(1)).collect();
         }
         for vector in &self.vectors {
             objective.check_vector(&self.name, vector)?;

@@ -121,8 +121,7 @@ impl Chart {
                 Mark::Line { points, .. }
                 | Mark::Density { points, .. }
                 | Mark::Points { points, .. } => {
-                    let placed =
-                        points.iter().filter(|p| self.x.admits(p.0) && self.y.admits(p.1));
+                    let placed = points.iter().filter(|p| self.x.admits(p.0) && self.y.admits(p.1));
                     placed.for_each(|p| {
                         xs.push(p.0);
                         ys.push(p.1);
@@ -344,18 +343,12 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     fn place(&self, (x, y): (f64, f64)) -> Place {
-        (
-            self.left + self.x.place(x) * self.width,
-            self.top + (1.0 - self.y.place(y)) * self.height,
-        )
+        (self.left + self.x.place(x) * self.width, self.top + (1.0 - self.y.place(y)) * self.height)
     }
 
     /// The nearest place within the frame.
     fn inside(&self, (x, y): Place) -> Place {
-        (
-            x.clamp(self.left, self.left + self.width),
-            y.clamp(self.top, self.top + self.height),
-        )
+        (x.clamp(self.left, self.left + self.width), y.clamp(self.top, self.top + self.height))
     }
 
     fn contains(&self, place: Place) -> bool {
@@ -409,8 +402,12 @@ impl Frame<'_> {
         for pair in line.windows(2) {
             let (p, q) = (pair[0], pair[1]);
             let (dx, dy) = (q.0 - p.0, q.1 - p.1);
-            let sides =
-                [(-dx, p.0 - self.left), (dx, right - p.0), (-dy, p.1 - self.top), (dy, floor - p.1)];
+            let sides = [
+                (-dx, p.0 - self.left),
+                (dx, right - p.0),
+                (-dy, p.1 - self.top),
+                (dy, floor - p.1),
+            ];
             let (mut from, mut to) = (0.0f64, 1.0f64);
             for (slope, room) in sides {
                 if slope == 0.0 {

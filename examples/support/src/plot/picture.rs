@@ -311,7 +311,8 @@ mod tests {
     #[test]
     fn parts_keep_the_colours_of_the_whole() {
         let chart = |name: &str| {
-            Chart::new("", Axis::linear("x"), Axis::linear("y")).line(name, [(0.0, 0.0), (1.0, 1.0)])
+            Chart::new("", Axis::linear("x"), Axis::linear("y"))
+                .line(name, [(0.0, 0.0), (1.0, 1.0)])
         };
         let whole = Picture::new("").chart(chart("first")).chart(chart("second"));
         let colour = |p: &Picture, name: &str| p.style(name).colour;

@@ -109,5 +109,8 @@ pub fn rescaling_picture(rows: &[Rescaled]) -> Picture {
         let unit = middle.map_or(1.0, f);
         chart = chart.line(name, rows.iter().map(|r| (r.c, f(r) / unit)));
     }
-    Picture::new("The loss (x₁x₂ − 1)² at (c x₁, x₂/c)").columns(1).chart_size(560.0, 340.0).chart(chart)
+    Picture::new("The loss (x₁x₂ − 1)² at (c x₁, x₂/c)")
+        .columns(1)
+        .chart_size(560.0, 340.0)
+        .chart(chart)
 }
