@@ -179,7 +179,13 @@ impl Paper {
         }
     }
 
-    fn training(&self, method: &PaperMethod, seed: u64) -> TrainingArgs {
+    /// The methods, in their order.
+    pub fn methods(&self) -> &[PaperMethod] {
+        &self.methods
+    }
+
+    /// The settings of a run.
+    pub fn training(&self, method: &PaperMethod, seed: u64) -> TrainingArgs {
         let a = &self.args;
         TrainingArgs {
             data: self.data(),

@@ -1,7 +1,7 @@
 //! The experiment's tables, from its file alone.
 
-use super::run::{FILE, FrobeniusRow};
 use super::Paper;
+use super::run::{FILE, FrobeniusRow};
 use crate::results::{Table, replace};
 use crate::statistics::Mean;
 use anyhow::Result;
@@ -22,7 +22,12 @@ fn names<'a>(rows: &[&'a FrobeniusRow], of: fn(&FrobeniusRow) -> &str) -> Vec<&'
 }
 
 /// Mean and standard error over the seeds of a method at an epoch.
-fn mean(rows: &[&FrobeniusRow], method: &str, epoch: u64, of: fn(&FrobeniusRow) -> f64) -> Option<Mean> {
+fn mean(
+    rows: &[&FrobeniusRow],
+    method: &str,
+    epoch: u64,
+    of: fn(&FrobeniusRow) -> f64,
+) -> Option<Mean> {
     let own = rows.iter().filter(|r| r.method == method && r.epoch == epoch);
     Mean::of(&own.map(|r| of(r)).collect::<Vec<f64>>())
 }
@@ -74,7 +79,12 @@ impl Paper {
         for variant in names(&all, |r| &r.variant) {
             let rows: Vec<&FrobeniusRow> =
                 all.iter().copied().filter(|r| r.variant == variant).collect();
-            write!(text, "\n### Variant {variant}\n\n{}\n{}", self.last(&rows), self.course(&rows))?;
+            write!(
+                text,
+                "\n### Variant {variant}\n\n{}\n{}",
+                self.last(&rows),
+                self.course(&rows)
+            )?;
         }
         replace(&self.args.out.join(format!("{FILE}.md")), &text)?;
         Ok(text)

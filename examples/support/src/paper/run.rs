@@ -9,6 +9,7 @@ use burlap::autodiff::Array;
 use burlap::optim::curvature::{HessianOperator, Probes, frobenius_norm};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -53,6 +54,8 @@ impl Paper {
             let mut sets = None;
             for method in &self.methods {
                 if self.epochs_done(&results, method, seed) == self.args.epochs {
+                    // Killed after its last line.
+                    self.forget(method, seed)?;
                     continue;
                 }
                 let args = self.training(method, seed);
@@ -111,7 +114,18 @@ impl Paper {
         if self.epochs_done(results, method, seed) != self.args.epochs {
             bail!("{}: the saved run is ahead of the results; remove it", file.display());
         }
-        fs::remove_file(&file).with_context(|| format!("{}", file.display()))
+        self.forget(method, seed)
+    }
+
+    /// Removes what was saved of a run that has ended.
+    fn forget(&self, method: &PaperMethod, seed: u64) -> Result<()> {
+        let file = self.saved(method, seed)?;
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("{}", file.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where a run is saved after every epoch.

@@ -2,12 +2,13 @@
 
 use anyhow::{Result, bail};
 use burlap::optim::Estimator;
+use std::fmt;
 
 /// Learning rates and one more setting of a method: as many candidates for each method.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Grid {
     /// Learning rates alone.
-    Rates(&'static [f64; 9]),
+    Rates(&'static [f64; 6]),
     /// Radii ρ, with each of [`RATES`].
     Radii(&'static [f64; 3]),
     /// Weights λ at the method's own radius, with each of [`RATES`].
@@ -15,7 +16,7 @@ enum Grid {
 }
 
 /// Learning rates of methods that have something else to choose.
-const RATES: [f64; 3] = [0.03, 0.08, 0.2];
+const RATES: [f64; 2] = [0.03, 0.08];
 
 /// A method of a study.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,49 +36,49 @@ pub const STUDY_METHODS: &[StudyMethod] = &[
         name: "sgd",
         optimizer: "sgd",
         estimator: None,
-        grid: Grid::Rates(&[0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3]),
+        grid: Grid::Rates(&[0.02, 0.03, 0.05, 0.08, 0.12, 0.2]),
     },
     StudyMethod {
         name: "sam",
         optimizer: "sam",
         estimator: None,
-        grid: Grid::Radii(&[0.02, 0.05, 0.15]),
+        grid: Grid::Radii(&[0.006, 0.02, 0.05]),
     },
     StudyMethod {
         name: "asam",
         optimizer: "asam",
         estimator: None,
-        grid: Grid::Radii(&[0.2, 0.5, 1.5]),
+        grid: Grid::Radii(&[0.06, 0.2, 0.5]),
     },
     StudyMethod {
         name: "trace-sam",
         optimizer: "trace-sam",
         estimator: Some(Estimator::Exact),
-        grid: Grid::Weights(&[1.0, 5.0, 25.0]),
+        grid: Grid::Weights(&[0.2, 1.0, 5.0]),
     },
     StudyMethod {
         name: "frob-sam-one-sided",
         optimizer: "frob-sam",
         estimator: Some(Estimator::OneSided),
-        grid: Grid::Weights(&[0.004, 0.02, 0.1]),
+        grid: Grid::Weights(&[0.0008, 0.004, 0.02]),
     },
     StudyMethod {
         name: "frob-sam-central",
         optimizer: "frob-sam",
         estimator: Some(Estimator::Central),
-        grid: Grid::Weights(&[0.02, 0.1, 0.5]),
+        grid: Grid::Weights(&[0.004, 0.02, 0.1]),
     },
     StudyMethod {
         name: "frob-sam-exact",
         optimizer: "frob-sam",
         estimator: Some(Estimator::Exact),
-        grid: Grid::Weights(&[0.03, 0.3, 3.0]),
+        grid: Grid::Weights(&[0.003, 0.03, 0.3]),
     },
     StudyMethod {
         name: "logdet-sam",
         optimizer: "logdet-sam",
         estimator: Some(Estimator::Exact),
-        grid: Grid::Weights(&[200.0, 1_500.0, 10_000.0]),
+        grid: Grid::Weights(&[30.0, 200.0, 1_500.0]),
     },
 ];
 
@@ -99,6 +100,16 @@ impl Candidate {
             (Some(rho), _) => format!("ρ = {rho}"),
             (_, Some(lambda)) => format!("λ = {lambda}"),
             _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lr {}", self.lr)?;
+        match self.strength() {
+            strength if strength.is_empty() => Ok(()),
+            strength => write!(f, ", {strength}"),
         }
     }
 }

@@ -191,11 +191,7 @@ struct Trial {
 impl std::fmt::Display for Trial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Trial { noise, method, candidate, seed } = self;
-        write!(f, "noise {noise}, {}, lr {}", method.name, candidate.lr)?;
-        if !candidate.strength().is_empty() {
-            write!(f, ", {}", candidate.strength())?;
-        }
-        write!(f, ", seed {seed}")
+        write!(f, "noise {noise}, {}, {candidate}, seed {seed}", method.name)
     }
 }
 

@@ -55,7 +55,8 @@ impl Study {
         let mut edges = Vec::new();
         let mut diverged = Vec::new();
         for &method in &self.methods {
-            let own: Vec<&RunRow> = rows.iter().copied().filter(|r| r.method == method.name).collect();
+            let own: Vec<&RunRow> =
+                rows.iter().copied().filter(|r| r.method == method.name).collect();
             let Some(first) = own.first() else { continue };
             let chosen = Candidate { lr: first.lr, rho: first.rho, lambda: first.lambda };
             edges.extend(edge(method, &chosen));

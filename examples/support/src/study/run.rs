@@ -78,7 +78,10 @@ impl Study {
                 for trial in missing {
                     let row = self.judged(&trial, &train, &test)?;
                     let accuracy = row.test_accuracy;
-                    println!("{trial}: {}", accuracy.map_or("diverged".into(), |a| format!("{a:.4}")));
+                    println!(
+                        "{trial}: {}",
+                        accuracy.map_or("diverged".into(), |a| format!("{a:.4}"))
+                    );
                     results.push(row)?;
                 }
             }
@@ -131,12 +134,9 @@ fn done(rows: &[RunRow], trial: &Trial) -> Result<bool> {
     let then = Candidate { lr: row.lr, rho: row.rho, lambda: row.lambda };
     if then != *candidate {
         bail!(
-            "study-run.csv: {} with noise {noise} and seed {seed} was run with lr {} {}, but the selection now says lr {} {}",
-            method.name,
-            then.lr,
-            then.strength(),
-            candidate.lr,
-            candidate.strength()
+            "study-run.csv: {} with noise {noise} and seed {seed} was run with {then}, but the \
+             selection now says {candidate}",
+            method.name
         );
     }
     Ok(true)

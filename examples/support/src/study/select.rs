@@ -61,10 +61,15 @@ impl Study {
                 for trial in missing {
                     let experiment = self.experiment(&trial, &training, &validation)?;
                     let accuracy = match fit(&experiment, trial.method)? {
-                        Some(f) => Some(experiment.evaluate(&validation, f.training.parameters())?.1),
+                        Some(f) => {
+                            Some(experiment.evaluate(&validation, f.training.parameters())?.1)
+                        }
                         None => None,
                     };
-                    println!("{trial}: {}", accuracy.map_or("diverged".into(), |a| format!("{a:.4}")));
+                    println!(
+                        "{trial}: {}",
+                        accuracy.map_or("diverged".into(), |a| format!("{a:.4}"))
+                    );
                     let Candidate { lr, rho, lambda } = trial.candidate;
                     let method = trial.method.name.to_owned();
                     results.push(SelectRow {
@@ -94,7 +99,12 @@ impl Study {
 
     /// The candidate with the highest mean accuracy on the validation set; the first of several. One
     /// that diverged with any seed is out.
-    fn best(&self, rows: &[SelectRow], noise: f64, method: &'static StudyMethod) -> Result<Candidate> {
+    fn best(
+        &self,
+        rows: &[SelectRow],
+        noise: f64,
+        method: &'static StudyMethod,
+    ) -> Result<Candidate> {
         let mut best: Option<(f64, Candidate)> = None;
         for candidate in method.candidates() {
             let mut sum = Some(0.0);
