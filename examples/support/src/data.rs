@@ -201,7 +201,7 @@ fn paper_network(data: &Dataset) -> Sequential {
         .named("fc6", Linear::new(WIDTH, data.classes()))
 }
 
-/// A batch as arrays: features [n, d] and labels [n].
+/// A batch as arrays: features `[n, d]` and labels `[n]`.
 ///
 /// # Errors
 /// What the engine reports.

@@ -83,10 +83,13 @@ fn a_study_that_was_stopped_anywhere_ends_with_the_same_files() {
     }
 }
 
-/// Half of the digits as four IDX files, with a test set that `change` makes.
-fn idx(dir: &Path, change: impl Fn(&[f32], u32) -> (Vec<u8>, u8)) {
+/// Bytes and label.
+type Image = (Vec<u8>, u8);
+
+/// The digits as four IDX files, with a test set that `change` makes.
+fn idx(dir: &Path, change: impl Fn(&[f32], u32) -> Image) {
     let (train, test) = digits_split().unwrap();
-    let write = |part: &str, set: &Dataset, change: &dyn Fn(&[f32], u32) -> (Vec<u8>, u8)| {
+    let write = |part: &str, set: &Dataset, change: &dyn Fn(&[f32], u32) -> Image| {
         let count = (set.len() as u32).to_be_bytes();
         let mut images = [&[0, 0, 8, 3], &count[..], &[0, 0, 0, 8, 0, 0, 0, 8]].concat();
         let mut labels = [&[0, 0, 8, 1], &count[..]].concat();
@@ -102,7 +105,7 @@ fn idx(dir: &Path, change: impl Fn(&[f32], u32) -> (Vec<u8>, u8)) {
     write("t10k", &test, &change);
 }
 
-fn bytes(row: &[f32], label: u32) -> (Vec<u8>, u8) {
+fn bytes(row: &[f32], label: u32) -> Image {
     (row.iter().map(|x| (x * 255.0) as u8).collect(), label as u8)
 }
 
