@@ -49,6 +49,7 @@ impl Study {
             "train loss",
             "tr H",
             "‖H‖_F",
+            "difference",
             "λ_max",
             "seeds",
         ]);
@@ -73,11 +74,12 @@ impl Study {
                 chosen.lr.to_string(),
                 chosen.strength(),
                 mean(|r| r.test_accuracy, 100.0, 2),
-                self.difference(&rows, &own),
+                self.difference(&rows, &own, |r| r.test_accuracy, 100.0),
                 mean(|r| r.test_loss, 1.0, 4),
                 mean(|r| r.train_loss, 1.0, 4),
                 mean(|r| r.trace, 1.0, 1),
                 mean(|r| r.frobenius, 1.0, 2),
+                self.difference(&rows, &own, |r| r.frobenius, 1.0),
                 mean(|r| r.lambda_max, 1.0, 2),
                 own.len().to_string(),
             ]);
@@ -92,8 +94,14 @@ impl Study {
         Ok(())
     }
 
-    /// The difference in accuracy to the first method, paired by seed.
-    fn difference(&self, rows: &[&RunRow], own: &[&RunRow]) -> String {
+    /// The difference to the first method, paired by seed, in units of 1/`factor`.
+    fn difference(
+        &self,
+        rows: &[&RunRow],
+        own: &[&RunRow],
+        of: fn(&RunRow) -> Option<f64>,
+        factor: f64,
+    ) -> String {
         let base = self.methods[0].name;
         if own.iter().all(|r| r.method == base) {
             return "–".into();
@@ -102,12 +110,12 @@ impl Study {
             .iter()
             .filter_map(|r| {
                 let partner = rows.iter().find(|b| b.method == base && b.seed == r.seed)?;
-                r.test_accuracy.zip(partner.test_accuracy)
+                of(r).zip(of(partner))
             })
             .collect();
         Mean::of_differences(&pairs).map_or("–".into(), |m| {
             let mark = if m.differs_from_zero() { " *" } else { "" };
-            format!("{}{mark}", m.times(100.0).text(2))
+            format!("{}{mark}", m.times(factor).text(2))
         })
     }
 }
