@@ -118,7 +118,7 @@ pub struct PaperArgs {
     pub threads: Option<usize>,
 
     /// Folder of the results; what is there is not computed again
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
 }
 

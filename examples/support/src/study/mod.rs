@@ -81,7 +81,7 @@ pub struct StudyArgs {
     pub threads: usize,
 
     /// Folder of the results; what is there is not computed again
-    #[arg(long, global = true, value_name = "DIR", default_value = "results")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
 }
 
