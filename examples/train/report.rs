@@ -64,14 +64,14 @@ impl Pages<'_> {
         let place = (experiment.model.layout(), x);
         let args = &self.options.landscape;
         self.landscapes.push(Landscape::measure(name, objective, place, data, args, seed)?);
-        let named = &fitted.named;
+        let settings = &fitted.named.settings;
         let known = |x: Option<String>| x.unwrap_or("–".into());
         self.settings.row([
             name.to_owned(),
-            known(named.estimator.map(|e| e.name().to_owned())),
-            known(named.rho.map(|x| x.to_string())),
-            known(named.lambda.map(|x| x.to_string())),
-            known(named.samples.map(|x| x.to_string())),
+            known(settings.estimator.map(|e| e.name().to_owned())),
+            known(settings.rho.map(|x| x.to_string())),
+            known(settings.lambda.map(|x| x.to_string())),
+            known(settings.samples.map(|x| x.to_string())),
         ]);
         Ok(())
     }

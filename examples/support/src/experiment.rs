@@ -121,6 +121,16 @@ fn ranges(names: &[String], layout: &Layout) -> Result<Vec<Range<usize>>> {
     Ok(layout.entries().iter().filter(|e| chosen(e.name())).map(|e| e.range()).collect())
 }
 
+/// How the learning rate falls.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Falling {
+    /// Along half a cosine to zero at the end.
+    #[default]
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
 /// What is trained, and how.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingArgs {
@@ -128,7 +138,8 @@ pub struct TrainingArgs {
     #[allow(missing_docs)]
     pub data: DataArgs,
 
-    /// mlp, mlp:H1,H2,… (hidden sizes), or simple (the six-layer network with a shared layer)
+    /// mlp, mlp:H1,H2,… (hidden sizes), simple (the six-layer network with a shared layer), or
+    /// paper (the same with one layer more)
     #[arg(long, default_value = "mlp")]
     pub model: String,
 
@@ -136,9 +147,13 @@ pub struct TrainingArgs {
     #[allow(missing_docs)]
     pub method: MethodArgs,
 
-    /// Learning rate, decayed along a cosine
+    /// Learning rate
     #[arg(long, default_value_t = 0.05)]
     pub lr: f64,
+
+    /// How the learning rate falls
+    #[arg(long, value_enum, default_value = "cosine")]
+    pub schedule: Falling,
 
     /// Momentum
     #[arg(long, default_value_t = 0.9)]
@@ -155,6 +170,10 @@ pub struct TrainingArgs {
     /// Examples a step
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
+
+    /// Leave out the last batch of an epoch where it is not full
+    #[arg(long)]
+    pub drop_last: bool,
 
     /// Seed of initialisation, shuffling and directions
     #[arg(long, default_value_t = 1)]
@@ -209,7 +228,7 @@ pub struct Experiment {
     pub model: Rc<Model>,
     /// The training set.
     pub train: Rc<Dataset>,
-    /// The test set.
+    /// The set that the run is judged on.
     pub test: Rc<Dataset>,
 }
 
@@ -219,13 +238,20 @@ impl Experiment {
     /// # Errors
     /// For settings out of range, and what reading the data reports.
     pub fn new(args: &TrainingArgs) -> Result<Experiment> {
+        let (train, test) = args.data.load(args.seed)?;
+        Experiment::on(args, Rc::new(train), Rc::new(test))
+    }
+
+    /// On data that have been read: the first set is trained on, the run is judged on the other.
+    ///
+    /// # Errors
+    /// For settings out of range.
+    pub fn on(args: &TrainingArgs, train: Rc<Dataset>, test: Rc<Dataset>) -> Result<Experiment> {
         let backend = match args.threads {
             Some(threads) => Cpu::with_threads(threads).context("--threads")?,
             None => Cpu::new(),
         };
-        let (train, test) = args.data.load(args.seed)?;
         let model = Rc::new(model(&args.model, &train)?);
-        let (train, test) = (Rc::new(train), Rc::new(test));
         Ok(Experiment { args: args.clone(), backend, model, train, test })
     }
 
@@ -238,8 +264,18 @@ impl Experiment {
         })
     }
 
-    fn loader(&self) -> Result<Loader> {
-        Ok(Loader::new(self.train.len(), self.args.batch)?.shuffled(self.args.seed))
+    /// The batches of the training set.
+    ///
+    /// # Errors
+    /// For batches of no examples, or an epoch without batches.
+    pub fn loader(&self) -> Result<Loader> {
+        let (examples, batch) = (self.train.len(), self.args.batch);
+        let loader =
+            Loader::new(examples, batch)?.shuffled(self.args.seed).drop_last(self.args.drop_last);
+        if loader.batches_per_epoch() == 0 {
+            bail!("--drop-last: {examples} examples do not fill a batch of {batch}");
+        }
+        Ok(loader)
     }
 
     /// A run at its start, and its method's settings.
@@ -254,14 +290,19 @@ impl Experiment {
         let rule = Sgd::new().with_momentum(a.momentum).with_weight_decay(a.weight_decay);
         let optimizer = Optimizer::new(rule, &self.backend, DType::F32, objective.dim())?;
         let steps = a.epochs * self.loader()?.batches_per_epoch() as u64;
-        let schedule = Schedule::new(a.lr, Decay::Cosine { total: steps.max(1), floor: 0.0 })?;
+        let decay = match a.schedule {
+            Falling::Cosine => Decay::Cosine { total: steps.max(1), floor: 0.0 },
+            Falling::Constant => Decay::Constant,
+        };
+        let schedule = Schedule::new(a.lr, decay)?;
         let start = self.model.init(a.seed, DType::F32);
         let method = std::mem::replace(&mut named.method, Box::new(optim::Plain));
         Ok((Training::boxed(objective, method, optimizer, schedule, start)?, named))
     }
 
     /// Trains with one optimizer, saving and resuming where files are named. What `observe` does
-    /// after each epoch is not part of the time.
+    /// after each epoch is not part of the time. An epoch is saved after it has been observed: a run
+    /// that was killed between the two observes it once more, from the same parameters.
     ///
     /// # Errors
     /// What training, the files or the observer report.
@@ -297,13 +338,13 @@ impl Experiment {
                 bar.inc(1);
                 means.add(&found);
             }
-            if let Some(path) = &files.save {
-                saved::save(path, name, a, &training)?;
-            }
             time += begin.elapsed();
             let (loss, sharpness) = means.of();
             observe(&Epoch { number: epoch + 1, training: &training, loss, sharpness })?;
             begin = Instant::now();
+            if let Some(path) = &files.save {
+                saved::save(path, name, a, &training)?;
+            }
         }
         bar.finish_and_clear();
         Ok(Fitted { training, named, time: time + begin.elapsed() })

@@ -1,5 +1,6 @@
 //! What the examples share: their common flags, data sets and networks by name, training runs
-//! that can be watched and resumed, the measurement of curvature at a solution, and pictures.
+//! that can be watched and resumed, the measurement of curvature at a solution, pictures, results
+//! on disk with their statistics, and the study that compares methods.
 
 mod curvature;
 mod curves;
@@ -7,18 +8,22 @@ mod data;
 mod experiment;
 mod files;
 mod landscape;
+pub mod paper;
 pub mod plot;
 mod report;
+pub mod results;
 mod runs;
 mod saved;
 mod spectrum;
+pub mod statistics;
+pub mod study;
 mod table;
 pub mod theory;
 
 pub use curvature::{CURVATURE_EXAMPLES, Curvature};
 pub use curves::{History, Moment, curves_caption, curves_picture};
-pub use data::{DataArgs, arrays, model, pieces};
-pub use experiment::{Epoch, Experiment, Files, Fitted, MethodArgs, TrainingArgs};
+pub use data::{DataArgs, Normalize, Selection, arrays, model, pieces};
+pub use experiment::{Epoch, Experiment, Falling, Files, Fitted, MethodArgs, TrainingArgs};
 pub use files::{writable_folder, write_whole};
 pub use landscape::{
     Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,

@@ -23,6 +23,9 @@ fn settings(name: &str, a: &TrainingArgs) -> BTreeMap<String, String> {
         ("seed", a.seed.to_string()),
         ("label-noise", a.data.label_noise.to_string()),
         ("fraction", a.data.fraction.to_string()),
+        ("normalize", a.data.normalize.map_or("default".into(), |n| n.to_string())),
+        ("schedule", format!("{:?}", a.schedule).to_lowercase()),
+        ("drop-last", a.drop_last.to_string()),
     ]
     .map(|(k, v)| (k.to_owned(), v))
     .into()

@@ -1,4 +1,4 @@
-//! Tables of text, aligned in a terminal and as HTML.
+//! Tables of text: aligned in a terminal, as HTML, as Markdown.
 
 use crate::escaped;
 use std::fmt;
@@ -21,6 +21,18 @@ impl Table {
         let mut cells: Vec<String> = cells.into_iter().map(Into::into).collect();
         cells.resize(self.heading.len(), String::new());
         self.rows.push(cells);
+    }
+
+    /// In Markdown; all columns but the first are aligned to the right.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells = cells.iter().map(|c| format!(" {} |", c.replace('|', "\\|")));
+            format!("|{}\n", cells.collect::<String>())
+        };
+        let rule = (0..self.heading.len()).map(|i| if i == 0 { " --- |" } else { " ---: |" });
+        let rule = format!("|{}\n", rule.collect::<String>());
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        format!("{}{rule}{rows}", line(&self.heading))
     }
 
     /// As an element of HTML.

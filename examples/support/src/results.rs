@@ -1,0 +1,151 @@
+//! Tables of results on disk that grow by whole lines, so that a killed program can go on.
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// What all lines of a file have in common, by name.
+pub type Settings = Vec<(&'static str, String)>;
+
+/// A CSV file with one record a line. Its first line is a comment with the settings to which all of
+/// them belong, its second one the names of the columns.
+#[derive(Debug)]
+pub struct Results<R> {
+    path: PathBuf,
+    file: File,
+    rows: Vec<R>,
+    named: bool,
+}
+
+/// The first line, without its end.
+fn heading(settings: &Settings) -> String {
+    let pairs: Vec<String> = settings.iter().map(|(k, v)| format!("{k}={}", quoted(v))).collect();
+    format!("# {}", pairs.join("; "))
+}
+
+/// On one line, and without what separates settings.
+fn quoted(value: &str) -> String {
+    value.replace([';', '\n', '\r'], "_")
+}
+
+/// The first setting of a file that is not the wanted one, in words.
+fn difference(found: &str, wanted: &Settings) -> Option<String> {
+    let pairs: Vec<_> = found.strip_prefix("# ")?.split("; ").map(|p| p.split_once('=')).collect();
+    for (name, now) in wanted {
+        let then = pairs.iter().flatten().find(|(k, _)| k == name).map(|(_, then)| *then);
+        match then {
+            Some(then) if then == quoted(now) => {}
+            Some(then) => return Some(format!("written with {name} {then}, not {now}")),
+            None => return Some(format!("written without the setting {name}")),
+        }
+    }
+    Some("written with settings that are unknown here".into())
+}
+
+impl<R: Serialize + DeserializeOwned> Results<R> {
+    /// Opens a file of results, or starts one. A last line that was not written to its end is
+    /// removed.
+    ///
+    /// # Errors
+    /// When the file cannot be written or is being written by another process, is none of results,
+    /// belongs to other settings, or has a line that does not fit.
+    pub fn open(path: &Path, settings: &Settings) -> Result<Results<R>> {
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+        }
+        let open = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let mut file = open.with_context(|| format!("{} cannot be written", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("{}: another process is writing it", path.display())
+            }
+            Err(TryLockError::Error(e)) => return Err(e).context(path.display().to_string()),
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).with_context(|| format!("{}", path.display()))?;
+        let heading = heading(settings);
+        let whole = whole_lines(path, &text, &heading)?;
+        if whole.len() < text.len() {
+            file.set_len(whole.len() as u64).with_context(|| format!("{}", path.display()))?;
+        }
+        let rows = if whole.is_empty() {
+            write(&mut file, path, format!("{heading}\n").as_bytes())?;
+            Vec::new()
+        } else {
+            parse(path, whole, Some(settings))?
+        };
+        let named = whole.lines().nth(1).is_some();
+        Ok(Results { path: path.to_owned(), file, rows, named })
+    }
+
+    /// The records of a file, whatever its settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has a line that does not fit.
+    pub fn read(path: &Path) -> Result<Vec<R>> {
+        let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        let end = text.rfind('\n').map_or(0, |at| at + 1);
+        parse(path, &text[..end], None)
+    }
+
+    /// The records, in the order of the file.
+    pub fn rows(&self) -> &[R] {
+        &self.rows
+    }
+
+    /// Whether there is a record like that.
+    pub fn has(&self, like: impl Fn(&R) -> bool) -> bool {
+        self.rows.iter().any(like)
+    }
+
+    /// Adds a record, by one write of a whole line.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn push(&mut self, row: R) -> Result<()> {
+        let mut writer = csv::WriterBuilder::new().has_headers(!self.named).from_writer(Vec::new());
+        writer.serialize(&row)?;
+        let line = writer.into_inner().map_err(|e| e.into_error())?;
+        write(&mut self.file, &self.path, &line)?;
+        self.named = true;
+        self.rows.push(row);
+        Ok(())
+    }
+}
+
+fn write(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The file without a torn last line. Nothing is removed from a file that is none of ours.
+fn whole_lines<'a>(path: &Path, text: &'a str, heading: &str) -> Result<&'a str> {
+    match text.rfind('\n') {
+        Some(end) if text.starts_with("# ") => Ok(&text[..=end]),
+        None if heading.starts_with(text) => Ok(""),
+        _ => bail!("{}: not a file of results", path.display()),
+    }
+}
+
+fn parse<R: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    settings: Option<&Settings>,
+) -> Result<Vec<R>> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    if let Some(settings) = settings
+        && first != heading(settings)
+    {
+        let how = difference(first, settings).unwrap_or("written by something else".into());
+        bail!("{}: {how}", path.display());
+    }
+    let records = csv::Reader::from_reader(rest.as_bytes()).into_deserialize();
+    let rows = records.enumerate().map(|(i, record)| {
+        // After the settings and the names of the columns.
+        record.with_context(|| format!("{}, line {}", path.display(), i + 3))
+    });
+    rows.collect()
+}

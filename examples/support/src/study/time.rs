@@ -1,0 +1,84 @@
+//! What a step of each method costs, the methods taking turns.
+
+use super::{Study, Trial};
+use crate::data::arrays;
+use crate::results::{Results, Settings};
+use crate::statistics::median;
+use anyhow::{Context, Result};
+use burlap::nn::data::Dataset;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What a step of a method costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeRow {
+    /// The method.
+    pub method: String,
+    /// Median over rounds of the milliseconds of a step.
+    pub milliseconds: f64,
+    /// Median over rounds of the ratio to the first method's step in the same round.
+    pub ratio: f64,
+    /// Rounds in which all methods took their turn.
+    pub rounds: usize,
+    /// Steps of each turn.
+    pub steps: usize,
+}
+
+impl Study {
+    /// Times `rounds` rounds, in each of which every method takes `steps` steps with its chosen
+    /// settings on clean labels, after one step that is not counted. Former times are replaced.
+    ///
+    /// # Errors
+    /// When the selection is not complete; what the data, the steps or the file report.
+    pub fn time(&self, rounds: usize, steps: usize) -> Result<()> {
+        let (noise, seed) = (self.args.label_noise[0], self.args.seeds[0]);
+        let chosen = self.chosen(noise)?;
+        let (train, _) = self.data(noise).final_sets(self.args.validation, seed)?;
+        let train: Rc<Dataset> = Rc::new(train);
+        let mut runs = Vec::new();
+        for &(method, candidate) in &chosen {
+            let trial = Trial { noise, method, candidate, seed };
+            let experiment = self.experiment(&trial, &train, &train)?;
+            let (training, _) = experiment.training(method.optimizer)?;
+            runs.push((training, experiment.loader()?));
+        }
+        let mut times = vec![Vec::with_capacity(rounds); runs.len()];
+        for round in 0..=rounds {
+            for ((training, loader), times) in runs.iter_mut().zip(&mut times) {
+                // The first round makes the programs.
+                let count = if round == 0 { 1 } else { steps };
+                let batches = loader.epoch(round as u64).cycle().take(count);
+                let batches: Vec<_> = batches
+                    .map(|indices| arrays(train.gather(&indices)?, train.dim()))
+                    .collect::<Result<_>>()?;
+                let begin = Instant::now();
+                for batch in &batches {
+                    training.step(batch)?;
+                }
+                if round > 0 {
+                    times.push(1e3 * begin.elapsed().as_secs_f64() / count as f64);
+                }
+            }
+        }
+        let mut settings: Settings = self.settings();
+        settings.push(("threads", self.args.threads.to_string()));
+        let path = self.file("study-time.csv");
+        if path.exists() {
+            std::fs::remove_file(&path).with_context(|| format!("{}", path.display()))?;
+        }
+        let mut results = Results::open(&path, &settings)?;
+        for (&(method, _), own) in chosen.iter().zip(&times) {
+            let ratios: Vec<f64> = own.iter().zip(&times[0]).map(|(a, b)| a / b).collect();
+            let middle = |values: &[f64]| median(values).context("--rounds: at least 1 is needed");
+            results.push(TimeRow {
+                method: method.name.to_owned(),
+                milliseconds: middle(own)?,
+                ratio: middle(&ratios)?,
+                rounds,
+                steps,
+            })?;
+        }
+        Ok(())
+    }
+}
