@@ -120,7 +120,7 @@ fn the_weight_is_that_of_the_published_update() {
     let (_, named) = experiment.training(method.optimizer()).unwrap();
     let s = named.settings;
     assert_eq!((s.rho, s.lambda, s.samples), (Some(0.01), Some(0.00125), Some(2)));
-    let settings = args.method.settings(1).unwrap();
+    let settings = args.method.settings(1, experiment.model.layout()).unwrap();
     let mut ours = burlap::optim::method(method.optimizer(), &settings).unwrap().method;
     // (λ/ρ²) Cov(L, ∇L) by its own constructor, with λ as published.
     let published = Sharpness::published_frobenius().with_rho(0.01);

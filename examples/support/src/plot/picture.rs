@@ -163,7 +163,9 @@ impl Picture {
         let occurs = |name: &&String| self.charts.iter().any(|c| c.series().any(|s| s == *name));
         let names: Vec<&String> = self.series.iter().filter(occurs).collect();
         let room = width - 2.0 * EDGE;
-        let mut rows: Vec<(f64, Vec<(&str, String, f64)>)> = Vec::new();
+        /// A name with its label and the place where that begins.
+        type Entry<'a> = (&'a str, String, f64);
+        let mut rows: Vec<(f64, Vec<Entry<'_>>)> = Vec::new();
         for name in names {
             let label = fitted(name, SMALL, room - SAMPLE - 6.0)?;
             let length = SAMPLE + 6.0 + text_width(&label, SMALL)? + 16.0;
@@ -234,6 +236,7 @@ fn draw_bar(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::contour::Field;
     use super::*;

@@ -73,8 +73,10 @@ pub fn rescaling_table(rows: &[Rescaled]) -> Table {
     table
 }
 
+type Column = (&'static str, fn(&Rescaled) -> f64);
+
 /// The columns that are compared.
-const MEASURES: [(&str, fn(&Rescaled) -> f64); 5] = [
+const MEASURES: [Column; 5] = [
     ("SAM", |r| r.sam),
     ("tr H", |r| r.trace.value),
     ("‖H‖²_F", |r| r.frobenius.value),
