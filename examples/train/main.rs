@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use options::Options;
 use outcome::Outcome;
+use report::Pages;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
-use report::Pages;
 use support::{CURVATURE_EXAMPLES, Experiment, Table};
 
 fn main() -> ExitCode {
@@ -67,7 +67,14 @@ fn train() -> Result<()> {
 
 fn table(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new([
-        "optimizer", "estimator", "test accuracy", "train loss", "tr H", "‖H‖_F", "λ_max", "seconds",
+        "optimizer",
+        "estimator",
+        "test accuracy",
+        "train loss",
+        "tr H",
+        "‖H‖_F",
+        "λ_max",
+        "seconds",
         "steps",
     ]);
     for o in outcomes {

@@ -47,7 +47,12 @@ impl History {
         let curvature = due
             .then(|| experiment.curvature(epoch.training.objective(), x, self.probes))
             .transpose()?;
-        self.moments.push(Moment { epoch: epoch.number, loss: epoch.loss, test_accuracy, curvature });
+        self.moments.push(Moment {
+            epoch: epoch.number,
+            loss: epoch.loss,
+            test_accuracy,
+            curvature,
+        });
         Ok(())
     }
 }
@@ -58,9 +63,7 @@ type Drawn = (&'static str, fn(&str) -> Axis, fn(&Moment) -> Option<(f64, f64)>)
 const DRAWN: [Drawn; 5] = [
     ("training loss", Axis::log, |m| Some((m.loss, 0.0))),
     ("test accuracy", Axis::linear, |m| Some((m.test_accuracy, 0.0))),
-    ("tr H", Axis::log, |m| {
-        m.curvature.as_ref().map(|c| (c.trace.value, c.trace.standard_error))
-    }),
+    ("tr H", Axis::log, |m| m.curvature.as_ref().map(|c| (c.trace.value, c.trace.standard_error))),
     ("‖H‖_F", Axis::log, |m| {
         m.curvature.as_ref().map(|c| (c.frobenius.value, c.frobenius.standard_error))
     }),

@@ -127,9 +127,8 @@ impl Landscape {
             }
         };
         let n = args.grid;
-        let at: Vec<f64> = (0..n)
-            .map(|i| args.range * (2.0 * i as f64 / (n - 1) as f64 - 1.0))
-            .collect();
+        let at: Vec<f64> =
+            (0..n).map(|i| args.range * (2.0 * i as f64 / (n - 1) as f64 - 1.0)).collect();
         let batches = pieces(data, PIECE, limit)?;
         let values = losses(objective, x, &directions, &at, &batches)?;
         Ok(Landscape {
@@ -211,7 +210,8 @@ pub fn landscapes_caption(landscapes: &[Landscape]) -> String {
     );
     for l in landscapes.iter().filter(|l| l.field.gaps() > 0) {
         let (gaps, all) = (l.field.gaps(), l.field.values().len());
-        said += &format!(" {}: no finite loss at {gaps} of {all} points, which are left out.", l.name);
+        said +=
+            &format!(" {}: no finite loss at {gaps} of {all} points, which are left out.", l.name);
     }
     said
 }

@@ -57,8 +57,7 @@ impl Spectrum {
         let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
         let mut hessian = HessianOperator::new(objective, x, &batches)?;
         let (count, steps) = (args.density_probes, args.density_steps);
-        let quadrature =
-            Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
+        let quadrature = Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
         let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
         let ends = lanczos.eigenpairs(&mut hessian, Wanted::Ends(1, 1), None, seed)?;
         let end = |pair: Option<&burlap::optim::curvature::Eigenpair>| {

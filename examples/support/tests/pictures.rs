@@ -15,12 +15,11 @@ fn bowl(n: usize, f: impl Fn(f64, f64) -> f64) -> Field {
 /// Every kind of chart, with hostile names and numbers.
 fn gallery() -> Picture {
     let curve = |k: f64| (0..60).map(move |i| (f64::from(i), (-k * f64::from(i)).exp() * 3.0));
-    let mut lines = Chart::new("lines with bands", Axis::count("epoch"), Axis::log("training loss"));
+    let mut lines =
+        Chart::new("lines with bands", Axis::count("epoch"), Axis::log("training loss"));
     for (k, name) in ["sgd", "sam & friends", "<b>frob-sam</b>"].iter().enumerate() {
         let k = 0.05 * (k + 1) as f64;
-        lines = lines
-            .band(name, curve(k).map(|(x, y)| (x, 0.7 * y, 1.4 * y)))
-            .line(name, curve(k));
+        lines = lines.band(name, curve(k).map(|(x, y)| (x, 0.7 * y, 1.4 * y))).line(name, curve(k));
     }
     let normal = |c: f64| {
         let at = (-80..=80).map(|i| f64::from(i) / 10.0);
@@ -65,4 +64,18 @@ fn files_are_written_and_well_formed() {
     assert!(reader.info().width > 1000);
     let left = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(left, 2, "no temporary file remains");
+}
+
+#[test]
+fn lines_that_coincide_are_all_to_be_seen() {
+    let points = [(0.0, 0.0), (1.0, 1.0)];
+    let chart = Chart::new("", Axis::linear("x"), Axis::linear("y"))
+        .line("a", points)
+        .line("b", points)
+        .line("c", points.map(|(x, y)| (x, 1.0 - y)));
+    let svg = Picture::new("").chart(chart).svg().unwrap();
+    let lines = |colour: &str| svg.matches(&format!("stroke=\"{colour}\"")).count();
+    // Each once in the legend; the second in dashes over the first.
+    assert_eq!((lines("#0072B2"), lines("#009E73")), (2, 2));
+    assert!(lines("#D55E00") > 10, "{}", lines("#D55E00"));
 }

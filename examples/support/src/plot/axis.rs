@@ -208,7 +208,10 @@ mod tests {
         let axis = Axis::linear("");
         assert_eq!(labels(&axis, 0.0, 1.0, 6).0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&axis, -30.0, 30.0, 4).0, ["−20", "0", "20"]);
-        assert_eq!(labels(&axis, 0.0, 3e-7, 4), (["0", "1", "2", "3"].map(String::from).to_vec(), -7));
+        assert_eq!(
+            labels(&axis, 0.0, 3e-7, 4),
+            (["0", "1", "2", "3"].map(String::from).to_vec(), -7)
+        );
     }
 
     #[test]

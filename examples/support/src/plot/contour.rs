@@ -184,6 +184,7 @@ fn area(points: &[(f64, f64)]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -35,7 +35,7 @@ pub(super) struct Style {
 impl Style {
     pub(super) fn of(series: usize) -> Style {
         let round = series / SERIES.len();
-        let dash = (round > 0).then(|| 2.0 + 4.0 * (round % 3) as f64);
+        let dash = (round > 0).then_some(2.0 + 4.0 * (round % 3) as f64);
         Style { colour: SERIES[series % SERIES.len()], dash, shape: series % 4 }
     }
 }

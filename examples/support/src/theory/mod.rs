@@ -5,10 +5,15 @@ mod penalty;
 mod rescaling;
 mod saddle;
 
-pub use penalty::{Cell, Polynomial, one_sided_penalty, penalty_conclusion, penalty_picture, penalty_table};
-pub use rescaling::{POINT, Rescaled, rescaled, rescaling_conclusion, rescaling_picture, rescaling_table};
+pub use penalty::{
+    Cell, Polynomial, one_sided_penalty, penalty_conclusion, penalty_picture, penalty_table,
+};
+pub use rescaling::{
+    POINT, Rescaled, rescaled, rescaling_conclusion, rescaling_picture, rescaling_table,
+};
 pub use saddle::{
-    CRITICAL_WEIGHT, Path, saddle_conclusion, saddle_measures, saddle_paths, saddle_picture, saddle_table,
+    CRITICAL_WEIGHT, Path, saddle_conclusion, saddle_measures, saddle_paths, saddle_picture,
+    saddle_table,
 };
 
 use burlap::optim::Estimate;

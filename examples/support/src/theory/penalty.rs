@@ -84,9 +84,7 @@ impl Polynomial {
 
     /// ‖∇L‖² + ρ²(½‖H‖²_F + ∇Lᵀ∇tr H), which is Var L(x+ρv)/ρ² up to O(ρ⁴).
     pub fn formula(&self, x: &[f64], rho: f64) -> f64 {
-        self.derivatives(x)
-            .map(|[g, h, t, _]| g * g + rho * rho * (0.5 * h * h + g * t))
-            .sum()
+        self.derivatives(x).map(|[g, h, t, _]| g * g + rho * rho * (0.5 * h * h + g * t)).sum()
     }
 
     /// Var L(x+ρv)/ρ² itself for v ~ N(0, I), by the moments 1, 3, 15, 105 of a normal variable.
@@ -162,9 +160,8 @@ pub fn one_sided_penalty(
 
 /// As a table.
 pub fn penalty_table(cells: &[Cell]) -> Table {
-    let mut table = Table::new([
-        "distance", "ρ", "‖∇L‖", "‖H‖²_F", "formula", "one-sided", "central", "exact",
-    ]);
+    let mut table =
+        Table::new(["distance", "ρ", "‖∇L‖", "‖H‖²_F", "formula", "one-sided", "central", "exact"]);
     for c in cells {
         let mut row: Vec<String> =
             [c.distance, c.rho, c.gradient, c.frobenius, c.formula].map(number).to_vec();
@@ -178,13 +175,11 @@ pub fn penalty_table(cells: &[Cell]) -> Table {
 pub fn penalty_conclusion(cells: &[Cell]) -> String {
     let largest = |f: &dyn Fn(&Cell) -> f64| cells.iter().map(f).fold(0.0, f64::max);
     let ratio = largest(&|c| c.estimates[0].value / c.frobenius);
-    let deviation = |k: usize| {
-        largest(&|c: &Cell| (c.estimates[k].value / c.frobenius - 1.0).abs())
-    };
+    let deviation =
+        |k: usize| largest(&|c: &Cell| (c.estimates[k].value / c.frobenius - 1.0).abs());
     let from_formula = largest(&|c| (c.estimates[0].value / c.formula - 1.0).abs());
-    let errors = largest(&|c| {
-        (c.estimates[0].value - c.expected).abs() / c.estimates[0].standard_error
-    });
+    let errors =
+        largest(&|c| (c.estimates[0].value - c.expected).abs() / c.estimates[0].standard_error);
     format!(
         "The one-sided estimate of ‖H‖²_F is up to {} times ‖H‖²_F and follows the formula instead, within \
          {:.1} % (at most {errors:.1} standard errors from its expectation); the central estimate is within {:.1} %, \
@@ -200,19 +195,20 @@ pub fn penalty_conclusion(cells: &[Cell]) -> String {
 pub fn penalty_picture(cells: &[Cell]) -> Picture {
     let far = cells.iter().map(|c| c.distance).fold(0.0, f64::max);
     let small = cells.iter().map(|c| c.rho).fold(f64::INFINITY, f64::min);
-    let chart = |title: &str, axis: Axis, kept: &dyn Fn(&Cell) -> bool, at: &dyn Fn(&Cell) -> f64| {
-        let kept: Vec<&Cell> = cells.iter().filter(|c| kept(c)).collect();
-        let line = |f: &dyn Fn(&Cell) -> f64| -> Vec<(f64, f64)> {
-            kept.iter().map(|c| (at(c), f(c))).collect()
+    let chart =
+        |title: &str, axis: Axis, kept: &dyn Fn(&Cell) -> bool, at: &dyn Fn(&Cell) -> f64| {
+            let kept: Vec<&Cell> = cells.iter().filter(|c| kept(c)).collect();
+            let line = |f: &dyn Fn(&Cell) -> f64| -> Vec<(f64, f64)> {
+                kept.iter().map(|c| (at(c), f(c))).collect()
+            };
+            let mut chart = Chart::new(title, axis, Axis::log("estimate of ‖H‖²_F"))
+                .line("formula", line(&|c| c.formula))
+                .line("‖H‖²_F", line(&|c| c.frobenius));
+            for (k, estimator) in ESTIMATORS.iter().enumerate() {
+                chart = chart.scatter(estimator.name(), line(&|c| c.estimates[k].value));
+            }
+            chart
         };
-        let mut chart = Chart::new(title, axis, Axis::log("estimate of ‖H‖²_F"))
-            .line("formula", line(&|c| c.formula))
-            .line("‖H‖²_F", line(&|c| c.frobenius));
-        for (k, estimator) in ESTIMATORS.iter().enumerate() {
-            chart = chart.scatter(estimator.name(), line(&|c| c.estimates[k].value));
-        }
-        chart
-    };
     Picture::new("The one-sided estimator away from a critical point")
         .chart(chart(
             &format!("at distance {far}"),

@@ -18,9 +18,7 @@ fn saddle() -> Objective {
 
 /// (1 + c²)(a² − b²) of x = (a, b, c): where a = b = 0, tr H = 0 and ‖H‖²_F = 8(1 + c²)².
 fn family() -> Objective {
-    let loss = |x: Var, _: &[Var]| {
-        (1.0 + x.at(2).square()) * (x.at(0).square() - x.at(1).square())
-    };
+    let loss = |x: Var, _: &[Var]| (1.0 + x.at(2).square()) * (x.at(0).square() - x.at(1).square());
     Objective::new(Cpu::new(), DType::F64, 3, loss)
 }
 
