@@ -66,7 +66,7 @@ fn tell() -> Result<()> {
         "saddle",
     )?;
 
-    let factors: Vec<f64> = (-4..=4).map(|k| 2f64.powi(k)).collect();
+    let factors: Vec<f64> = (-4..=4).map(|k| 10f64.powf(0.25 * f64::from(k))).collect();
     let rows = theory::rescaled(&factors, *samples, *seed)?;
     show(
         "3. The loss (x₁x₂ − 1)² is the same at (c x₁, x₂/c); D = diag|x|.",

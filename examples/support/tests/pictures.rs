@@ -65,3 +65,17 @@ fn files_are_written_and_well_formed() {
     let left = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(left, 2, "no temporary file remains");
 }
+
+#[test]
+fn lines_that_coincide_are_all_to_be_seen() {
+    let points = [(0.0, 0.0), (1.0, 1.0)];
+    let chart = Chart::new("", Axis::linear("x"), Axis::linear("y"))
+        .line("a", points)
+        .line("b", points)
+        .line("c", points.map(|(x, y)| (x, 1.0 - y)));
+    let svg = Picture::new("").chart(chart).svg().unwrap();
+    let lines = |colour: &str| svg.matches(&format!("stroke=\"{colour}\"")).count();
+    // Each once in the legend; the second in dashes over the first.
+    assert_eq!((lines("#0072B2"), lines("#009E73")), (2, 2));
+    assert!(lines("#D55E00") > 10, "{}", lines("#D55E00"));
+}

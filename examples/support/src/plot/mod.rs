@@ -16,6 +16,7 @@
 mod axis;
 mod chart;
 mod contour;
+mod frame;
 mod items;
 mod palette;
 mod picture;

@@ -17,10 +17,15 @@ const SAMPLE: f64 = 22.0;
 /// The colour bar with its labels.
 const BAR: f64 = 70.0;
 
+/// A series, what the legend says of it, and how far right.
+type Key<'a> = (&'a str, String, f64);
+
 /// Charts side by side, with a title, a legend of all series, and a bar of the colours of levels.
 #[derive(Clone, Debug)]
 pub struct Picture {
     title: String,
+    /// What is said to readers that do not see it.
+    spoken: String,
     charts: Vec<Chart>,
     columns: usize,
     cell: (f64, f64),
@@ -34,6 +39,7 @@ impl Picture {
     pub fn new(title: &str) -> Picture {
         Picture {
             title: title.to_owned(),
+            spoken: title.to_owned(),
             charts: Vec::new(),
             columns: 2,
             cell: (440.0, 300.0),
@@ -80,9 +86,14 @@ impl Picture {
         &self.title
     }
 
-    /// Each chart as a picture of its own, with the colours of the whole.
+    /// Each chart as a picture of its own, with the colours of the whole and without its title.
     pub fn parts(&self) -> Vec<Picture> {
-        let one = |chart: &Chart| Picture { charts: vec![chart.clone()], ..self.clone() };
+        let one = |chart: &Chart| Picture {
+            title: String::new(),
+            spoken: format!("{} {}", self.title, chart.title).trim().to_owned(),
+            charts: vec![chart.clone()],
+            ..self.clone()
+        };
         self.charts.iter().map(one).collect()
     }
 
@@ -92,8 +103,8 @@ impl Picture {
     /// What drawing reports.
     pub fn svg(&self) -> Result<String> {
         let (items, size) = self.items()?;
-        let name = if self.title.is_empty() { "chart" } else { &self.title };
-        render::svg(&items.0, size, name)
+        let spoken = if self.spoken.is_empty() { "chart" } else { &self.spoken };
+        render::svg(&items.0, size, spoken)
     }
 
     /// As the bytes of a PNG file, two pixels to a point.
@@ -158,14 +169,12 @@ impl Picture {
         Ok((items, (width, top + rows as f64 * self.cell.1 + EDGE)))
     }
 
-    /// The legend of the series that occur, in as many rows as it takes.
+    /// The legend of the series that titles do not tell, in as many rows as it takes.
     fn legend(&self, items: &mut Items, width: f64, top: &mut f64) -> Result<()> {
-        let occurs = |name: &&String| self.charts.iter().any(|c| c.series().any(|s| s == *name));
-        let names: Vec<&String> = self.series.iter().filter(occurs).collect();
+        let told = |name: &&String| !self.charts.iter().all(|c| c.tells_by_title(name));
+        let names: Vec<&String> = self.series.iter().filter(told).collect();
         let room = width - 2.0 * EDGE;
-        /// A name with its label and the place where that begins.
-        type Entry<'a> = (&'a str, String, f64);
-        let mut rows: Vec<(f64, Vec<Entry<'_>>)> = Vec::new();
+        let mut rows: Vec<(f64, Vec<Key<'_>>)> = Vec::new();
         for name in names {
             let label = fitted(name, SMALL, room - SAMPLE - 6.0)?;
             let length = SAMPLE + 6.0 + text_width(&label, SMALL)? + 16.0;

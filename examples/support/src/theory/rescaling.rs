@@ -73,10 +73,11 @@ pub fn rescaling_table(rows: &[Rescaled]) -> Table {
     table
 }
 
-type Column = (&'static str, fn(&Rescaled) -> f64);
+/// A column's name and number.
+type Measure = (&'static str, fn(&Rescaled) -> f64);
 
 /// The columns that are compared.
-const MEASURES: [Column; 5] = [
+const MEASURES: [Measure; 5] = [
     ("SAM", |r| r.sam),
     ("tr H", |r| r.trace.value),
     ("‖H‖²_F", |r| r.frobenius.value),
@@ -93,12 +94,13 @@ pub fn rescaling_conclusion(rows: &[Rescaled]) -> String {
     let [sam, trace, frobenius, a, b] = MEASURES.map(|(_, f)| span(&f));
     let loss = span(&|r| r.loss) - 1.0;
     format!(
-        "While the loss stays the same (within {loss:.0e}), SAM's sharpness varies by a factor of {}, tr H of {}, ‖H‖²_F of {}; \
-         the scale-invariant measures vary by {:.0e} of their values.",
+        "While the loss stays the same (within {} of it), SAM's sharpness varies by a factor of {}, tr H of {}, ‖H‖²_F of {}; \
+         the scale-invariant measures vary by {} of their values.",
+        number(loss),
         number(sam),
         number(trace),
         number(frobenius),
-        (a - 1.0).max(b - 1.0),
+        number((a - 1.0).max(b - 1.0)),
     )
 }
 
