@@ -8,6 +8,7 @@ mod data;
 mod experiment;
 mod files;
 mod landscape;
+mod method_args;
 pub mod paper;
 pub mod plot;
 mod report;
@@ -23,11 +24,12 @@ pub mod theory;
 pub use curvature::{CURVATURE_EXAMPLES, Curvature};
 pub use curves::{History, Moment, curves_caption, curves_picture};
 pub use data::{DataArgs, Normalize, Selection, arrays, model, pieces};
-pub use experiment::{Epoch, Experiment, Falling, Files, Fitted, MethodArgs, TrainingArgs};
+pub use experiment::{Epoch, Experiment, Falling, Files, Fitted, TrainingArgs};
 pub use files::{writable_folder, write_whole};
 pub use landscape::{
     Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,
 };
+pub use method_args::MethodArgs;
 pub use report::Report;
 pub use runs::FilesArgs;
 pub use spectrum::{Spectrum, SpectrumArgs, spectra_caption, spectra_picture};

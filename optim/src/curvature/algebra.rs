@@ -15,76 +15,43 @@ fn finite(of: &str, name: &'static str, value: f64) -> Result<f64> {
     Err(Error::Setting { of: of.into(), name, value, expected: "finite" })
 }
 
-/// c A, made by [`LinearOperator::scaled`].
+/// c A + s I, made by [`LinearOperator::scaled`] and [`LinearOperator::shifted`].
 #[derive(Clone, Debug)]
-pub struct Scaled<A> {
+pub struct Affine<A> {
     inner: A,
     factor: f64,
-}
-
-impl<A: LinearOperator> Scaled<A> {
-    pub(super) fn new(inner: A, factor: f64) -> Result<Scaled<A>> {
-        Ok(Scaled { inner, factor: finite("multiple", "the factor", factor)? })
-    }
-}
-
-impl<A: LinearOperator> LinearOperator for Scaled<A> {
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
-        self.inner.apply(v, out)?;
-        out.iter_mut().for_each(|x| *x *= self.factor);
-        Ok(())
-    }
-
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
-        self.inner.apply_many(vectors, out)?;
-        out.iter_mut().for_each(|x| *x *= self.factor);
-        Ok(())
-    }
-
-    fn block(&self) -> usize {
-        self.inner.block()
-    }
-
-    fn epsilon(&self) -> f64 {
-        self.inner.epsilon()
-    }
-
-    fn products(&self) -> usize {
-        self.inner.products()
-    }
-}
-
-/// A + c I, made by [`LinearOperator::shifted`].
-#[derive(Clone, Debug)]
-pub struct Shifted<A> {
-    inner: A,
     shift: f64,
 }
 
-impl<A: LinearOperator> Shifted<A> {
-    pub(super) fn new(inner: A, shift: f64) -> Result<Shifted<A>> {
-        Ok(Shifted { inner, shift: finite("shifted operator", "the shift", shift)? })
+impl<A: LinearOperator> Affine<A> {
+    pub(super) fn scaled(inner: A, factor: f64) -> Result<Affine<A>> {
+        Ok(Affine { inner, factor: finite("multiple", "the factor", factor)?, shift: 0.0 })
+    }
+
+    pub(super) fn shifted(inner: A, shift: f64) -> Result<Affine<A>> {
+        Ok(Affine { inner, factor: 1.0, shift: finite("shifted operator", "the shift", shift)? })
+    }
+
+    /// Makes images of A those of c A + s I.
+    fn finish(&self, vectors: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(vectors).for_each(|(out, v)| *out = self.factor * *out + self.shift * v);
     }
 }
 
-impl<A: LinearOperator> LinearOperator for Shifted<A> {
+impl<A: LinearOperator> LinearOperator for Affine<A> {
     fn dim(&self) -> usize {
         self.inner.dim()
     }
 
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
         self.inner.apply(v, out)?;
-        add(out, self.shift, v);
+        self.finish(v, out);
         Ok(())
     }
 
     fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
         self.inner.apply_many(vectors, out)?;
-        add(out, self.shift, vectors);
+        self.finish(vectors, out);
         Ok(())
     }
 

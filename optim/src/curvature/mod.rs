@@ -28,7 +28,7 @@ mod stochastic;
 mod tridiagonal;
 mod vectors;
 
-pub use algebra::{Observed, Restricted, Scaled, Shifted, Sum};
+pub use algebra::{Affine, Observed, Restricted, Sum};
 pub use density::Density;
 pub use fisher::{EmpiricalFisher, EmpiricalFisherOperator};
 pub use gauss_newton::{Ggn, GgnOperator};

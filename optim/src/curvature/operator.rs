@@ -1,6 +1,6 @@
 //! Symmetric linear operators, given by their products with vectors.
 
-use super::algebra::{Observed, Restricted, Scaled, Shifted, Sum};
+use super::algebra::{Affine, Observed, Restricted, Sum};
 use crate::error::{Error, Result};
 use burlap_autodiff::Array;
 use std::ops::Range;
@@ -86,11 +86,11 @@ pub trait LinearOperator {
     ///
     /// # Errors
     /// [`Error::Setting`] for a factor that is not finite.
-    fn scaled(self, factor: f64) -> Result<Scaled<Self>>
+    fn scaled(self, factor: f64) -> Result<Affine<Self>>
     where
         Self: Sized,
     {
-        Scaled::new(self, factor)
+        Affine::scaled(self, factor)
     }
 
     /// A + c I.
@@ -107,11 +107,11 @@ pub trait LinearOperator {
     ///
     /// # Errors
     /// [`Error::Setting`] for a shift that is not finite.
-    fn shifted(self, shift: f64) -> Result<Shifted<Self>>
+    fn shifted(self, shift: f64) -> Result<Affine<Self>>
     where
         Self: Sized,
     {
-        Shifted::new(self, shift)
+        Affine::shifted(self, shift)
     }
 
     /// A + B.

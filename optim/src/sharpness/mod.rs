@@ -15,6 +15,7 @@
 //! Var L(x+ρv)/ρ² = ‖∇L‖² + ρ²(½‖H‖²_F + ∇Lᵀ∇tr H) + O(ρ⁴): a penalty of the gradient's
 //! norm. The central and the exact estimator have no such term.
 
+mod directions;
 mod evaluate;
 mod functional;
 mod instances;
@@ -22,10 +23,11 @@ mod measure;
 mod method;
 mod samples;
 
+pub use directions::{GradientDirection, TopEigenvector};
 pub use functional::{Functional, Moments, PhiPsi, Samples};
 pub use measure::{
-    Ball, Cube, DrawContext, Drawn, Gaussian, GradientDirection, Importance, Measure, Rademacher,
-    ScaledByParameters, Source, Sphere, TopEigenvector,
+    Ball, Cube, DrawContext, Drawn, Gaussian, Importance, Measure, Rademacher, ScaledByParameters,
+    Source, Sphere,
 };
 pub use method::{Memory, SharpnessMethod};
 pub use samples::{Estimate, Sharpness};

@@ -9,7 +9,8 @@ pub use method::PaperMethod;
 pub use run::FrobeniusRow;
 
 use crate::data::{DataArgs, Normalize};
-use crate::experiment::{Falling, MethodArgs, TrainingArgs};
+use crate::experiment::{Falling, TrainingArgs};
+use crate::method_args::MethodArgs;
 use crate::results::Settings;
 use crate::study::distinct;
 use anyhow::Result;

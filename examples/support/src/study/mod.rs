@@ -13,7 +13,8 @@ pub use select::SelectRow;
 pub use time::TimeRow;
 
 use crate::data::DataArgs;
-use crate::experiment::{Experiment, Falling, Files, Fitted, MethodArgs, TrainingArgs};
+use crate::experiment::{Experiment, Falling, Files, Fitted, TrainingArgs};
+use crate::method_args::MethodArgs;
 use crate::results::Settings;
 use anyhow::{Result, bail};
 use burlap::nn::data::Dataset;
