@@ -1,6 +1,7 @@
 //! Trace, Frobenius norm and largest eigenvalue of the Hessian at a solution.
 
 use crate::data::pieces;
+use crate::progress::watched;
 use anyhow::Result;
 use burlap::autodiff::Array;
 use burlap::nn::data::Dataset;
@@ -37,11 +38,14 @@ impl Curvature {
     ) -> Result<Curvature> {
         let pieces = pieces(data, CURVATURE_EXAMPLES, CURVATURE_EXAMPLES)?;
         let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
-        let mut hessian = HessianOperator::new(objective, x, &batches)?;
+        let hessian = HessianOperator::new(objective, x, &batches)?;
+        let lanczos = Lanczos { max_products: 60, tolerance: 1e-4 };
+        let total = probes.saturating_mul(2).saturating_add(lanczos.max_products);
+        let mut hessian = watched(hessian, "curvature", total)?;
         Ok(Curvature {
             trace: trace(&mut hessian, Probes::Rademacher, probes, seed)?,
             frobenius: frobenius_norm(&mut hessian, Probes::Rademacher, probes, seed)?,
-            top: Lanczos { max_products: 60, tolerance: 1e-4 }.largest(&mut hessian, seed)?,
+            top: lanczos.largest(&mut hessian, seed)?,
         })
     }
 }

@@ -11,6 +11,7 @@ mod landscape;
 mod method_args;
 pub mod paper;
 pub mod plot;
+mod progress;
 mod report;
 pub mod results;
 mod runs;
@@ -30,6 +31,7 @@ pub use landscape::{
     Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,
 };
 pub use method_args::MethodArgs;
+pub use progress::watched;
 pub use report::Report;
 pub use runs::FilesArgs;
 pub use spectrum::{Spectrum, SpectrumArgs, spectra_caption, spectra_picture};

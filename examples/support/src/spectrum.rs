@@ -3,6 +3,7 @@
 use crate::curvature::CURVATURE_EXAMPLES;
 use crate::data::pieces;
 use crate::plot::{Axis, Chart, Picture};
+use crate::progress::watched;
 use anyhow::{Context, Result};
 use burlap::autodiff::Array;
 use burlap::nn::data::Dataset;
@@ -55,10 +56,12 @@ impl Spectrum {
     ) -> Result<Spectrum> {
         let pieces = pieces(data, CURVATURE_EXAMPLES, CURVATURE_EXAMPLES)?;
         let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
-        let mut hessian = HessianOperator::new(objective, x, &batches)?;
+        let hessian = HessianOperator::new(objective, x, &batches)?;
         let (count, steps) = (args.density_probes, args.density_steps);
-        let quadrature = Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
         let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
+        let total = count.saturating_mul(steps).saturating_add(lanczos.max_products);
+        let mut hessian = watched(hessian, name, total)?;
+        let quadrature = Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
         let ends = lanczos.eigenpairs(&mut hessian, Wanted::Ends(1, 1), None, seed)?;
         let end = |pair: Option<&burlap::optim::curvature::Eigenpair>| {
             pair.map(|p| (p.value, p.residual)).context("a network without parameters")
