@@ -95,7 +95,7 @@ pub trait Measure {
     /// Checks the measure's settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] for one outside its range.
+    /// [`Error::Setting`](crate::Error::Setting) for one outside its range.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -108,7 +108,7 @@ pub trait Measure {
     /// Goes on from a saved state.
     ///
     /// # Errors
-    /// [`Error::State`] when it does not fit.
+    /// [`Error::State`](crate::Error::State) when it does not fit.
     fn restore(&mut self, state: &State) -> Result<()> {
         let _ = state;
         Ok(())
