@@ -31,10 +31,10 @@ impl Sharpness {
         matches!(self.estimator, Estimator::OneSided | Estimator::Central)
     }
 
-    /// How many samples share a program, which derivatives at one point have much in common for,
-    /// and whose steps leave no thread without work: of the six-layer network (batch 128) two
-    /// one-sided gradients cost 0.9 of twice one, four exact ones 0.85 to 0.92 of four times one,
-    /// and eight no less.
+    /// How many samples share a program, since derivatives at one point have much in common and
+    /// side by side no thread waits for work: with it a step of one-sided Frob-SAM (two directions,
+    /// the six-layer network, batch 128) fell from 4.7 to 3.7 plain steps; four exact curvatures with
+    /// gradients cost 0.85 to 0.92 of four times one (batches of 32 and 128), and eight no less.
     pub(super) fn together(&self) -> usize {
         4
     }
