@@ -1,5 +1,8 @@
 //! A training that is killed at any moment goes on from its last saved epoch and ends with the
 //! same bits.
+//!
+//! Alone: `cargo build --example train && cargo test --test killed -- --nocapture`, since a test that
+//! is asked for by name does not bring an older example up to date.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use burlap::autodiff::philox4x32;
@@ -42,7 +45,8 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bits() {
     for (number, optimizer) in optimizers.into_iter().enumerate() {
         let whole = folder.path().join(format!("{optimizer}.whole"));
         let begin = Instant::now();
-        assert!(command(optimizer, &whole).status().unwrap().success());
+        let run = command(optimizer, &whole).status().unwrap();
+        assert!(run.success(), "cargo build --example train?");
         let time = begin.elapsed();
         let expected = std::fs::read(&whole).unwrap();
         let file = folder.path().join(optimizer);
