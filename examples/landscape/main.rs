@@ -26,7 +26,7 @@ struct Options {
     #[command(flatten)]
     landscape: LandscapeArgs,
 
-    /// One or more of sgd, sam, asam, trace-sam, frob-sam, logdet-sam, tilted-sam, max-eigen-sam
+    /// One or more optimizers, by the names that `train --help` lists
     #[arg(long, value_delimiter = ',', default_value = "sgd,sam,frob-sam")]
     optimizer: Vec<String>,
 

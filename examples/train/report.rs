@@ -108,7 +108,8 @@ impl Pages<'_> {
         for (name, value) in [
             ("epochs", a.epochs.to_string()),
             ("batch", a.batch.to_string()),
-            ("learning rate, decayed along a cosine", a.lr.to_string()),
+            ("learning rate", a.lr.to_string()),
+            ("its schedule", format!("{:?}", a.schedule).to_lowercase()),
             ("momentum", a.momentum.to_string()),
             ("weight decay", a.weight_decay.to_string()),
             ("seed of initialisation, shuffling, directions and probes", a.seed.to_string()),

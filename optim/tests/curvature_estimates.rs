@@ -11,7 +11,7 @@ use burlap_optim::curvature::{
 };
 use burlap_optim::random::{Draw, Purpose};
 use burlap_optim::{Error, Result};
-use common::{Case, dense, moments, network, operator, points};
+use common::{Case, Plain, dense, moments, network, operator, points};
 use nalgebra::{DMatrix, DVector};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -325,23 +325,6 @@ fn settings_that_mean_nothing_are_errors() {
     }
     let e = spectrum.density_at(&[0.0, f64::NAN], 0.1).unwrap_err();
     assert_eq!(e.to_string(), "spectral density: a point is NaN, but must be finite");
-}
-
-/// Another operator without what it can do for several vectors.
-struct Plain<'a>(HessianOperator<'a>);
-
-impl LinearOperator for Plain<'_> {
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-
-    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
-        self.0.apply(v, out)
-    }
-
-    fn products(&self) -> usize {
-        self.0.products()
-    }
 }
 
 #[test]

@@ -135,16 +135,17 @@ fn the_log_determinant_stays_finite_where_exponentials_do_not() {
     }
 }
 
-struct Broken;
+/// A measure of samples that are no numbers, with so many elements too many; without any
+/// samples where that is `None`.
+struct Broken(Option<usize>);
 
 impl Measure for Broken {
     fn name(&self) -> &str {
         "broken"
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
-        out.fill(f64::NAN);
-        Some(0.0)
+    fn draw(&self, _: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+        self.0.map(|more| (vec![f64::NAN; dim + more], 0.0))
     }
 }
 
@@ -152,10 +153,24 @@ impl Measure for Broken {
 fn samples_that_are_not_finite_are_found() {
     let objective = quadratic(DType::F64, [1.0, 1.0]);
     for estimator in [Estimator::OneSided, Estimator::Central, Estimator::Exact] {
-        let mut sharpness =
-            Sharpness::custom("broken", |t| vec![t], |a| a[0], Broken).with_estimator(estimator);
+        let mut sharpness = Sharpness::custom("broken", |t| vec![t], |a| a[0], Broken(Some(0)))
+            .with_estimator(estimator);
         let found = sharpness.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 3, 1);
         assert!(found.is_err(), "{found:?}");
+    }
+}
+
+#[test]
+fn a_measure_without_samples_and_samples_of_another_length_are_refused() {
+    let objective = quadratic(DType::F64, [1.0, 1.0]);
+    for (broken, sentence) in [
+        (Broken(Some(1)), "broken: expected a sample of 2 elements, found one of 3"),
+        (Broken(None), "measure: broken: samples are neither recorded nor drawn on the host"),
+    ] {
+        let mut sharpness = Sharpness::custom("broken", |t| vec![t], |a| a[0], broken);
+        let found = sharpness.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 3, 1);
+        let message = found.unwrap_err().to_string();
+        assert!(message.starts_with(sentence), "{message}");
     }
 }
 

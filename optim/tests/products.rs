@@ -8,8 +8,8 @@ use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
     HessianOperator, LinearOperator, MatrixOperator, Probes, frobenius_norm, trace,
 };
-use burlap_optim::{Error, Objective, Result};
-use common::{network, relative};
+use burlap_optim::{Error, Objective};
+use common::{Plain, network, relative};
 
 const COUNTS: [usize; 6] = [0, 1, 4, 5, 8, 17];
 
@@ -130,23 +130,6 @@ fn wrong_lengths_are_an_error_and_no_product() {
     let mut none = MatrixOperator::new(&Array::zeros(DType::F64, [0, 0])).unwrap();
     none.apply_many(&[], &mut []).unwrap();
     assert!(matches!(none.apply_many(&[1.0], &mut [0.0]), Err(Error::Vector { .. })));
-}
-
-/// Another operator without what it can do for several vectors.
-struct Plain<'a>(HessianOperator<'a>);
-
-impl LinearOperator for Plain<'_> {
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-
-    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
-        self.0.apply(v, out)
-    }
-
-    fn products(&self) -> usize {
-        self.0.products()
-    }
 }
 
 #[test]

@@ -232,13 +232,13 @@ impl Measure for Uniform {
         "uniform"
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
+    fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
         let mut stream = draw.stream(0);
-        for x in out {
+        let mut one = || {
             let u: f64 = StandardUniform.sample(&mut stream);
-            *x = 12f64.sqrt() * (u - 0.5);
-        }
-        Some(0.0)
+            12f64.sqrt() * (u - 0.5)
+        };
+        Some(((0..dim).map(|_| one()).collect(), 0.0))
     }
 }
 

@@ -13,6 +13,21 @@ use burlap::optim::curvature::{
 /// Examples of the training set on which curvature is measured, at most.
 pub const CURVATURE_EXAMPLES: usize = 2048;
 
+/// The Hessian of the mean loss of the first `limit` examples of a data set at a point.
+///
+/// # Errors
+/// What the engine reports.
+pub(crate) fn hessian_of_first<'a>(
+    limit: usize,
+    data: &Dataset,
+    objective: &'a Objective,
+    x: &Array,
+) -> Result<HessianOperator<'a>> {
+    let batches = pieces(data, limit, limit)?;
+    let batches: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
+    Ok(HessianOperator::new(objective, x, &batches)?)
+}
+
 /// What is measured of a Hessian.
 #[derive(Clone, Debug)]
 pub struct Curvature {
@@ -36,9 +51,7 @@ impl Curvature {
         probes: usize,
         seed: u64,
     ) -> Result<Curvature> {
-        let pieces = pieces(data, CURVATURE_EXAMPLES, CURVATURE_EXAMPLES)?;
-        let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
-        let hessian = HessianOperator::new(objective, x, &batches)?;
+        let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
         let lanczos = Lanczos { max_products: 60, tolerance: 1e-4 };
         let total = probes.saturating_mul(2).saturating_add(lanczos.max_products);
         let mut hessian = watched(hessian, "curvature", total)?;

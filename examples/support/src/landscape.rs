@@ -1,6 +1,6 @@
 //! The loss over a plane through a solution.
 
-use crate::curvature::CURVATURE_EXAMPLES;
+use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
 use crate::data::pieces;
 use crate::plot::{Axis, Chart, Field, Levels, Picture};
 use anyhow::{Context, Result, bail, ensure};
@@ -8,7 +8,7 @@ use burlap::autodiff::{Array, map_rows};
 use burlap::nn::Layout;
 use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
-use burlap::optim::curvature::{HessianOperator, Lanczos, Wanted};
+use burlap::optim::curvature::{Lanczos, Wanted};
 use burlap::optim::random::{Draw, Purpose};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -116,9 +116,7 @@ impl Landscape {
                 filter_normalised(layout, &x.to_f64_vec(), draw)
             }),
             _ => {
-                let whole = pieces(data, limit, limit)?;
-                let batches: Vec<&[Array]> = whole.iter().map(Vec::as_slice).collect();
-                let mut hessian = HessianOperator::new(objective, x, &batches)?;
+                let mut hessian = hessian_of_first(limit, data, objective, x)?;
                 let lanczos = Lanczos { max_products: 200, tolerance: 1e-4 };
                 let top = lanczos.eigenpairs(&mut hessian, Wanted::Largest(2), None, seed)?;
                 let mut vectors = top.into_iter().map(|pair| pair.vector);

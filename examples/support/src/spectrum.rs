@@ -1,14 +1,13 @@
 //! The spectrum of a Hessian: density by stochastic Lanczos quadrature, ends by Lanczos.
 
-use crate::curvature::CURVATURE_EXAMPLES;
-use crate::data::pieces;
+use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
 use crate::plot::{Axis, Chart, Picture};
 use crate::progress::watched;
 use anyhow::{Context, Result};
 use burlap::autodiff::Array;
 use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
-use burlap::optim::curvature::{HessianOperator, Lanczos, Probes, Quadrature, Wanted};
+use burlap::optim::curvature::{Lanczos, Probes, Quadrature, Wanted};
 
 /// How a spectrum is measured.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -54,9 +53,7 @@ impl Spectrum {
         args: SpectrumArgs,
         seed: u64,
     ) -> Result<Spectrum> {
-        let pieces = pieces(data, CURVATURE_EXAMPLES, CURVATURE_EXAMPLES)?;
-        let batches: Vec<&[Array]> = pieces.iter().map(Vec::as_slice).collect();
-        let hessian = HessianOperator::new(objective, x, &batches)?;
+        let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
         let (count, steps) = (args.density_probes, args.density_steps);
         let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
         let total = count.saturating_mul(steps).saturating_add(lanczos.max_products);

@@ -30,9 +30,8 @@ impl Measure for GradientDirection {
         Ok(())
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
-        out.copy_from_slice(&self.direction);
-        Some(0.0)
+    fn draw(&self, _: Draw, _: usize) -> Option<(Vec<f64>, f64)> {
+        Some((self.direction.clone(), 0.0))
     }
 }
 
@@ -70,9 +69,8 @@ impl Measure for TopEigenvector {
         Ok(())
     }
 
-    fn draw(&self, _: Draw, out: &mut [f64]) -> Option<f64> {
-        out.copy_from_slice(&self.vector);
-        Some(0.0)
+    fn draw(&self, _: Draw, _: usize) -> Option<(Vec<f64>, f64)> {
+        Some((self.vector.clone(), 0.0))
     }
 
     fn state(&self) -> State {

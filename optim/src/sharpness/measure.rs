@@ -78,10 +78,10 @@ pub trait Measure {
         None
     }
 
-    /// Fills `out` with one sample and returns the logarithm of its weight dμ/dp: 0 when it is
-    /// drawn from μ itself. Equal draws give equal samples. None where samples are recorded.
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
-        let _ = (draw, out);
+    /// A sample of `dim` elements made on the host, and the logarithm of its weight dμ/dp: 0 when
+    /// it is drawn from μ itself. Equal draws give equal samples. None where samples are recorded.
+    fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+        let _ = (draw, dim);
         None
     }
 
@@ -128,8 +128,8 @@ impl Measure for Box<dyn Measure> {
         (**self).record(source)
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
-        (**self).draw(draw, out)
+    fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+        (**self).draw(draw, dim)
     }
 
     fn direction(&self, x: Var, sample: Var) -> Var {
@@ -305,8 +305,8 @@ impl Measure for ScaledByParameters {
         self.0.record(source)
     }
 
-    fn draw(&self, draw: Draw, out: &mut [f64]) -> Option<f64> {
-        self.0.draw(draw, out)
+    fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+        self.0.draw(draw, dim)
     }
 
     fn direction(&self, x: Var, sample: Var) -> Var {

@@ -154,15 +154,21 @@ impl Sharpness {
         draw: Draw,
         count: usize,
     ) -> Result<Drawing> {
-        let dim = objective.dim();
-        let mut values = Vec::new();
-        let mut log_weights = Vec::with_capacity(count);
-        let mut keys = Vec::with_capacity(2 * count);
+        let (mut values, mut log_weights, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..count {
             let draw = Draw { sample: draw.sample + i as u32, ..draw };
-            values.resize((log_weights.len() + 1) * dim, 0.0);
-            match self.measure.draw(draw, &mut values[log_weights.len() * dim..]) {
-                Some(log_weight) => log_weights.push(log_weight),
+            match self.measure.draw(draw, objective.dim()) {
+                Some((sample, log_weight)) => {
+                    if sample.len() != objective.dim() {
+                        return Err(Error::Vector {
+                            of: self.measure.name().to_owned(),
+                            expected: format!("a sample of {} elements", objective.dim()),
+                            found: format!("one of {}", sample.len()),
+                        });
+                    }
+                    values.extend(sample);
+                    log_weights.push(log_weight);
+                }
                 None => keys.extend(draw.key()),
             }
         }

@@ -3,7 +3,7 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::Objective;
-use burlap_optim::curvature::MatrixOperator;
+use burlap_optim::curvature::{HessianOperator, LinearOperator, MatrixOperator};
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// An objective at a point, with its gradient and Hessian there from the tape.
@@ -154,4 +154,21 @@ pub fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     let square: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (mean, (square / (n - 1.0)).sqrt())
+}
+
+/// Another operator without what it can do for several vectors.
+pub struct Plain<'a>(pub HessianOperator<'a>);
+
+impl LinearOperator for Plain<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> burlap_optim::Result<()> {
+        self.0.apply(v, out)
+    }
+
+    fn products(&self) -> usize {
+        self.0.products()
+    }
 }

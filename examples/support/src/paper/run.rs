@@ -1,12 +1,11 @@
 //! Training with ‖H‖²_F measured after every epoch.
 
 use super::{Paper, PaperMethod};
-use crate::data::pieces;
+use crate::curvature::hessian_of_first;
 use crate::experiment::{Epoch, Experiment, Files};
 use crate::results::Results;
 use anyhow::{Context, Result, bail};
-use burlap::autodiff::Array;
-use burlap::optim::curvature::{HessianOperator, Probes, frobenius_norm};
+use burlap::optim::curvature::{Probes, frobenius_norm};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
@@ -145,9 +144,8 @@ impl Paper {
     ) -> Result<FrobeniusRow> {
         let a = &self.args;
         let x = epoch.training.parameters();
-        let batches = pieces(&experiment.train, a.hessian_examples, a.hessian_examples)?;
-        let batches: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
-        let mut hessian = HessianOperator::new(epoch.training.objective(), x, &batches)?;
+        let (data, objective) = (&experiment.train, epoch.training.objective());
+        let mut hessian = hessian_of_first(a.hessian_examples, data, objective, x)?;
         let norm = frobenius_norm(&mut hessian, Probes::Gaussian, a.hessian_probes, seed)?;
         let (test_loss, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
         Ok(FrobeniusRow {
