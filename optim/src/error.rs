@@ -102,13 +102,18 @@ fn within(
     inside: bool,
     of: &str,
     name: &'static str,
-    value: f64,
+    value: impl ToString,
     expected: &'static str,
 ) -> Result<()> {
     if inside {
         return Ok(());
     }
     Err(Error::Setting { of: of.into(), name, value: value.to_string(), expected })
+}
+
+/// Checks that a setting is finite.
+pub(crate) fn finite(of: &str, name: &'static str, value: f64) -> Result<()> {
+    within(value.is_finite(), of, name, value, "finite")
 }
 
 /// Checks that a setting is finite and positive.
@@ -131,7 +136,17 @@ pub(crate) fn below_one(of: &str, name: &'static str, value: f64) -> Result<()> 
     within((0.0..1.0).contains(&value), of, name, value, "at least 0 and below 1")
 }
 
+/// Checks that there are so many of something; `expected` says how many, and why.
+pub(crate) fn at_least(
+    of: &str,
+    name: &'static str,
+    value: usize,
+    (least, expected): (usize, &'static str),
+) -> Result<()> {
+    within(value >= least, of, name, value, expected)
+}
+
 /// Checks that a number of things is positive.
 pub(crate) fn positive_count(of: &str, name: &'static str, value: usize) -> Result<()> {
-    within(value > 0, of, name, value as f64, "at least 1")
+    at_least(of, name, value, (1, "at least 1"))
 }

@@ -150,6 +150,9 @@ impl Program {
 
     /// Runs on the given inputs and returns the outputs.
     ///
+    /// The storage of outputs that nobody holds any more serves the next run, so a program keeps
+    /// up to one set of outputs besides its own memory.
+    ///
     /// # Errors
     /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Index`] for
     /// an index beyond its axis, [`Error::NonFinite`] while that check is on.

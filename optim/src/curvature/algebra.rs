@@ -3,17 +3,8 @@
 use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use super::vectors::add;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, finite};
 use std::ops::Range;
-
-/// Checks that a number is finite.
-fn finite(of: &str, name: &'static str, value: f64) -> Result<f64> {
-    if value.is_finite() {
-        return Ok(value);
-    }
-    let value = value.to_string();
-    Err(Error::Setting { of: of.into(), name, value, expected: "finite" })
-}
 
 /// c A + s I, made by [`LinearOperator::scaled`] and [`LinearOperator::shifted`].
 #[derive(Clone, Debug)]
@@ -25,11 +16,13 @@ pub struct Affine<A> {
 
 impl<A: LinearOperator> Affine<A> {
     pub(super) fn scaled(inner: A, factor: f64) -> Result<Affine<A>> {
-        Ok(Affine { inner, factor: finite("multiple", "the factor", factor)?, shift: 0.0 })
+        finite("multiple", "the factor", factor)?;
+        Ok(Affine { inner, factor, shift: 0.0 })
     }
 
     pub(super) fn shifted(inner: A, shift: f64) -> Result<Affine<A>> {
-        Ok(Affine { inner, factor: 1.0, shift: finite("shifted operator", "the shift", shift)? })
+        finite("shifted operator", "the shift", shift)?;
+        Ok(Affine { inner, factor: 1.0, shift })
     }
 
     /// Makes images of A those of c A + s I.

@@ -1,8 +1,8 @@
 //! The spectral density of an operator, broadened.
 
-use super::probes::{Mean, at_least};
+use super::probes::Mean;
 use super::quadrature::Quadrature;
-use crate::error::{Error, Result, positive};
+use crate::error::{Error, Result, at_least, finite, positive};
 
 const OF: &str = "spectral density";
 
@@ -86,11 +86,7 @@ impl Quadrature {
     /// finite; [`Error::Iteration`] for an operator of no rows.
     pub fn density_at(&self, points: &[f64], width: f64) -> Result<Density> {
         positive(OF, "the width", width)?;
-        if let Some(point) = points.iter().find(|t| !t.is_finite()) {
-            let value = point.to_string();
-            let (of, name, expected) = (OF.into(), "a point", "finite");
-            return Err(Error::Setting { of, name, value, expected });
-        }
+        points.iter().try_for_each(|&point| finite(OF, "a point", point))?;
         if self.rules().is_empty() {
             return Err(no_rows());
         }

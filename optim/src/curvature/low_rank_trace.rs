@@ -1,9 +1,9 @@
 //! Traces by Hutch++ and XTrace: exact on a low-rank part, random on what is left.
 
 use super::LinearOperator;
-use super::probes::{Estimated, Mean, Probes, at_least, each_product, multiply};
+use super::probes::{Estimated, Mean, Probes, each_product, multiply};
 use super::vectors::{add, dot, norm, orthogonalise, orthonormal};
-use crate::error::Result;
+use crate::error::{Result, at_least};
 
 const PRODUCTS: &str = "the number of products";
 

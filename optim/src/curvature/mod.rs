@@ -40,3 +40,5 @@ pub use probes::{Estimated, Probes};
 pub use quadrature::{Quadrature, Rule};
 pub use staged::{Curvature, CurvatureOperator};
 pub use stochastic::{diagonal, frobenius_norm, trace};
+
+pub(crate) use vectors::norm;

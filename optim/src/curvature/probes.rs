@@ -81,19 +81,6 @@ impl FromIterator<f64> for Mean {
     }
 }
 
-/// Checks a number of probes, products or steps.
-pub(super) fn at_least(
-    of: &str,
-    name: &'static str,
-    value: usize,
-    (least, expected): (usize, &'static str),
-) -> Result<()> {
-    if value >= least {
-        return Ok(());
-    }
-    Err(Error::Setting { of: of.into(), name, value: value.to_string(), expected })
-}
-
 /// The products with rows of vectors, `before` of which an algorithm has had so many.
 pub(super) fn multiply(
     of: &'static str,

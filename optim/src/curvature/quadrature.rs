@@ -2,9 +2,9 @@
 
 use super::LinearOperator;
 use super::krylov::Krylov;
-use super::probes::{Estimated, Mean, Probes, at_least};
+use super::probes::{Estimated, Mean, Probes};
 use super::tridiagonal::eigenvalues;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, positive_count};
 
 /// The quadrature of one probe v of length 1: vᵀf(A)v ≈ Σ wₖ f(θₖ), exact for polynomials of a
 /// degree below twice the number of nodes.
@@ -80,8 +80,8 @@ impl Quadrature {
         steps: usize,
         seed: u64,
     ) -> Result<Quadrature> {
-        at_least(OF, "the number of probes", count, (1, "at least 1"))?;
-        at_least(OF, "the number of steps", steps, (1, "at least 1"))?;
+        positive_count(OF, "the number of probes", count)?;
+        positive_count(OF, "the number of steps", steps)?;
         let (dim, before) = (a.dim(), a.products());
         let block = a.block().max(1);
         let mut rules = Vec::with_capacity(count);

@@ -4,6 +4,7 @@ use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use crate::error::{Error, Result};
 use crate::objective::{Objective, inputs};
+use crate::pieces::examples;
 use crate::recording::Recording;
 use burlap_autodiff::{Array, Bound, DType, Var, map_rows};
 use std::marker::PhantomData;
@@ -166,9 +167,7 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
                 expected: "at least 1 (an empty one, for a loss without data)",
             });
         }
-        let size = |batch: &[Array]| {
-            batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(1).max(1) as f64
-        };
+        let size = |batch: &[Array]| examples(batch).unwrap_or(1).max(1) as f64;
         let total: f64 = batches.iter().map(|b| size(b)).sum();
         let mut pieces = Vec::with_capacity(batches.len());
         for batch in batches {

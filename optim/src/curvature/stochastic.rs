@@ -1,9 +1,9 @@
 //! Trace, Frobenius norm and diagonal as means over random probes.
 
 use super::LinearOperator;
-use super::probes::{Estimated, Mean, Probes, at_least, each_product};
+use super::probes::{Estimated, Mean, Probes, each_product};
 use super::vectors::dot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, at_least};
 
 const PROBES: &str = "the number of probes";
 const ONE: (usize, &str) = (1, "at least 1");

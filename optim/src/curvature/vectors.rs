@@ -20,7 +20,7 @@ pub(super) fn add(to: &mut [f64], factor: f64, from: &[f64]) {
 }
 
 /// ‖v‖, also where squares overflow or underflow.
-pub(super) fn norm(v: &[f64]) -> f64 {
+pub(crate) fn norm(v: &[f64]) -> f64 {
     let square = dot(v, v);
     if square.is_normal() && square < f64::MAX {
         return square.sqrt();

@@ -1,7 +1,7 @@
 //! Measures that are one direction, found on the host.
 
 use super::measure::{DrawContext, Measure};
-use crate::curvature::{HessianOperator, Lanczos};
+use crate::curvature::{HessianOperator, Lanczos, norm};
 use crate::error::{Error, Result};
 use crate::random::Draw;
 use crate::state::State;
@@ -23,7 +23,7 @@ impl Measure for GradientDirection {
             Some(gradient) => gradient.to_f64_vec(),
             None => context.objective.value_grad(context.x, context.batch)?.1.to_f64_vec(),
         };
-        let length = self.direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let length = norm(&self.direction);
         if length > 0.0 {
             self.direction.iter_mut().for_each(|x| *x /= length);
         }

@@ -1,6 +1,6 @@
 //! What is made of the sampled curvatures: φ and ψ.
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use burlap_autodiff::Var;
 
 /// Sampled curvatures on a tape.
@@ -49,21 +49,13 @@ pub trait Functional {
 }
 
 pub(super) fn at_least(of: &str, count: usize, least: usize) -> Result<()> {
-    if count >= least {
-        return Ok(());
-    }
     let expected = match least {
         1 => "at least 1",
         2 => "at least 2: a covariance of one sample is not defined",
         3 => "at least 3: a third cumulant of fewer samples is not defined",
         _ => "at least 4: a fourth cumulant of fewer samples is not defined",
     };
-    Err(Error::Setting {
-        of: of.into(),
-        name: "the number of samples",
-        value: count.to_string(),
-        expected,
-    })
+    error::at_least(of, "the number of samples", count, (least, expected))
 }
 
 type Psi = dyn Fn(Var) -> Vec<Var>;
