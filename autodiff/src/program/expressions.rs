@@ -89,7 +89,7 @@ impl Expression {
 
 impl Lowering<'_> {
     /// The expression of a group.
-    pub(super) fn expression(&mut self, group: &Group) -> Map {
+    pub(super) fn expression(&mut self, g: usize, group: &Group) -> Map {
         let mut e = Expression::default();
         e.map.domain = group.domain.clone().unwrap_or_default();
         e.map.reduced = group.reduced.clone().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Lowering<'_> {
             };
             let r = e.push(Instruction { scalar, operand, dtype: node.dtype, args });
             e.registers.insert(id, r);
-            if self.stored[id as usize] {
+            if self.stored[id as usize] && self.groups.of[id as usize] == Some(g) {
                 let store = self.place(id);
                 e.map.stores.push((r, store));
             }

@@ -11,6 +11,7 @@ use crate::Shape;
 use crate::ops::Op;
 use crate::shape::Axes;
 use crate::tape::NodeId;
+use rustc_hash::FxHashSet;
 
 /// A step of the program before it has buffers.
 #[derive(Clone, Debug)]
@@ -26,8 +27,17 @@ pub(super) struct Group {
 pub(super) struct Groups {
     /// In order of execution; emptied ones have sunk into others.
     pub(super) groups: Vec<Group>,
-    /// The group of each node that is computed at all.
+    /// The group of each node that is computed at all, the first one where several do.
     pub(super) of: Vec<Option<usize>>,
+    /// What groups compute that others have computed before.
+    pub(super) again: FxHashSet<(usize, NodeId)>,
+}
+
+impl Groups {
+    /// Whether a node is computed in a group.
+    pub(super) fn computes(&self, group: usize, id: NodeId) -> bool {
+        self.of[id as usize] == Some(group) || self.again.contains(&(group, id))
+    }
 }
 
 /// Nodes of one group while it grows: keeps a block's registers in the first-level cache.
@@ -84,7 +94,7 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
         }
     }
     sink(graph, layouts, &mut groups, &mut of);
-    Groups { groups, of }
+    Groups { groups, of, again: FxHashSet::default() }
 }
 
 /// Scalar literals that need memory, since some user is not an expression.

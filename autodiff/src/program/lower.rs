@@ -3,7 +3,7 @@
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
-use super::{Graph, memory, products, schedule};
+use super::{Graph, again, memory, products, schedule};
 use crate::ops::Op;
 use crate::tape::NodeId;
 use crate::{DType, Shape};
@@ -32,7 +32,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     let early_nodes = graph.early_nodes(early);
     let uses = graph.uses();
     layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
-    let groups = fuse::group(graph, &layouts, &early_nodes);
+    let mut groups = fuse::group(graph, &layouts, &early_nodes);
+    again::take_over(graph, &layouts, &mut groups);
     let n = graph.nodes.len();
     let mut lowering = Lowering {
         graph,
@@ -79,18 +80,20 @@ impl Lowering<'_> {
         }
         for (id, node) in graph.nodes.iter().enumerate() {
             let role = self.layouts[id].role;
-            if role == Role::View {
-                continue;
+            if !matches!(role, Role::View | Role::Elementwise | Role::Reduction) {
+                for &arg in &node.args {
+                    if self.layouts[arg as usize].role != Role::Term {
+                        self.stored[self.layouts[arg as usize].source as usize] = true;
+                    }
+                }
             }
-            let expression = matches!(role, Role::Elementwise | Role::Reduction);
-            let read = node.args.iter().filter(|&&a| self.layouts[a as usize].role != Role::Term);
-            for &arg in read {
+        }
+        for (g, group) in self.groups.groups.iter().enumerate().filter(|(_, g)| g.domain.is_some())
+        {
+            for &arg in group.nodes.iter().flat_map(|&id| &graph.node(id).args) {
                 let source = self.layouts[arg as usize].source;
-                let immediate = expression && graph.constant_value(arg).is_some();
-                let register = expression
-                    && source == arg
-                    && self.groups.of[id] == self.groups.of[arg as usize];
-                if !immediate && !register {
+                let register = source == arg && self.groups.computes(g, arg);
+                if !register && graph.constant_value(arg).is_none() {
                     self.stored[source as usize] = true;
                 }
             }
@@ -252,7 +255,7 @@ impl Lowering<'_> {
             return;
         };
         if group.domain.is_some() {
-            let map = self.expression(&group);
+            let map = self.expression(g, &group);
             self.push(Work::Map(map), group.nodes[group.nodes.len() - 1]);
             return;
         }
