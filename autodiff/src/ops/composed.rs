@@ -49,7 +49,9 @@ impl Var {
     /// The usual approximation of `gelu` by tanh: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
     #[track_caller]
     pub fn gelu_tanh(self) -> Var {
-        let inner = (2.0 / std::f64::consts::PI).sqrt() * (self + 0.044715 * self * self * self);
+        // As x (c + 0.044715 c x²): fewer operations here and in the derivatives.
+        let c = (2.0 / std::f64::consts::PI).sqrt();
+        let inner = self * (c + (0.044715 * c) * (self * self));
         0.5 * self * (1.0 + inner.tanh())
     }
 

@@ -10,7 +10,7 @@ use super::fuse::Groups;
 use super::layout::{Layout, Role};
 use crate::ops::{Binary, Op, Unary};
 use crate::tape::NodeId;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// Operations that an expression takes over at most: many cost more than a pass.
@@ -99,14 +99,14 @@ impl Readers {
     }
 }
 
-/// What a group might compute again.
+/// What a group computes again.
 struct Taken {
     /// What it then no longer reads.
     wanted: Vec<NodeId>,
     /// What it computes in place of that.
-    computed: FxHashSet<NodeId>,
+    computed: Vec<NodeId>,
     /// What it reads to do so.
-    leaves: FxHashSet<NodeId>,
+    leaves: Vec<NodeId>,
 }
 
 /// A group and what it reads.
@@ -141,70 +141,94 @@ impl Reading<'_> {
             .collect()
     }
 
-    /// What is computed and read for `wanted`; none where that is too much.
-    fn closure(&self, wanted: Vec<NodeId>) -> Option<Taken> {
-        let (mut computed, mut leaves) = (FxHashSet::default(), FxHashSet::default());
-        let mut open = wanted.clone();
-        while let Some(id) = open.pop() {
-            if !computed.insert(id) {
-                continue;
-            }
-            if computed.len() > MOST {
-                return None;
-            }
-            for &arg in &self.graph.node(id).args {
-                let source = self.layouts[arg as usize].source;
-                if self.graph.constant_value(arg).is_some() {
-                    continue;
-                }
-                if source == arg && self.may_compute(arg) {
-                    open.push(arg);
-                } else {
-                    leaves.insert(source);
-                }
-            }
+    /// The operands of a value that must be computed with it, and those that are read.
+    fn operands(&self, id: NodeId) -> impl Iterator<Item = (NodeId, bool)> {
+        let args = self.graph.node(id).args.iter();
+        args.filter(|&&a| self.graph.constant_value(a).is_none()).map(|&a| {
+            let source = self.layouts[a as usize].source;
+            (source, source == a && self.may_compute(a))
+        })
+    }
+
+    /// Adds what is computed for a value to what already is; nothing if that becomes too much.
+    fn add(&self, wanted: NodeId, computed: &mut Vec<NodeId>, most: usize) -> bool {
+        let before = computed.len();
+        let mut next = before;
+        if !computed.contains(&wanted) {
+            computed.push(wanted);
         }
-        let fits = self.groups.groups[self.g].nodes.len() + computed.len() <= LONGEST;
-        fits.then_some(Taken { wanted, computed, leaves })
+        while next < computed.len() && computed.len() <= most {
+            for (arg, computable) in self.operands(computed[next]) {
+                if computable && !computed.contains(&arg) {
+                    computed.push(arg);
+                }
+            }
+            next += 1;
+        }
+        let fits = computed.len() <= most;
+        if !fits {
+            computed.truncate(before);
+        }
+        fits
     }
 
-    /// Bytes that are written and read more than before.
-    fn cost(&self, taken: &Taken, reads: &FxHashSet<NodeId>) -> isize {
-        let more = taken.leaves.iter().filter(|l| !reads.contains(l)).map(|&l| self.bytes(l));
-        let stored = taken.leaves.iter().filter(|&&l| !self.readers.in_memory(l));
-        let fewer = taken.wanted.iter().map(|&w| {
-            let others = self.readers.by[w as usize].iter().any(|&by| by != self.g);
-            self.bytes(w) * if others { 1 } else { 2 }
-        });
-        more.chain(stored.map(|&l| self.bytes(l))).sum::<isize>() - fewer.sum::<isize>()
+    /// Bytes that are no longer written and read when this group computes a value itself.
+    fn saving(&self, wanted: NodeId) -> isize {
+        let others = self.readers.by[wanted as usize].iter().any(|&by| by != self.g);
+        self.bytes(wanted) * if others { 1 } else { 2 }
     }
 
-    /// What is best computed again, if anything.
+    /// What is better computed again, if anything.
     fn best(&self) -> Option<Taken> {
         let reads = self.reads();
         let mut wanted: Vec<NodeId> =
             reads.iter().copied().filter(|&id| self.may_compute(id)).collect();
         wanted.sort_unstable();
-        let mut best: Option<(isize, Taken)> = None;
-        let consider = |wanted: Vec<NodeId>, best: &mut Option<(isize, Taken)>| {
-            let found = self.closure(wanted).map(|taken| (self.cost(&taken, &reads), taken));
-            let better = found.filter(|(cost, _)| best.as_ref().is_none_or(|(b, _)| cost < b));
-            let is_better = better.is_some();
-            if is_better {
-                *best = better;
+        let most = MOST.min(LONGEST.saturating_sub(self.groups.groups[self.g].nodes.len()));
+        let mut computed = Vec::new();
+        wanted.retain(|&id| self.add(id, &mut computed, most));
+        // What each of them is made from, operands first.
+        computed.sort_unstable();
+        let mut made_from: FxHashMap<NodeId, SmallVec<[NodeId; 8]>> = FxHashMap::default();
+        for &id in &computed {
+            let mut leaves: SmallVec<[NodeId; 8]> = SmallVec::new();
+            for (arg, computable) in self.operands(id) {
+                match made_from.get(&arg).filter(|_| computable) {
+                    Some(from) => leaves.extend_from_slice(from),
+                    None => leaves.push(arg),
+                }
             }
-            is_better
+            leaves.sort_unstable();
+            leaves.dedup();
+            made_from.insert(id, leaves);
+        }
+        let mut users: FxHashMap<NodeId, usize> = FxHashMap::default();
+        wanted
+            .iter()
+            .flat_map(|id| &made_from[id])
+            .for_each(|&l| *users.entry(l).or_default() += 1);
+        // Bytes that are read and written more than before for one of those.
+        let price = |leaf: NodeId| {
+            let read = usize::from(!reads.contains(&leaf));
+            self.bytes(leaf) * (read + usize::from(!self.readers.in_memory(leaf))) as isize
         };
-        while !wanted.is_empty() && !consider(wanted.clone(), &mut best) {
-            wanted.pop();
+        // A value that costs more than it saves stays in memory.
+        for i in (0..wanted.len()).rev() {
+            let leaves = &made_from[&wanted[i]];
+            let alone = leaves.iter().filter(|&l| users[l] == 1).map(|&l| price(l));
+            if alone.sum::<isize>() > self.saving(wanted[i]) {
+                leaves.iter().for_each(|l| *users.entry(*l).or_default() -= 1);
+                wanted.remove(i);
+            }
         }
-        // Without one of them it may be better still.
-        for id in wanted.into_iter().rev() {
-            let without = best.as_ref().map(|(_, taken)| taken.wanted.iter());
-            let without = without?.copied().filter(|&w| w != id).collect();
-            consider(without, &mut best);
-        }
-        best.filter(|(cost, _)| *cost < 0).map(|(_, taken)| taken)
+        let leaves: Vec<NodeId> = users.into_iter().filter(|u| u.1 > 0).map(|u| u.0).collect();
+        let prices: isize = leaves.iter().map(|&l| price(l)).sum();
+        let savings: isize = wanted.iter().map(|&w| self.saving(w)).sum();
+        computed.clear();
+        wanted.iter().for_each(|&id| {
+            self.add(id, &mut computed, most);
+        });
+        (prices < savings).then_some(Taken { wanted, computed, leaves })
     }
 }
 

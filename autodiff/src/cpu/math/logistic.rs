@@ -75,13 +75,6 @@ pub(super) fn softplus<const FMA: bool>(x: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn sech2_short<const FMA: bool>(x: f64) -> f64 {
-    let e = exp_short::<FMA>(-2.0 * x.abs());
-    let d = 1.0 + e;
-    4.0 * e / (d * d)
-}
-
-#[inline(always)]
 pub(super) fn softplus_short<const FMA: bool>(x: f64) -> f64 {
     at_least(x, 0.0) + log1p_of_unit_short::<FMA>(exp_short::<FMA>(-x.abs()))
 }

@@ -44,12 +44,17 @@ pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
     // Beyond, the result is infinite or 0.
     let (n, r, _) = reduce::<FMA>(at_least(at_most(x, 89.0), -104.0));
     let p = fma::<FMA>(r * r, poly::<FMA, 5>(r, &SQUARE_EXP), r);
-    // In two factors: 2ⁿ may overflow or be subnormal. `MAGIC` is even, and half of it
-    // vanishes from the power.
-    let half = n >> 1;
-    let half = half.wrapping_sub(MAGIC.to_bits() >> 1);
+    let (a, b) = scales(n);
+    (1.0 + p) * a * b
+}
+
+/// 2ⁿ in two factors: alone it may overflow or be subnormal. `MAGIC` is even, and half of it
+/// vanishes from the power.
+#[inline(always)]
+fn scales(n: u32) -> (f32, f32) {
+    let half = (n >> 1).wrapping_sub(MAGIC.to_bits() >> 1);
     let n = n.wrapping_sub(MAGIC.to_bits());
-    (1.0 + p) * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    (power_of_two(half), power_of_two(n.wrapping_sub(half)))
 }
 
 #[inline(always)]
@@ -84,6 +89,26 @@ pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
     let error = (2.0 - d) + t;
     let (q, correction) = quotient::<FMA>(t, low, d, error + low);
     (q + correction).copysign(x)
+}
+
+/// As `logistic::sech2`.
+#[inline(always)]
+pub(super) fn sech2<const FMA: bool>(x: f32) -> f32 {
+    // Four times e^(−106) is 0.
+    let (n, r, c) = reduce::<FMA>(-at_most(2.0 * x.abs(), 106.0));
+    let tail = fma::<FMA>(r * r, poly::<FMA, 5>(r, &SQUARE_EXP), c);
+    let (high, low) = ordered_sum(1.0, r + tail);
+    let relative = low * (1.0 - r);
+    let (a, b) = scales(n);
+    let four = 4.0 * high * a * b;
+    let value = 0.25 * four;
+    let (d, low) = ordered_sum(1.0, value);
+    let square = d * d;
+    let error = if FMA { d.mul_add(d, -square) } else { 0.0 };
+    let low = fma::<FMA>(2.0 * d, fma::<FMA>(value, relative, low), error);
+    let inverse = fma::<FMA>(value, fma::<FMA>(value, 0.85, -1.6), 1.0);
+    let y = four / square;
+    at_most(fma::<FMA>(y, fma::<FMA>(-low, inverse, relative), y), 1.0)
 }
 
 #[inline(always)]
