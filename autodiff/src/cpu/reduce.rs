@@ -1,6 +1,6 @@
 //! Reductions at the end of an expression, in an order that sizes alone determine.
 //!
-//! Points are walked as `[a, r, b]`: kept axes, reduced ones, trailing kept ones. A unit of
+//! Points are walked as `[a, r, b]` (`Map::split`). A unit of
 //! work is one value of `a`, or, where `r` is long, a fixed number of `r` of one `a`; the
 //! latter's partial results are combined in order when all are there.
 
@@ -35,15 +35,8 @@ pub(super) struct Reducer {
 
 impl Split {
     pub(super) fn new(map: &Map, reducers: usize, scratch: &mut usize) -> Split {
-        let rank = map.domain.len() as u8;
-        let trailing = (0..rank).rev().take_while(|a| !map.reduced.contains(a)).count() as u8;
-        let b: usize = map.domain[(rank - trailing) as usize..].iter().product();
-        let r: usize = map.reduced.iter().map(|&a| map.domain[a as usize]).product();
-        let a: usize = (0..rank - trailing)
-            .filter(|a| !map.reduced.contains(a))
-            .map(|a| map.domain[a as usize])
-            .product();
-        let long = r * b > LONG_ROW;
+        let [a, r, b] = map.split();
+        let long = map.has_long_rows();
         let rows = if long { (LONG_ROW / 4 / b.max(1)).max(1) } else { r };
         let chunks = if long { r.div_ceil(rows) } else { 1 };
         let start = *scratch;

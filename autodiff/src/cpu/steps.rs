@@ -29,7 +29,8 @@ const LONG: usize = 2_000_000;
 /// Points of a few rows that a chain takes through all its kernels at a time.
 const CHAIN_POINTS: usize = 8192;
 
-/// Rows that a chain with products takes at a time: copying an operand pays for many.
+/// Rows that a chain with products takes at a time: copying an operand pays for many, unless
+/// each row has matrices of its own.
 const PRODUCT_ROWS: usize = 240;
 
 /// Rows of a product in a part of a long step, at least.
@@ -189,11 +190,12 @@ impl Chain {
                 _ => 0,
             })
             .max();
+        let matrices = |k: &usize| matches!(&of(k).work, Work::Product(p) if !p.batch.is_empty());
         let product_side = chain.kernels.iter().find_map(|k| match &of(k).work {
             Work::Product(p) => Some(rows.unwrap_or(p.m.max(p.n).max(p.batch.count()))),
             _ => None,
         });
-        let few = if product_side.is_some() {
+        let few = if product_side.is_some() && !chain.kernels.iter().any(matrices) {
             PRODUCT_ROWS
         } else {
             let row = largest.unwrap_or(0) / rows.unwrap_or(1).max(1);

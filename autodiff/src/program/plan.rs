@@ -247,6 +247,24 @@ pub struct Plan {
     pub arena: usize,
 }
 
+impl Map {
+    /// The points as `[a, r, b]`: kept axes, reduced ones, trailing kept ones.
+    pub(crate) fn split(&self) -> [usize; 3] {
+        let rank = self.domain.len();
+        let reduced = |axis: &usize| self.reduced.contains(&(*axis as u8));
+        let trailing = (0..rank).rev().take_while(|axis| !reduced(axis)).count();
+        let (inner, outer): (Vec<usize>, Vec<usize>) = (0..rank - trailing).partition(reduced);
+        let count = |axes: Vec<usize>| axes.into_iter().map(|axis| self.domain[axis]).product();
+        [count(outer), count(inner), self.domain[rank - trailing..].iter().product()]
+    }
+
+    /// Whether a reduction is divided within what makes one value.
+    pub(crate) fn has_long_rows(&self) -> bool {
+        let [_, r, b] = self.split();
+        r * b > LONG_ROW
+    }
+}
+
 impl Kernel {
     /// Buffers read and written.
     pub(crate) fn touched(&self) -> (Vec<BufferId>, Vec<BufferId>) {
@@ -273,8 +291,7 @@ impl Kernel {
             Work::Map(map) => {
                 let rows = *map.domain.first()?;
                 // Long rows are reduced in parts of their own.
-                let short =
-                    map.reductions.is_empty() || map.domain.count() / rows.max(1) <= LONG_ROW;
+                let short = map.reductions.is_empty() || !map.has_long_rows();
                 (!map.reduced.contains(&0) && short).then_some(rows)
             }
             Work::Product(p) => Some(p.batch.first().copied().unwrap_or(p.m)),

@@ -134,7 +134,7 @@ const LONGEST_CHAIN: usize = 24;
 const LARGEST_STEP: usize = 48;
 
 /// Bytes that one step may newly write: all of them live until its end.
-const NEW_BYTES: usize = 4 << 20;
+const NEW_BYTES: usize = 32 << 20;
 
 /// Flops from which a kernel gains nothing from neighbours.
 const LARGE: usize = 100_000_000;
@@ -164,7 +164,11 @@ impl Builder {
             .filter(|a| a.write)
             .map(|a| (a.span.1 - a.span.0 + 1).max(0) as usize * buffers[a.buffer].dtype.size())
             .sum();
-        let flops = kernel.flops();
+        // Products of their own in every row copy no operand more often for being divided.
+        let flops = match &kernel.work {
+            Work::Product(p) if !p.batch.is_empty() => 0,
+            _ => kernel.flops(),
+        };
         let full = self.placed.len() >= LARGEST_STEP
             || (!self.placed.is_empty()
                 && (self.bytes + written > NEW_BYTES || self.flops + flops > LARGE));
