@@ -106,6 +106,60 @@ fn a_network_has_the_same_bits_at_any_number_of_threads() {
     }
 }
 
+/// Attention with two heads: products of matrices of their own in every example, softmax over
+/// their rows and a sum over an axis in the middle, so that one chain goes through the examples.
+#[test]
+fn attention_has_the_same_bits_at_any_number_of_threads() {
+    let (batch, heads, time, width) = (7, 2, 61, 9);
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F64, [batch, heads, time, width]);
+    let scale = tape.input("scale", DType::F64, [3, width]);
+    let v = tape.input("v", DType::F64, scale.shape());
+    let part = |i: usize| x * scale.slice_axis(0, i, i + 1).reshape([width]);
+    let scores = part(0).matmul(part(1).transpose(&[0, 1, 3, 2]));
+    let mixed = scores.softmax(3).matmul(part(2));
+    let loss =
+        (mixed.square().sum_axes(&[2]) + scores.mean_axes(&[2, 3]).expand_dims(2)).tanh().sum();
+    let all = loss.value_grad_hvp(scale, v);
+    let third = loss.second_directional_grad(scale, v).1;
+    let outputs = [all.value, all.grad, all.hvp, third, mixed];
+    let noise = |shape: &[usize], scale: f64| {
+        let n = shape.iter().product();
+        let values =
+            (0..n).map(|i: usize| scale * (i as f64 * 12.9898).sin()).collect::<Vec<f64>>();
+        Array::from_vec(shape, values).unwrap()
+    };
+    let values = [
+        noise(&[batch, heads, time, width], 1.0),
+        noise(&[3, width], 0.7),
+        noise(&[3, width], 1.0),
+    ];
+    let values: Vec<&Array> = values.iter().collect();
+    let of = |threads: usize| {
+        let cpu = Cpu::with_threads(threads).unwrap();
+        tape.compile_with(&cpu, &[x, scale, v], &outputs).unwrap()
+    };
+    let one = bits(&of(1).run(&values).unwrap());
+    let oracle = tape.compile_with(&Interpreter, &[x, scale, v], &outputs).unwrap();
+    let oracle = oracle.run(&values).unwrap();
+    let mut found = one.iter().map(|b| f64::from_bits(*b));
+    for expected in &oracle {
+        let expected = expected.to_f64_vec();
+        // Sums of some ten thousand terms of either sign, against the largest of each result.
+        let size = expected.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+        for b in expected {
+            let a = found.next().unwrap();
+            assert!((a - b).abs() <= 1e-12 * size, "{a} {b}");
+        }
+    }
+    for threads in [2, 3, 4] {
+        let program = of(threads);
+        for turn in 0..20 {
+            assert!(one == bits(&program.run(&values).unwrap()), "{threads} threads, turn {turn}");
+        }
+    }
+}
+
 #[test]
 fn programs_of_scalars() {
     let tape = Tape::new();
