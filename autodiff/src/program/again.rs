@@ -178,6 +178,26 @@ impl Reading<'_> {
         self.bytes(wanted) * if others { 1 } else { 2 }
     }
 
+    /// What each of some values is made from that none of them is.
+    fn made_from(&self, computed: &mut [NodeId]) -> FxHashMap<NodeId, SmallVec<[NodeId; 8]>> {
+        // Operands first.
+        computed.sort_unstable();
+        let mut all: FxHashMap<NodeId, SmallVec<[NodeId; 8]>> = FxHashMap::default();
+        for &id in &*computed {
+            let mut leaves: SmallVec<[NodeId; 8]> = SmallVec::new();
+            for (arg, computable) in self.operands(id) {
+                match all.get(&arg).filter(|_| computable) {
+                    Some(from) => leaves.extend_from_slice(from),
+                    None => leaves.push(arg),
+                }
+            }
+            leaves.sort_unstable();
+            leaves.dedup();
+            all.insert(id, leaves);
+        }
+        all
+    }
+
     /// What is better computed again, if anything.
     fn best(&self) -> Option<Taken> {
         let reads = self.reads();
@@ -187,26 +207,11 @@ impl Reading<'_> {
         let most = MOST.min(LONGEST.saturating_sub(self.groups.groups[self.g].nodes.len()));
         let mut computed = Vec::new();
         wanted.retain(|&id| self.add(id, &mut computed, most));
-        // What each of them is made from, operands first.
-        computed.sort_unstable();
-        let mut made_from: FxHashMap<NodeId, SmallVec<[NodeId; 8]>> = FxHashMap::default();
-        for &id in &computed {
-            let mut leaves: SmallVec<[NodeId; 8]> = SmallVec::new();
-            for (arg, computable) in self.operands(id) {
-                match made_from.get(&arg).filter(|_| computable) {
-                    Some(from) => leaves.extend_from_slice(from),
-                    None => leaves.push(arg),
-                }
-            }
-            leaves.sort_unstable();
-            leaves.dedup();
-            made_from.insert(id, leaves);
-        }
+        let made_from = self.made_from(&mut computed);
         let mut users: FxHashMap<NodeId, usize> = FxHashMap::default();
-        wanted
-            .iter()
-            .flat_map(|id| &made_from[id])
-            .for_each(|&l| *users.entry(l).or_default() += 1);
+        for leaf in wanted.iter().flat_map(|id| &made_from[id]) {
+            *users.entry(*leaf).or_default() += 1;
+        }
         // Bytes that are read and written more than before for one of those.
         let price = |leaf: NodeId| {
             let read = usize::from(!reads.contains(&leaf));
@@ -223,11 +228,13 @@ impl Reading<'_> {
         }
         let leaves: Vec<NodeId> = users.into_iter().filter(|u| u.1 > 0).map(|u| u.0).collect();
         let prices: isize = leaves.iter().map(|&l| price(l)).sum();
-        let savings: isize = wanted.iter().map(|&w| self.saving(w)).sum();
         computed.clear();
         wanted.iter().for_each(|&id| {
             self.add(id, &mut computed, most);
         });
+        // Also those that others are made from.
+        wanted = computed.iter().copied().filter(|id| reads.contains(id)).collect();
+        let savings: isize = wanted.iter().map(|&w| self.saving(w)).sum();
         (prices < savings).then_some(Taken { wanted, computed, leaves })
     }
 }
