@@ -1,8 +1,8 @@
 //! Reductions at the end of an expression, in an order that sizes alone determine.
 //!
-//! Points are walked as `[a, r, b]` (`Map::split`). A unit of
-//! work is one value of `a`, or, where `r` is long, a fixed number of `r` of one `a`; the
-//! latter's partial results are combined in order when all are there.
+//! Points are walked as `[a, r, b]` (`Map::split`). A unit of work is one value of `a`, or, where
+//! `r` is long, a fixed number of `r` of one `a`; the latter's partial results are combined in
+//! order when all are there.
 
 use super::instructions::typed;
 use super::simd::{Simd, combine, identity};

@@ -6,7 +6,7 @@
 //! leaves fewer bytes to write and read. The same operations give the same bits.
 
 use super::Graph;
-use super::fuse::Groups;
+use super::fuse::{Groups, LARGEST};
 use super::layout::{Layout, Role};
 use crate::ops::{Binary, Op, Unary};
 use crate::tape::NodeId;
@@ -15,9 +15,6 @@ use smallvec::SmallVec;
 
 /// Operations that an expression takes over at most: many cost more than a pass.
 const MOST: usize = 24;
-
-/// Nodes of an expression at most: as many as `fuse` lets sink into one.
-const LONGEST: usize = 128;
 
 /// Whether computing a value is cheaper than a pass through memory.
 fn cheap(op: &Op) -> bool {
@@ -29,8 +26,9 @@ fn cheap(op: &Op) -> bool {
     }
 }
 
-/// Lets groups compute cheap values again, and drops values that nobody reads any more.
-pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) {
+/// Lets groups compute cheap values again, and drops values that nobody reads any more. Returns
+/// for each node whether its elements must lie in memory.
+pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) -> Vec<bool> {
     let mut readers = Readers::new(graph, layouts, groups);
     for g in 0..groups.groups.len() {
         if groups.groups[g].domain.is_none() || groups.groups[g].nodes.is_empty() {
@@ -50,7 +48,7 @@ pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) 
         nodes.extend(taken.computed);
         nodes.sort_unstable();
     }
-    drop_unread(graph, layouts, groups, &readers);
+    keep_what_is_read(graph, layouts, groups)
 }
 
 /// Who reads a value from memory.
@@ -204,7 +202,7 @@ impl Reading<'_> {
         let mut wanted: Vec<NodeId> =
             reads.iter().copied().filter(|&id| self.may_compute(id)).collect();
         wanted.sort_unstable();
-        let most = MOST.min(LONGEST.saturating_sub(self.groups.groups[self.g].nodes.len()));
+        let most = MOST.min(LARGEST.saturating_sub(self.groups.groups[self.g].nodes.len()));
         let mut computed = Vec::new();
         wanted.retain(|&id| self.add(id, &mut computed, most));
         let made_from = self.made_from(&mut computed);
@@ -239,22 +237,44 @@ impl Reading<'_> {
     }
 }
 
-/// Removes values from the groups that made them where all readers compute them again.
-fn drop_unread(graph: &Graph, layouts: &[Layout], groups: &mut Groups, readers: &Readers) {
-    for g in 0..groups.groups.len() {
+/// Which nodes' elements must lie in memory. Removes values from the groups that made them
+/// first where nobody reads them any more.
+fn keep_what_is_read(graph: &Graph, layouts: &[Layout], groups: &mut Groups) -> Vec<bool> {
+    let source = |id: NodeId| layouts[id as usize].source;
+    let mut stored = vec![false; graph.nodes.len()];
+    graph.outputs.iter().for_each(|&out| stored[source(out) as usize] = true);
+    for (node, layout) in graph.nodes.iter().zip(layouts) {
+        if !matches!(layout.role, Role::View | Role::Elementwise | Role::Reduction) {
+            node.args.iter().for_each(|&arg| stored[source(arg) as usize] = true);
+        }
+    }
+    // A value is read in its own group and in later ones.
+    for g in (0..groups.groups.len()).rev() {
+        if groups.groups[g].domain.is_none() {
+            continue;
+        }
         let mut read: FxHashSet<NodeId> = FxHashSet::default();
-        let mut kept: Vec<NodeId> = Vec::new();
-        for &id in groups.groups[g].nodes.iter().rev() {
+        let mut nodes = std::mem::take(&mut groups.groups[g].nodes);
+        nodes.reverse();
+        nodes.retain(|&id| {
             let first_here = groups.of[id as usize] == Some(g);
             let elementwise = layouts[id as usize].role == Role::Elementwise;
-            if read.contains(&id) || !elementwise || first_here && readers.in_memory(id) {
-                read.extend(&graph.node(id).args);
-                kept.push(id);
-            } else if first_here {
+            let needed = !elementwise || read.contains(&id) || first_here && stored[id as usize];
+            if !needed && first_here {
                 groups.of[id as usize] = None;
             }
-        }
-        kept.reverse();
-        groups.groups[g].nodes = kept;
+            let args = graph.node(id).args.iter().filter(|_| needed);
+            for &arg in args.filter(|&&arg| graph.constant_value(arg).is_none()) {
+                if source(arg) == arg && groups.computes(g, arg) {
+                    read.insert(arg);
+                } else {
+                    stored[source(arg) as usize] = true;
+                }
+            }
+            needed
+        });
+        nodes.reverse();
+        groups.groups[g].nodes = nodes;
     }
+    stored
 }

@@ -43,6 +43,9 @@ impl Groups {
 /// Nodes of one group while it grows: keeps a block's registers in the first-level cache.
 const LONGEST: usize = 64;
 
+/// Nodes of a group that takes over others'.
+pub(super) const LARGEST: usize = 2 * LONGEST;
+
 pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups {
     let mut groups: Vec<Group> = Vec::new();
     let mut of: Vec<Option<usize>> = vec![None; graph.nodes.len()];
@@ -152,7 +155,7 @@ fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Optio
             && group.domain == target_group.domain
             && group.reduced.is_none()
             && group.early == target_group.early
-            && group.nodes.len() + target_group.nodes.len() <= 2 * LONGEST;
+            && group.nodes.len() + target_group.nodes.len() <= LARGEST;
         if fits {
             let mut nodes = std::mem::take(&mut group.nodes);
             for &n in &nodes {

@@ -33,19 +33,18 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     let uses = graph.uses();
     layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
     let mut groups = fuse::group(graph, &layouts, &early_nodes);
-    again::take_over(graph, &layouts, &mut groups);
+    let stored = again::take_over(graph, &layouts, &mut groups);
     let n = graph.nodes.len();
     let mut lowering = Lowering {
         graph,
         layouts,
         groups,
-        stored: vec![false; n],
+        stored,
         places: vec![None; n],
         buffers: Vec::new(),
         kernels: Vec::new(),
         in_place: FxHashSet::default(),
     };
-    lowering.find_stored();
     let outputs = lowering.place_outputs(&uses, &early_nodes);
     lowering.place_parts(&uses);
     let mut order: Vec<usize> = (0..lowering.groups.groups.len()).collect();
@@ -71,33 +70,6 @@ impl Lowering<'_> {
 
     fn dtype(&self, id: NodeId) -> DType {
         self.graph.node(id).dtype
-    }
-
-    fn find_stored(&mut self) {
-        let graph = self.graph;
-        for &out in &graph.outputs {
-            self.stored[self.layouts[out as usize].source as usize] = true;
-        }
-        for (id, node) in graph.nodes.iter().enumerate() {
-            let role = self.layouts[id].role;
-            if !matches!(role, Role::View | Role::Elementwise | Role::Reduction) {
-                for &arg in &node.args {
-                    if self.layouts[arg as usize].role != Role::Term {
-                        self.stored[self.layouts[arg as usize].source as usize] = true;
-                    }
-                }
-            }
-        }
-        for (g, group) in self.groups.groups.iter().enumerate().filter(|(_, g)| g.domain.is_some())
-        {
-            for &arg in group.nodes.iter().flat_map(|&id| &graph.node(id).args) {
-                let source = self.layouts[arg as usize].source;
-                let register = source == arg && self.groups.computes(g, arg);
-                if !register && graph.constant_value(arg).is_none() {
-                    self.stored[source as usize] = true;
-                }
-            }
-        }
     }
 
     pub(super) fn buffer(&mut self, dtype: DType, count: usize) -> BufferId {

@@ -1,8 +1,9 @@
 //! Programs: a graph planned for a backend, ready to run on numbers.
 //!
 //! Planning happens after all differentiation: values are laid out (`layout`), fused
-//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over views (`lower`, `expressions`, `products`), arranged in
-//! steps that threads share (`schedule`) and given memory by liveness (`memory`).
+//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
+//! views (`lower`, `expressions`, `products`), arranged in steps that threads share (`schedule`)
+//! and given memory by liveness (`memory`).
 
 mod again;
 mod explain;

@@ -250,12 +250,18 @@ pub struct Plan {
 impl Map {
     /// The points as `[a, r, b]`: kept axes, reduced ones, trailing kept ones.
     pub(crate) fn split(&self) -> [usize; 3] {
-        let rank = self.domain.len();
-        let reduced = |axis: &usize| self.reduced.contains(&(*axis as u8));
-        let trailing = (0..rank).rev().take_while(|axis| !reduced(axis)).count();
-        let (inner, outer): (Vec<usize>, Vec<usize>) = (0..rank - trailing).partition(reduced);
-        let count = |axes: Vec<usize>| axes.into_iter().map(|axis| self.domain[axis]).product();
-        [count(outer), count(inner), self.domain[rank - trailing..].iter().product()]
+        let reduced = |axis: usize| self.reduced.contains(&(axis as u8));
+        let sizes = || self.domain.iter().copied().enumerate();
+        let trailing = sizes().rev().take_while(|&(axis, _)| !reduced(axis)).count();
+        let inner = self.domain.len() - trailing;
+        let count = |wanted: bool| -> usize {
+            sizes()
+                .take(inner)
+                .filter(|&(axis, _)| reduced(axis) == wanted)
+                .map(|(_, n)| n)
+                .product()
+        };
+        [count(false), count(true), self.domain[inner..].iter().product()]
     }
 
     /// Whether a reduction is divided within what makes one value.

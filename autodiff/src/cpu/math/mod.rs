@@ -2,9 +2,9 @@
 //!
 //! Results are within 2 units in the last place of the exact value over the whole range,
 //! subnormal numbers, zeros, infinities and NaN included; the tests hold every function to
-//! that. exp, log, tanh, sech² and sigmoid of f32 stay in f32 lanes; the other f32 functions compute in
-//! f64 lanes with short polynomials and round once, so they need no compensated steps. An f64
-//! function carries a second word where it must.
+//! that. exp, log, tanh, sech² and sigmoid of f32 stay in f32 lanes; the other f32 functions
+//! compute in f64 lanes with short polynomials and round once, so they need no compensated
+//! steps. An f64 function carries a second word where it must.
 //!
 //! With `FMA` products and sums round once: set it in code compiled for processors with
 //! fused multiply-add, and only there.
