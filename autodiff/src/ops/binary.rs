@@ -59,15 +59,15 @@ binary_table! { a, b, y;
     /// a − b.
     Sub "sub" minus d(Partial::One, Partial::MinusOne);
     /// a · b.
-    Mul "mul" times d(Partial::Factor(b), Partial::Factor(a));
+    Mul "mul" times d(Partial::factor(b), Partial::factor(a));
     /// a / b.
-    Div "div" over d(Partial::Factor(b.recip()), Partial::Factor(-(y * b.recip())));
+    Div "div" over d(Partial::factor(b.recip()), Partial::factor(-(y * b.recip())));
     /// a to the power b.
-    Pow "pow" power d(Partial::Factor(power_base(a, b)), Partial::Factor(power_exponent(a, y)));
+    Pow "pow" power d(Partial::factor(power_base(a, b)), Partial::factor(power_exponent(a, y)));
     /// The larger of a and b; at ties each has half of the derivative.
-    Max "max" larger d(Partial::Factor(chosen(a.gt(b), a, b)), Partial::Factor(chosen(b.gt(a), a, b)));
+    Max "max" larger d(Partial::factor(chosen(a.gt(b), a, b)), Partial::factor(chosen(b.gt(a), a, b)));
     /// The smaller of a and b; at ties each has half of the derivative.
-    Min "min" smaller d(Partial::Factor(chosen(a.lt(b), a, b)), Partial::Factor(chosen(b.lt(a), a, b)));
+    Min "min" smaller d(Partial::factor(chosen(a.lt(b), a, b)), Partial::factor(chosen(b.lt(a), a, b)));
 }
 
 /// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers

@@ -59,39 +59,39 @@ unary_table! { a, y;
     /// −x.
     Neg "neg" negated |x| -x, d = Partial::MinusOne;
     /// The absolute value; its derivative at 0 is taken as 0.
-    Abs "abs" abs |x| x.abs(), d = Partial::Factor(a.sign());
+    Abs "abs" abs |x| x.abs(), d = Partial::factor(a.sign());
     /// −1, 0 or 1 by the sign of x.
     Sign "sign" sign |x| Real::sign(x), d = Partial::Zero;
     /// eˣ.
-    Exp "exp" exp |x| x.exp(), d = Partial::Factor(y);
+    Exp "exp" exp |x| x.exp(), d = Partial::factor(y);
     /// eˣ − 1, accurate near 0.
-    Expm1 "expm1" expm1 |x| x.exp_m1(), d = Partial::Factor(a.exp());
+    Expm1 "expm1" expm1 |x| x.exp_m1(), d = Partial::factor(a.exp());
     /// The natural logarithm.
-    Log "log" log |x| x.ln(), d = Partial::Factor(a.recip());
+    Log "log" log |x| x.ln(), d = Partial::factor(a.recip());
     /// log(1 + x), accurate near 0.
-    Log1p "log1p" log1p |x| x.ln_1p(), d = Partial::Factor((1.0 + a).recip());
+    Log1p "log1p" log1p |x| x.ln_1p(), d = Partial::factor((1.0 + a).recip());
     /// √x.
-    Sqrt "sqrt" sqrt |x| x.sqrt(), d = Partial::Factor(0.5 * a.rsqrt());
+    Sqrt "sqrt" sqrt |x| x.sqrt(), d = Partial::factor(0.5 * a.rsqrt());
     /// 1/√x.
-    Rsqrt "rsqrt" rsqrt |x| x.sqrt().recip(), d = Partial::Factor(-0.5 * (y * a.recip()));
+    Rsqrt "rsqrt" rsqrt |x| x.sqrt().recip(), d = Partial::factor(-0.5 * (y * a.recip()));
     /// 1/x.
-    Recip "recip" recip |x| x.recip(), d = Partial::Factor(-(y * y));
+    Recip "recip" recip |x| x.recip(), d = Partial::factor(-(y * y));
     /// sin x.
-    Sin "sin" sin |x| x.sin(), d = Partial::Factor(a.cos());
+    Sin "sin" sin |x| x.sin(), d = Partial::factor(a.cos());
     /// cos x.
-    Cos "cos" cos |x| x.cos(), d = Partial::Factor(-a.sin());
+    Cos "cos" cos |x| x.cos(), d = Partial::factor(-a.sin());
     /// arctan x, in (−π/2, π/2).
-    Atan "atan" atan |x| x.atan(), d = Partial::Factor((1.0 + a * a).recip());
+    Atan "atan" atan |x| x.atan(), d = Partial::factor((1.0 + a * a).recip());
     /// The hyperbolic tangent.
-    Tanh "tanh" tanh |x| x.tanh(), d = Partial::Factor(a.sech2());
+    Tanh "tanh" tanh |x| x.tanh(), d = Partial::factor(a.sech2());
     /// sech² x = tanh′ x, accurate in the tails.
-    Sech2 "sech2" sech2 |x| Real::sech2(x), d = Partial::Factor(-2.0 * (a.tanh() * y));
+    Sech2 "sech2" sech2 |x| Real::sech2(x), d = Partial::factor(-2.0 * (a.tanh() * y));
     /// The logistic function 1/(1 + e^(−x)); σ′(x) = sech²(x/2)/4 keeps its digits at 0 and in the tails.
-    Sigmoid "sigmoid" sigmoid |x| Real::sigmoid(x), d = Partial::Factor(0.25 * (0.5 * a).sech2());
+    Sigmoid "sigmoid" sigmoid |x| Real::sigmoid(x), d = Partial::factor(0.25 * (0.5 * a).sech2());
     /// log(1 + eˣ), without overflow.
-    Softplus "softplus" softplus |x| Real::softplus(x), d = Partial::Factor(a.sigmoid());
+    Softplus "softplus" softplus |x| Real::softplus(x), d = Partial::factor(a.sigmoid());
     /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
-    Erf "erf" erf |x| Real::erf(x), d = Partial::Factor(std::f64::consts::FRAC_2_SQRT_PI * (-(a * a)).exp());
+    Erf "erf" erf |x| Real::erf(x), d = Partial::factor(std::f64::consts::FRAC_2_SQRT_PI * (-(a * a)).exp());
     /// The largest integer not above x; its derivative is 0.
     Floor "floor" floor |x| x.floor(), d = Partial::Zero;
 }

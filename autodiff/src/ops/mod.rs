@@ -137,17 +137,24 @@ pub(crate) enum Partial {
     Zero,
     One,
     MinusOne,
-    Factor(Var),
+    /// Factors that are multiplied in one after another, so that no product of them leaves the
+    /// number range before the result does.
+    Factors(SmallVec<[Var; 2]>),
 }
 
 impl Partial {
+    /// One factor.
+    pub(crate) fn factor(factor: Var) -> Partial {
+        Partial::Factors(SmallVec::from_slice(&[factor]))
+    }
+
     /// The partial derivative times a tangent or cotangent.
     pub(crate) fn times(self, t: Var) -> Option<Var> {
         match self {
             Partial::Zero => None,
             Partial::One => Some(t),
             Partial::MinusOne => Some(-t),
-            Partial::Factor(factor) => Some(t * factor),
+            Partial::Factors(factors) => Some(factors.into_iter().fold(t, |t, f| t * f)),
         }
     }
 }
