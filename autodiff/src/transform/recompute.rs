@@ -29,13 +29,11 @@ fn again(tape: &mut TapeData, id: NodeId, args: &[NodeId]) -> NodeId {
     let Node { op, shape, dtype, at, .. } = tape.node(id).clone();
     // Its place is its own, not that of the node for whose sake it is recorded.
     let place = tape.stems_from.replace(at);
-    let copy = tape.push(op.clone(), args, shape, dtype, at);
+    // Neither simplified nor shared: a derivative may be asked with respect to it.
+    let copy = tape.append(op, args, shape, dtype, at);
     tape.stems_from = place;
-    // What the tape had already may be a derivative's; without regions it were this node.
-    if copy != id && tape.node(copy).op == op {
-        let original = tape.original(id);
-        tape.originals.entry(copy).or_insert(original);
-    }
+    let original = tape.original(id);
+    tape.originals.insert(copy, original);
     copy
 }
 

@@ -7,7 +7,13 @@ mod primitives;
 mod programs;
 mod second_order;
 
-use burlap_autodiff::{Array, DType};
+use burlap_autodiff::{Array, DType, Interpreter, Tape, Var};
+
+/// A program computes two recorded values as one.
+fn assert_one(tape: &Tape, a: Var, b: Var) {
+    let primitives = |outputs: &[Var]| tape.compile(&Interpreter, outputs).unwrap().primitives();
+    assert_eq!(primitives(&[a]), primitives(&[a, b]));
+}
 
 fn bits(array: &Array) -> Vec<u64> {
     array.to_f64_vec().into_iter().map(f64::to_bits).collect()
