@@ -15,6 +15,7 @@
 mod binary;
 mod composed;
 mod contract;
+mod cumulative;
 mod einsum;
 mod elementwise;
 mod index;
