@@ -98,6 +98,14 @@ pub enum Error {
         /// Its value.
         found: f64,
     },
+    /// A number that must be positive and finite but is not.
+    #[error("{what} must be positive and finite, but is {found}")]
+    Positive {
+        /// What it is.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+    },
     /// A network of fewer than two sizes.
     #[error("a network needs at least an input and an output size, but {found} sizes were given")]
     TooFewSizes {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Tape, Var};
+use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Interpreter, Tape, Var};
 use burlap_nn::{Error, loss};
 use support::{assert_close, f64s, noise, run};
 
@@ -149,24 +149,41 @@ fn a_label_beyond_the_classes_is_an_error_of_the_run() {
     let z = tape.input("logits", DType::F32, [2, 3]);
     let l = tape.input("labels", DType::U32, [2]);
     let f = loss::cross_entropy(z, l);
-    for outputs in [vec![f], vec![f.grad(z)]] {
-        let program = tape.compile(&Cpu::new(), &outputs).unwrap();
+    let smoothed = loss::cross_entropy_smoothed(z, l, 0.1).unwrap();
+    // A gradient needs the labels only, which are still checked.
+    for (name, output) in [
+        ("cross_entropy", f),
+        ("cross_entropy", f.grad(z)),
+        ("cross_entropy", f.hvp(z, z)),
+        ("cross_entropy_smoothed", smoothed),
+        ("nll", loss::nll(z, l)),
+        ("accuracy", loss::accuracy(z, l)),
+    ] {
         let logits = Array::zeros(DType::F32, [2, 3]);
-        for label in [3, u32::MAX] {
-            let error = program.run(&[&logits, &Array::vector([1, label])]).unwrap_err();
-            let Engine::Index { index, position, size, .. } = error else {
-                panic!("{error}");
-            };
-            assert_eq!((index, position, size), (label, 1, 3));
+        let both = [tape.compile(&Cpu::new(), &[output]), tape.compile(&Interpreter, &[output])];
+        for program in both.map(Result::unwrap) {
+            for wrong in [3, u32::MAX] {
+                let error = program.run(&[&logits, &Array::vector([1, wrong])]).unwrap_err();
+                let said = format!(
+                    "{name}: label {wrong} at position 1, but there are 3 classes, 0 to 2 ("
+                );
+                assert!(error.to_string().starts_with(&said), "{error}");
+                let Engine::Label { label, position, classes, .. } = error else {
+                    panic!("{error}");
+                };
+                assert_eq!((label, position, classes), (wrong, 1, 3));
+            }
+            assert!(program.run(&[&logits, &Array::vector([1u32, 2])]).is_ok());
         }
-        assert!(program.run(&[&logits, &Array::vector([1u32, 2])]).is_ok());
     }
 }
 
 #[test]
 fn shapes_that_do_not_fit_are_errors_of_the_tape() {
     type Loss = fn(Var, Var) -> Var;
-    let classes: [Loss; 3] = [loss::cross_entropy, loss::nll, loss::accuracy];
+    // Closures, since a pointer to a function would lose the caller.
+    let classes: [Loss; 3] =
+        [|z, l| loss::cross_entropy(z, l), |z, l| loss::nll(z, l), |z, l| loss::accuracy(z, l)];
     for (f, logits, labels) in classes
         .into_iter()
         .flat_map(|f| [(f, &[4, 3][..], &[5][..]), (f, &[4, 3], &[4, 1]), (f, &[], &[])])
@@ -175,16 +192,36 @@ fn shapes_that_do_not_fit_are_errors_of_the_tape() {
         let z = tape.input("logits", DType::F64, logits);
         let l = tape.input("labels", DType::U32, labels);
         let error = tape.compile(&Cpu::new(), &[f(z, l)]).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("loss.rs"), "{logits:?} {labels:?}: {error}");
+        let error = error.to_string();
+        assert!(error.contains("tests/loss.rs:"), "{logits:?} {labels:?}: {error}");
+        let said = match labels {
+            [] => "a logit for each class is needed, not a scalar".to_owned(),
+            _ => format!(
+                "labels of shape {labels:?} do not fit values of shape [4, 3], whose last axis are the \
+                 3 classes: labels of shape [4] are needed"
+            ),
+        };
+        assert!(error.contains(&said) || error.starts_with("nll: a value for each"), "{error}");
     }
-    let squares: [Loss; 2] = [loss::mse, loss::mse_per_example];
-    for f in squares {
+    let tape = Tape::new();
+    let (z, l) = (tape.input("z", DType::F64, [4, 3]), tape.input("l", DType::F64, [4]));
+    let error = tape.compile(&Cpu::new(), &[loss::cross_entropy(z, l)]).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("cross_entropy: labels must be u32, not f64"), "{error}");
+    let squares: [(&str, Loss); 6] = [
+        ("mse: prediction", loss::mse),
+        ("mse: prediction", loss::mse_per_example),
+        ("huber: prediction", |p, t| loss::huber(p, t, 1.0).unwrap()),
+        ("smooth_l1: prediction", |p, t| loss::smooth_l1_per_example(p, t, 1.0).unwrap()),
+        ("cross_entropy_soft: logits", loss::cross_entropy_soft),
+        ("binary_cross_entropy_with_logits: logits", loss::binary_cross_entropy_with_logits),
+    ];
+    for (said, f) in squares {
         let tape = Tape::new();
         let p = tape.input("pred", DType::F64, [4]);
         let t = tape.input("target", DType::F64, [4, 1]);
         let error = tape.compile(&Cpu::new(), &[f(p, t)]).map(|_| ()).unwrap_err();
         assert!(
-            error.to_string().starts_with("mse: prediction [4] and target [4, 1] differ"),
+            error.to_string().starts_with(&format!("{said} [4] and target [4, 1] differ")),
             "{error}"
         );
     }
