@@ -140,7 +140,7 @@ fn read_dir(
 
 /// The file of that name, or of that name with `.gz`.
 fn locate(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
+    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }
 
 impl Part {
