@@ -234,6 +234,6 @@ fn mistakes_are_said_in_a_sentence() {
     assert!(text.ends_with("run `study run` first"), "{text}");
     let text = sentence(study(dir.path(), &["--epochs", "3"]).select());
     assert!(text.ends_with("study-select.csv: written with epochs 2, not 3"), "{text}");
-    let text = sentence(study(dir.path(), &["--validation", "1.5"]).table().map(drop));
-    assert!(text.ends_with("written with validation 0.2, not 1.5"), "{text}");
+    let text = sentence(study(dir.path(), &["--validation", "0.3"]).table().map(drop));
+    assert!(text.ends_with("written with validation 0.2, not 0.3"), "{text}");
 }
