@@ -143,9 +143,9 @@ fn no_changed_byte_and_no_cut_changes_what_is_loaded() {
         file.write_all(&[byte]).unwrap();
     };
     let mut equal = 0;
-    for i in 0..whole.len() {
+    for (i, &byte) in whole.iter().enumerate() {
         for change in 1..=u8::MAX {
-            put(i, whole[i] ^ change);
+            put(i, byte ^ change);
             match Checkpoint::load(&path) {
                 Ok(loaded) => {
                     assert_eq!(loaded, original, "byte {i} changed by {change}");
@@ -155,7 +155,7 @@ fn no_changed_byte_and_no_cut_changes_what_is_loaded() {
                 Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
             }
         }
-        put(i, whole[i]);
+        put(i, byte);
     }
     for length in (0..whole.len()).rev() {
         file.set_len(length as u64).unwrap();

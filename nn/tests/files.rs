@@ -167,6 +167,22 @@ fn what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not() {
 }
 
 #[test]
+fn writers_of_one_file_do_not_disturb_one_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shared");
+    std::thread::scope(|scope| {
+        for writer in ["a", "b", "c", "d"] {
+            let path = &path;
+            // Each takes away what the others seem to have left.
+            scope.spawn(move || (0..12).for_each(|_| put(path, &writer.repeat(9)).unwrap()));
+        }
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.len() == 9 && text.chars().all(|c| text.starts_with(c)), "{text}");
+    assert_eq!(names(dir.path()), ["shared"]);
+}
+
+#[test]
 fn a_write_that_fails_leaves_the_old_contents_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Interpreter, Tape, Var};
+use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Interpreter, Tape, Var, map_rows};
 use burlap_nn::{Error, loss};
 use support::{assert_close, f64s, noise, run};
 
@@ -179,6 +179,19 @@ fn a_label_beyond_the_classes_is_an_error_of_the_run() {
 }
 
 #[test]
+fn a_label_is_told_in_the_same_words_from_within_a_map() {
+    let tape = Tape::new();
+    let z = tape.input("logits", DType::F64, [3, 4]);
+    let l = tape.input("labels", DType::U32, [3]);
+    let each = map_rows([z, l], |[z, l]| [loss::cross_entropy(z, l)])[0];
+    let program = tape.compile(&Cpu::new(), &[each.sum().grad(z)]).unwrap();
+    let error = program.run(&[&Array::zeros(DType::F64, [3, 4]), &Array::vector([0u32, 3, 4])]);
+    let said = error.unwrap_err().to_string();
+    let wanted = "cross_entropy: label 4 at position 2, but there are 4 classes, 0 to 3 (";
+    assert!(said.starts_with(wanted), "{said}");
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_errors_of_the_tape() {
     type Loss = fn(Var, Var) -> Var;
     // Closures, since a pointer to a function would lose the caller.
@@ -237,4 +250,62 @@ fn smoothing_outside_its_range_is_refused() {
         assert!(matches!(error, Error::Fraction { .. }), "{s}: {error}");
     }
     assert!(tape.error().is_none());
+}
+
+/// Every loss, of values and of what they are compared with: labels where the flag says so.
+fn all() -> Vec<(&'static str, bool, fn(Var, Var) -> Var)> {
+    vec![
+        ("cross_entropy", true, |z, l| loss::cross_entropy(z, l)),
+        ("cross_entropy_per_example", true, |z, l| loss::cross_entropy_per_example(z, l)),
+        ("smoothed", true, |z, l| loss::cross_entropy_smoothed(z, l, 0.1).unwrap()),
+        ("nll", true, |z, l| loss::nll(z, l)),
+        ("accuracy", true, |z, l| loss::accuracy(z, l)),
+        ("accuracy_per_example", true, |z, l| loss::accuracy_per_example(z, l)),
+        ("cross_entropy_soft", false, |z, t| loss::cross_entropy_soft(z, t)),
+        ("binary", false, |z, t| loss::binary_cross_entropy_with_logits(z, t)),
+        ("mse", false, |p, t| loss::mse(p, t)),
+        ("mse_per_example", false, |p, t| loss::mse_per_example(p, t)),
+        ("huber", false, |p, t| loss::huber(p, t, 1.0).unwrap()),
+        ("smooth_l1", false, |p, t| loss::smooth_l1_per_example(p, t, 1.0).unwrap()),
+    ]
+}
+
+#[test]
+fn what_has_no_examples_or_no_classes_is_an_error_or_empty_but_never_nan() {
+    for (name, labelled, f) in all() {
+        for shape in [&[0, 3][..], &[2, 0], &[0, 0], &[0], &[]] {
+            let tape = Tape::new();
+            let x = tape.input("x", DType::F64, shape);
+            let (dtype, other) = match labelled {
+                true => (DType::U32, &shape[..shape.len().saturating_sub(1)]),
+                false => (DType::F64, shape),
+            };
+            let y = tape.input("y", dtype, other);
+            let ran = tape.compile(&Cpu::new(), &[f(x, y)]).and_then(|program| {
+                program.run(&[&Array::zeros(DType::F64, shape), &Array::zeros(dtype, other)])
+            });
+            if let Ok(out) = ran {
+                let finite = out[0].to_f64_vec().iter().all(|x| x.is_finite());
+                assert!(finite, "{name} of {shape:?}: {}", out[0]);
+                assert!(shape.is_empty() || out[0].is_empty(), "{name} of {shape:?}: {}", out[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_of_whole_numbers_are_refused() {
+    for (name, labelled, f) in all() {
+        for dtype in [DType::U32, DType::Bool] {
+            let tape = Tape::new();
+            let x = tape.input("x", dtype, [2, 3]);
+            let y = match labelled {
+                true => tape.input("y", DType::U32, [2]),
+                false => tape.input("y", dtype, [2, 3]),
+            };
+            let compiled = tape.compile(&Cpu::new(), &[f(x, y)]);
+            let error = compiled.map(drop).expect_err(name).to_string();
+            assert!(error.contains("tests/loss.rs:"), "{name}: {error}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::files::FileError;
+use crate::memory::OutOfMemory;
 
 /// What went wrong while reading, building or sampling a data set.
 ///
@@ -333,6 +334,14 @@ pub enum DataError {
     /// A loader was given no examples.
     #[error("a loader needs at least one example")]
     NoExamples,
+    /// Something that is larger than memory.
+    #[error("{what} does not fit into memory: {short}")]
+    Memory {
+        /// What it is.
+        what: String,
+        /// How much is needed, and how much there is.
+        short: OutOfMemory,
+    },
     /// A loader was given batches of no examples.
     #[error("a batch needs at least one example")]
     ZeroBatchSize,

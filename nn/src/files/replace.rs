@@ -147,8 +147,9 @@ impl Target {
             if !regular || !self.is_ours(&entry.file_name().to_string_lossy()) {
                 continue;
             }
-            let free = |file: File| file.try_lock().is_ok();
-            if File::open(entry.path()).is_ok_and(free) {
+            let Ok(file) = File::open(entry.path()) else { continue };
+            if file.try_lock().is_ok() {
+                // Under the lock, so that a writer that has just made it sees it gone.
                 let _ = fs::remove_file(entry.path());
             }
         }

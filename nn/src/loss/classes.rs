@@ -2,7 +2,7 @@
 
 use burlap_autodiff::Var;
 
-use super::log_probs;
+use super::{floats, log_probs};
 use crate::{Error, Result};
 
 /// The mean negative log-likelihood −log p(label) of `log_probs` `[…, classes]`.
@@ -16,7 +16,7 @@ pub fn nll(log_probs: Var, labels: Var) -> Var {
 #[track_caller]
 #[must_use]
 pub fn nll_per_example(log_probs: Var, labels: Var) -> Var {
-    -log_probs.at_labels("nll", labels)
+    -floats(log_probs, "nll", "log-probabilities").at_labels("nll", labels)
 }
 
 /// The mean of −log softmax(logits) at the labels, without overflow.
@@ -84,7 +84,7 @@ pub fn accuracy(logits: Var, labels: Var) -> Var {
 #[must_use]
 pub fn accuracy_per_example(logits: Var, labels: Var) -> Var {
     const OP: &str = "accuracy";
-    let shape = logits.shape();
+    let shape = floats(logits, OP, "logits").shape();
     let Some((&classes, _)) = shape.split_last() else {
         return logits.fail(OP, "a logit for each class is needed, not a scalar");
     };

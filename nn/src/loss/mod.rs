@@ -56,8 +56,17 @@ use burlap_autodiff::Var;
 #[track_caller]
 fn log_probs(logits: Var, op: &'static str) -> Var {
     match logits.rank().checked_sub(1) {
-        Some(axis) => logits.log_softmax(axis),
+        Some(axis) => floats(logits, op, "logits").log_softmax(axis),
         None => logits.fail(op, "a logit for each class is needed, not a scalar"),
+    }
+}
+
+/// `x`, or an error of the tape if it is not of floats: a mean of whole numbers would be one too.
+#[track_caller]
+fn floats(x: Var, op: &'static str, what: &str) -> Var {
+    match x.dtype() {
+        dtype if dtype.is_float() => x,
+        dtype => x.fail(op, format!("{what} must be f32 or f64, not {dtype}")),
     }
 }
 
@@ -66,7 +75,7 @@ fn log_probs(logits: Var, op: &'static str) -> Var {
 #[track_caller]
 fn alike(pred: Var, target: Var, op: &'static str, what: &str) -> Var {
     if pred.shape() == target.shape() {
-        return pred;
+        return floats(pred, op, what);
     }
     pred.fail(op, format!("{what} {} and target {} differ", pred.shape(), target.shape()))
 }
