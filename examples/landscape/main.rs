@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::plot::Picture;
 use support::{
     Experiment, FilesArgs, Landscape, LandscapeArgs, Table, TrainingArgs, landscapes_caption,
     landscapes_picture, say, writable_folder,
@@ -47,7 +48,7 @@ fn draw() -> Result<()> {
     options.landscape.check()?;
     let experiment = Experiment::new(&options.training)?;
     experiment.check(&options.optimizer)?;
-    writable_folder(&options.out, &["landscape.svg", "landscape.png"]).context("--out")?;
+    writable_folder(&options.out, Picture::files("landscape")).context("--out")?;
     let mut landscapes = Vec::new();
     for name in &options.optimizer {
         let fitted = experiment.fit(name, &files, |_| Ok(()))?;

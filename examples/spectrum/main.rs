@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::plot::Picture;
 use support::{
     Experiment, FilesArgs, Spectrum, SpectrumArgs, Table, TrainingArgs, say, spectra_caption,
     spectra_picture, writable_folder,
@@ -46,7 +47,7 @@ fn draw() -> Result<()> {
     let files = options.files.check(&options.optimizer)?;
     let experiment = Experiment::new(&options.training)?;
     experiment.check(&options.optimizer)?;
-    writable_folder(&options.out, &["spectrum.svg", "spectrum.png"]).context("--out")?;
+    writable_folder(&options.out, Picture::files("spectrum")).context("--out")?;
     let mut spectra = Vec::new();
     for name in &options.optimizer {
         let fitted = experiment.fit(name, &files, |_| Ok(()))?;

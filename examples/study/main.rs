@@ -19,6 +19,7 @@ fn main() -> ExitCode {
 fn study() -> Result<()> {
     let options: Options = support::parse();
     let study = Study::new(&options.study)?;
+    study.check_files()?;
     match options.stage {
         Some(Stage::Select) => study.select(),
         Some(Stage::Run) => study.run(),

@@ -25,11 +25,8 @@ fn tell() -> Result<()> {
     let options: Options = support::parse();
     let Options { samples, seed, out } = &options;
     if let Some(folder) = out {
-        let names = [ONE_SIDED, SADDLE, RESCALING];
-        let names: Vec<String> =
-            names.iter().flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        writable_folder(folder, &names).context("--out")?;
+        let names = [ONE_SIDED, SADDLE, RESCALING].into_iter().flat_map(Picture::files);
+        writable_folder(folder, names).context("--out")?;
     }
     let show = |title: &str, table: Table, said: String, picture: Picture, name: &str| {
         say!("{title}\n\n{table}\n{said}\n")?;

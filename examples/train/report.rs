@@ -3,6 +3,7 @@
 use crate::options::Options;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
+use support::plot::Picture;
 use support::{
     Epoch, Experiment, Fitted, History, Landscape, Report, Spectrum, Table, curves_caption,
     curves_picture, landscapes_caption, landscapes_picture, spectra_caption, spectra_picture,
@@ -25,11 +26,8 @@ pub(crate) struct Pages<'a> {
 impl Pages<'_> {
     pub(crate) fn new(options: &Options) -> Result<Pages<'_>> {
         if let Some(folder) = &options.report {
-            let pictures =
-                PICTURES.iter().flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]);
-            let names: Vec<String> = pictures.chain([PAGE.to_owned()]).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            writable_folder(folder, &names).context("--report")?;
+            let pictures = PICTURES.into_iter().flat_map(Picture::files);
+            writable_folder(folder, pictures.chain([PAGE.to_owned()])).context("--report")?;
         }
         Ok(Pages {
             options,

@@ -193,7 +193,6 @@ fn a_label_is_told_in_the_same_words_from_within_a_map() {
 
 #[test]
 fn shapes_that_do_not_fit_are_errors_of_the_tape() {
-    type Loss = fn(Var, Var) -> Var;
     // Closures, since a pointer to a function would lose the caller.
     let classes: [Loss; 3] =
         [|z, l| loss::cross_entropy(z, l), |z, l| loss::nll(z, l), |z, l| loss::accuracy(z, l)];
@@ -252,8 +251,10 @@ fn smoothing_outside_its_range_is_refused() {
     assert!(tape.error().is_none());
 }
 
+type Loss = fn(Var, Var) -> Var;
+
 /// Every loss, of values and of what they are compared with: labels where the flag says so.
-fn all() -> Vec<(&'static str, bool, fn(Var, Var) -> Var)> {
+fn all() -> Vec<(&'static str, bool, Loss)> {
     vec![
         ("cross_entropy", true, |z, l| loss::cross_entropy(z, l)),
         ("cross_entropy_per_example", true, |z, l| loss::cross_entropy_per_example(z, l)),

@@ -21,9 +21,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// What the file system reports, with the name of the folder or the file.
-pub fn writable_folder(folder: &Path, names: &[&str]) -> Result<()> {
+pub fn writable_folder<N: AsRef<Path>>(
+    folder: &Path,
+    names: impl IntoIterator<Item = N>,
+) -> Result<()> {
     make(folder)?;
-    names.iter().try_for_each(|name| Ok(files::check_replaceable(folder.join(name))?))
+    names.into_iter().try_for_each(|name| Ok(files::check_replaceable(folder.join(name))?))
 }
 
 fn make(folder: &Path) -> Result<()> {

@@ -189,12 +189,12 @@ fn bad_settings_are_told_in_a_sentence() {
     assert!(check(&["sgd", "sam"], resume).contains("exactly one"));
     let file = tempfile::NamedTempFile::new().unwrap();
     let below = file.path().join("folder");
-    let said = |folder: &Path| format!("{:#}", writable_folder(folder, &[]).unwrap_err());
+    let said = |folder: &Path| format!("{:#}", writable_folder(folder, [""; 0]).unwrap_err());
     assert!(said(&below).starts_with("cannot write into "), "{}", said(&below));
     assert!(said(file.path()).ends_with(": it is no folder"), "{}", said(file.path()));
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("a.svg")).unwrap();
-    let error = writable_folder(dir.path(), &["b.svg", "a.svg"]).unwrap_err();
+    let error = writable_folder(dir.path(), ["b.svg", "a.svg"]).unwrap_err();
     assert!(format!("{error:#}").ends_with("a.svg: is a folder, but a regular file is needed"));
     let nowhere = Some(below.join("run"));
     let save = FilesArgs { save: nowhere.clone(), ..FilesArgs::default() };

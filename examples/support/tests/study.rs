@@ -228,6 +228,10 @@ fn mistakes_are_said_in_a_sentence() {
     let mut none = args(dir.path(), &[]);
     none.seeds.clear();
     assert_eq!(sentence(Study::new(&none).map(drop)), "--seeds: at least one value is needed");
+    let taken = tempfile::tempdir().unwrap();
+    fs::create_dir(taken.path().join("study.md")).unwrap();
+    let text = sentence(study(taken.path(), &[]).check_files());
+    assert!(text.ends_with("study.md: is a folder, but a regular file is needed"), "{text}");
     let text = sentence(study(dir.path(), &[]).run());
     assert!(text.ends_with("run `study select` first"), "{text}");
     let text = sentence(study(dir.path(), &[]).table().map(drop));

@@ -49,7 +49,7 @@ impl Paper {
     /// # Errors
     /// What the data, the runs or the files report.
     pub fn run(&self) -> Result<()> {
-        writable_folder(&self.args.out, &[&format!("{FILE}.md")])?;
+        writable_folder(&self.args.out, [format!("{FILE}.md")])?;
         let mut results = self.results()?;
         for &seed in &self.args.seeds {
             let mut sets = None;

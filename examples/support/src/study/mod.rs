@@ -14,14 +14,19 @@ pub use time::TimeRow;
 
 use crate::data::DataArgs;
 use crate::experiment::{Experiment, Falling, Files, Fitted, TrainingArgs};
+use crate::files::writable_folder;
 use crate::method_args::MethodArgs;
 use crate::numbers;
 use crate::results::Settings;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burlap::nn::data::Dataset;
 use burlap::optim::{self, Estimator};
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// The files that are written anew.
+const TIMES: &str = "study-time.csv";
+const TABLE: &str = "study.md";
 
 /// What a study compares, and on what.
 #[derive(clap::Args, Clone, Debug)]
@@ -121,6 +126,14 @@ impl Study {
             args.methods.iter().map(|n| StudyMethod::named(n)).collect::<Result<_>>()?
         };
         Ok(Study { args: args.clone(), methods })
+    }
+
+    /// Whether the files that are written at the end can be, before any work.
+    ///
+    /// # Errors
+    /// Says which of them cannot.
+    pub fn check_files(&self) -> Result<()> {
+        writable_folder(&self.args.out, [TIMES, TABLE]).context("--out")
     }
 
     fn settings(&self) -> Settings {

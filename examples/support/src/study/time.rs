@@ -1,6 +1,6 @@
 //! What a step of each method costs, the methods taking turns.
 
-use super::{Study, Trial};
+use super::{Study, TIMES, Trial};
 use crate::data::arrays;
 use crate::results::{self, Settings};
 use crate::statistics::median;
@@ -79,6 +79,6 @@ impl Study {
                 steps,
             });
         }
-        results::write(&self.file("study-time.csv"), &settings, &rows)
+        results::write(&self.file(TIMES), &settings, &rows)
     }
 }
