@@ -1,8 +1,10 @@
 //! What all commands have in common: how their lines are parsed, what they print, how they end.
 
+use crate::data::Normalize;
 use anyhow::{Context, Result};
 use burlap::autodiff::Cpu;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use std::any::TypeId;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,15 +15,23 @@ pub fn parse<T: CommandFactory + FromArgMatches>() -> T {
     T::from_arg_matches(&command::<T>().get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-/// The command of some options, whose values may be negative: `--lr -1` is a value out of range and not
+/// The command of some options, whose numbers may be negative: `--lr -1` is a value out of range and not
 /// an unknown flag.
 pub fn command<T: CommandFactory>() -> Command {
-    signed(T::command())
+    signed(T::command()).after_help(
+        "Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 141 nobody reads the output.",
+    )
 }
 
 fn signed(command: Command) -> Command {
-    let takes = |arg: &Arg| arg.get_action().takes_values() && !arg.is_positional();
-    let command = command.mut_args(|arg| match takes(&arg) {
+    let numbers = [
+        TypeId::of::<f64>(),
+        TypeId::of::<u64>(),
+        TypeId::of::<usize>(),
+        TypeId::of::<Normalize>(),
+    ];
+    let is_number = |arg: &Arg| numbers.iter().any(|id| arg.get_value_parser().type_id() == *id);
+    let command = command.mut_args(|arg| match is_number(&arg) {
         true => arg.allow_hyphen_values(true),
         false => arg,
     });

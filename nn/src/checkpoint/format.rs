@@ -168,6 +168,11 @@ pub(super) fn decode(
     }
     let strings = metadata.metadata().clone().unwrap_or_default();
     let mut metadata: BTreeMap<String, String> = strings.into_iter().collect();
+    // Before the checksum, which may be another one then. The first releases did not write it.
+    if let Some(found) = metadata.get(FORMAT).filter(|&found| found != VERSION) {
+        let found = found.clone();
+        return Err(CheckpointError::Version { path: path(), found, known: VERSION });
+    }
     match metadata.remove(CHECKSUM) {
         Some(expected) => {
             let found = checksum(&arrays.iter().collect::<Vec<_>>(), &metadata);
@@ -180,10 +185,7 @@ pub(super) fn decode(
         }
         None => {}
     }
-    // The first releases did not write it.
-    if let Some(found) = metadata.remove(FORMAT).filter(|found| found != VERSION) {
-        return Err(CheckpointError::Version { path: path(), found, known: VERSION });
-    }
+    metadata.remove(FORMAT);
     Ok(Checkpoint { arrays, metadata })
 }
 

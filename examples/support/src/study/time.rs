@@ -1,6 +1,7 @@
 //! What a step of each method costs, the methods taking turns.
 
 use super::{Study, TIMES, Trial};
+use crate::command::cpu;
 use crate::data::arrays;
 use crate::results::{self, Settings};
 use crate::statistics::median;
@@ -66,7 +67,7 @@ impl Study {
             }
         }
         let mut settings: Settings = self.settings();
-        settings.push(("threads", self.args.threads.to_string()));
+        settings.push(("threads", cpu(Some(self.args.threads))?.threads().to_string()));
         let mut rows = Vec::new();
         for (&(method, _), own) in chosen.iter().zip(&times) {
             let ratios: Vec<f64> = own.iter().zip(&times[0]).map(|(a, b)| a / b).collect();
