@@ -44,6 +44,14 @@ pub enum DataError {
         /// How to get them.
         how: &'static str,
     },
+    /// A data set of several files was looked for in what is no folder.
+    #[error("{}: is no folder; {how}", dir.display())]
+    NoFolder {
+        /// What should be a folder.
+        dir: PathBuf,
+        /// How to get the files.
+        how: &'static str,
+    },
     /// The operating system could not read on.
     #[error("{}: cannot be read at byte {offset}: {cause}", path.display())]
     Io {
