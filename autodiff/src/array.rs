@@ -354,3 +354,30 @@ impl fmt::Debug for Array {
         write!(f, "{}{} {self}", self.dtype(), self.shape)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn printed_numbers_are_short_and_read_as_themselves() {
+        // All exponents of both types, with fractions of every kind.
+        for bits in (0..=u32::MAX).step_by(9_999_991) {
+            let x = f32::from_bits(bits);
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 22, "{text}");
+            let x = f64::from_bits(u64::from(bits) << 32 | u64::from(bits.reverse_bits()));
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 26, "{text}");
+        }
+        let plain = [(0.0, "0"), (-0.0, "-0"), (0.00001, "0.00001"), (9e15, "9000000000000000")];
+        let exponent = [(9.9e-6, "9.9e-6"), (1e16, "1e16"), (-5e-324, "-5e-324")];
+        for (x, text) in plain.into_iter().chain(exponent) {
+            assert_eq!(number(x), text);
+        }
+        assert_eq!((number(1e-5f32), number(1e16f32)), ("0.00001".into(), "1e16".into()));
+        assert_eq!((number(f64::NAN), number(f32::NEG_INFINITY)), ("NaN".into(), "-inf".into()));
+    }
+}
