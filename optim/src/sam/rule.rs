@@ -175,7 +175,8 @@ pub trait Perturbation {
         false
     }
 
-    /// The state vectors after the step, as formulas; what they were by default.
+    /// The state vectors after the step, as formulas of the gradient at the parameters or of the
+    /// [perturbed one](Combining::perturbed_gradient); what they were by default.
     fn remember(&self, at: &Combining<'_>) -> Vec<Var> {
         at.state.to_vec()
     }

@@ -110,6 +110,31 @@ impl Sharpness {
     }
 
     /// The same functional of directions from another measure: of your own, say.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::random::Draw;
+    /// use burlap_optim::sharpness::Measure;
+    /// use burlap_optim::{Estimator, Objective, Sharpness};
+    /// /// One axis after the other, √d long: vᵀHv is d times an element of the diagonal.
+    /// struct Axes;
+    /// impl Measure for Axes {
+    ///     fn name(&self) -> &str {
+    ///         "axes"
+    ///     }
+    ///     fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+    ///         let mut v = vec![0.0; dim];
+    ///         v[draw.sample as usize % dim] = (dim as f64).sqrt();
+    ///         Some((v, 0.0))
+    ///     }
+    /// }
+    /// let loss = |x: Var, _: &[Var]| 0.5 * (x.at(0).square() + 3.0 * x.at(1).square());
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let mut trace = Sharpness::trace().with_measure(Axes).with_estimator(Estimator::Exact);
+    /// let found = trace.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 2, 1)?;
+    /// assert!((found.value - 4.0).abs() < 1e-12);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
     #[must_use]
     pub fn with_measure(self, measure: impl Measure + 'static) -> Sharpness {
         self.map_measure(|_| Box::new(measure))
