@@ -325,7 +325,8 @@ fn exchangeable_estimates_lie_within_their_standard_errors() {
 fn errors_of_exchangeable_estimates_are_as_large_as_they_say() {
     const SEEDS: u64 = 200;
     let n = 100;
-    let spectra: [(&str, fn(f64) -> f64); 8] = [
+    type Spectrum = (&'static str, fn(f64) -> f64);
+    let spectra: [Spectrum; 8] = [
         ("flat", |i| 0.5 + i / 100.0),
         ("flat, of both signs", |i| i / 50.0 - 0.7),
         ("geometric", |i| 0.8f64.powf(i)),

@@ -54,12 +54,10 @@ impl Perturbation for TopDirection {
             return Ok(0);
         }
         let mut operator = HessianOperator::new(at.objective, at.x, &[at.batch])?;
-        let former = match at.draws {
-            Some(draws) => draws.take(at.objective, at.step / self.every)?.to_f64_vec(),
-            None => state[0].to_f64_vec(),
-        };
-        let start = (!at.first || at.draws.is_some()).then_some(&former[..]);
-        if let Some(pair) = self.lanczos.top(&mut operator, 1, start, at.seed)?.first() {
+        let former = || (!at.first).then(|| state[0].to_f64_vec());
+        let start = at.given(at.step / self.every)?.or_else(former);
+        let found = self.lanczos.top(&mut operator, 1, start.as_deref(), at.seed)?;
+        if let Some(pair) = found.first() {
             state[0].fill_from_f64(&pair.vector);
         }
         Ok(operator.products())

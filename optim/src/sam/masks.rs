@@ -36,7 +36,8 @@ fn masked(at: &Perturbing<'_>) -> Var {
 /// paper's algorithm 2; the labels are those of the data, as in the published code). The mask is renewed every k steps
 /// from the first examples of that step's batch, before it is used; the published code, which
 /// renews it after the first step of an epoch, perturbs nothing in the very first step. A loss
-/// without examples counts as one example.
+/// without examples counts as one example. Of [given draws](super::Sam::with_draws) each renewal
+/// takes one in place of the information, so that a mask of the wanted sparsity gives itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FisherMask {
     /// The length ρ.
@@ -47,6 +48,14 @@ pub struct FisherMask {
     pub samples: usize,
     /// The number of steps k between two masks.
     pub every: u64,
+}
+
+impl FisherMask {
+    fn renew(&self, at: &Preparing<'_>, mask: &mut Array, scores: &[f64]) {
+        let admitted = at.admitted();
+        let count = kept(admitted.len(), self.sparsity);
+        fill(mask, &largest(admitted, count, |i| scores[i]));
+    }
 }
 
 impl Perturbation for FisherMask {
@@ -77,6 +86,10 @@ impl Perturbation for FisherMask {
         if !at.due(self.every) {
             return Ok(0);
         }
+        if let Some(scores) = at.given(at.step / self.every)? {
+            self.renew(at, &mut state[0], &scores);
+            return Ok(0);
+        }
         let mut information = vec![0.0; at.objective.dim()];
         let count = examples(at.batch).map_or(1, |n| n.min(self.samples));
         for i in 0..count {
@@ -86,10 +99,12 @@ impl Perturbation for FisherMask {
             let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
             information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
         }
-        let admitted = at.admitted();
-        let count_kept = kept(admitted.len(), self.sparsity);
-        fill(&mut state[0], &largest(admitted, count_kept, |i| information[i]));
+        self.renew(at, &mut state[0], &information);
         Ok(count)
+    }
+
+    fn draws_on_host(&self) -> bool {
+        true
     }
 }
 

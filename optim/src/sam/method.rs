@@ -176,8 +176,9 @@ impl Sam {
     ///
     /// - [`Stochastic`](super::Stochastic) and rules of one's own take one vector a step, or one
     ///   for each micro-batch, so that step t of p parts takes those from tp on;
-    /// - [`DynamicMask`](super::DynamicMask) and [`TopDirection`](super::TopDirection) take theirs
-    ///   when they renew what they keep, as they say.
+    /// - [`DynamicMask`](super::DynamicMask), [`FisherMask`](super::FisherMask) and
+    ///   [`TopDirection`](super::TopDirection) take theirs when they renew what they keep, as they
+    ///   say.
     ///
     /// A step whose vectors are missing or have another length is an error.
     ///
@@ -200,10 +201,10 @@ impl Sam {
     /// # Errors
     /// [`Error::Setting`] for a rule that draws nothing.
     pub fn with_draws(mut self, draws: Vec<Array>) -> Result<Sam> {
-        if !self.rule.draws() {
-            let (of, value) = (self.name.clone(), format!("{} vectors", draws.len()));
-            let expected = "left out: its perturbation has nothing random";
-            return Err(Error::Setting { of, name: "the draws", value, expected });
+        if !self.rule.draws() && !self.rule.draws_on_host() {
+            let (of, value) = (self.name.clone(), draws.len().to_string());
+            let expected = "0: its perturbation has nothing random";
+            return Err(Error::Setting { of, name: "the number of draws", value, expected });
         }
         self.draws = Some(Draws::new(&self.name, draws));
         self.id = next_id();

@@ -117,13 +117,24 @@ impl Preparing<'_> {
     /// # Errors
     /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
     pub fn uniform(&self, sample: u32, number: u64) -> Result<Vec<f64>> {
-        if let Some(draws) = self.draws {
-            return Ok(draws.take(self.objective, number)?.to_f64_vec());
+        if let Some(given) = self.given(number)? {
+            return Ok(given);
         }
         let mut numbers = vec![0.0; self.objective.dim()];
         Draw { seed: self.seed, purpose: Purpose::Direction, step: self.step, sample }
             .fill(&mut numbers, |stream| StandardUniform.sample(stream));
         Ok(numbers)
+    }
+
+    /// Vector `number` of the draws, where they are [given](super::Sam::with_draws).
+    ///
+    /// # Errors
+    /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
+    pub fn given(&self, number: u64) -> Result<Option<Vec<f64>>> {
+        let Some(draws) = self.draws else {
+            return Ok(None);
+        };
+        Ok(Some(draws.take(self.objective, number)?.to_f64_vec()))
     }
 
     /// The numbers of the parameters that are perturbed.
@@ -191,7 +202,8 @@ pub trait Perturbation {
         false
     }
 
-    /// Whether these are drawn by [`prepare`](Perturbation::prepare), and not by the formula.
+    /// Whether [`prepare`](Perturbation::prepare) takes these, or what is
+    /// [given](super::Sam::with_draws) in the place of its numbers, and not the formula.
     fn draws_on_host(&self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! Every member of the SAM family beside explicit vectors in plain loops: all rules with all
 //! combinations, and what the step adds to them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::single_range_in_vec_init)]
 
 mod combinations;
 #[path = "../plain/mod.rs"]
@@ -160,11 +160,24 @@ fn given_draws_take_the_place_of_random_ones() {
     let rule = Box::new(Dynamic::new(Score::Random, Score::Random, None));
     follow("both random", method, (0.9, 14), alone(rule));
 
-    let mask: Vec<f64> = (0..DIM).map(|i| f64::from(u8::from(i % 2 == 1))).collect();
-    let held = mask.clone();
-    let rule = rules::plain(move |at| times(&held, &ascent(0.2, at.g)));
-    let method = dynamic(Score::Gradient).with_draws(draws(vec![mask])).unwrap();
-    follow("a mask", method, (0.9, 5), alone(rule));
+    // 6 and 9 of 13 are perturbed.
+    let mask = |count: usize| -> Vec<f64> {
+        (0..DIM).map(|i| f64::from(u8::from(5 * i % DIM < count))).collect()
+    };
+    let cases = [
+        (mask(6), dynamic(Score::Gradient)),
+        (mask(9), Sam::fisher_masked(0.2, 0.3, 4, 5).unwrap()),
+    ];
+    for (mask, method) in cases {
+        let method = method.with_draws(draws(vec![mask.clone()])).unwrap();
+        let rule = rules::plain(move |at| times(&mask, &ascent(0.2, at.g)));
+        follow("a mask", method, (0.9, 5), alone(rule));
+    }
+
+    // The start of an iteration that finds the same vector from there.
+    let rule = RULES.iter().find(|r| r.name == "TopDirection").unwrap();
+    let method = (rule.method)().with_draws(draws(vec![start(), vec![1.0; DIM]])).unwrap();
+    follow("top", method, (0.9, 10), alone((rule.plain)()));
 
     // One for each micro-batch.
     let draws = draws((0..12).map(|i| rules::uniform(i / 3, (i % 3) as u32)).collect());
@@ -191,7 +204,7 @@ fn draws_that_do_not_fit_are_errors() {
     assert_eq!(fails(short, 0), "draws of esam: expected f64[13], found f64[1]");
     let nothing = Sam::new(0.1).unwrap().with_draws(vec![x.clone()]).unwrap_err().to_string();
     let expected =
-        "sam: the draws is 1 vectors, but must be left out: its perturbation has nothing random";
+        "sam: the number of draws is 1, but must be 0: its perturbation has nothing random";
     assert_eq!(nothing, expected);
 }
 
