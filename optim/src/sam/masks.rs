@@ -173,7 +173,14 @@ impl DynamicMask {
     fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Vec<f64>> {
         let both = [self.drop_by, self.grow_by] == [Score::Random; 2];
         let renewal = at.step / self.every;
-        at.uniform(sample, if both { 2 * renewal + u64::from(sample) } else { renewal })
+        at.uniform(
+            sample,
+            if both {
+                renewal.saturating_mul(2).saturating_add(u64::from(sample))
+            } else {
+                renewal
+            },
+        )
     }
 }
 

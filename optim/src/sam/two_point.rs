@@ -116,7 +116,10 @@ impl Sam {
         let Place { step, part, parts } = place;
         let radius = self.radius.as_ref().map_or(self.rule.radius(), |r| r.at(step));
         let source = match self.given() {
-            Some(draws) => draws.take(objective, step * u64::from(parts) + u64::from(part))?,
+            Some(draws) => {
+                let before = step.saturating_mul(u64::from(parts));
+                draws.take(objective, before.saturating_add(u64::from(part)))?
+            }
             None if self.rule.draws() => {
                 let (seed, sample) = (self.seed, KEYS + part);
                 Array::vector(Draw { seed, purpose: Purpose::Key, step, sample }.key())
