@@ -15,25 +15,31 @@
 
 #![doc(test(attr(deny(warnings))))]
 
+mod batch;
 mod buffers;
 mod composed;
 pub mod curvature;
 mod error;
 mod first_order;
+mod loss;
 mod method;
 mod named;
 mod objective;
 mod per_example;
 mod pieces;
+mod programs;
 pub mod random;
 mod recording;
+mod run;
 pub mod sam;
 pub mod sharpness;
 mod state;
 mod training;
 
-pub use error::{Error, Result};
+pub use batch::{BatchSpec, Role};
+pub use error::{BadElement, Error, Result};
 pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
+pub use loss::Loss;
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
 pub use objective::Objective;

@@ -1,18 +1,19 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
+use crate::batch::{BatchSpec, Role, said};
 use crate::buffers::Buffers;
 use crate::composed::Parts;
 use crate::error::{Error, Result};
+use crate::loss::{Loss, may_be_ratio};
+use crate::programs::{Key, Shelf, signature};
 use crate::recording::Recording;
-use burlap_autodiff::{Array, At, Backend, DType, Program, Shape, Tape, Var};
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use burlap_autodiff::{Array, At, Backend, DType, Program, Tape, Var};
+use std::any::TypeId;
 use std::rc::Rc;
 
 /// Parameters, batch, buffers to the loss and the buffers' new values.
-pub(crate) type Loss = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>);
-type Signature = Vec<(DType, Shape)>;
+pub(crate) type Formula = dyn Fn(Var, &[Var], &[Var]) -> (Loss, Vec<Var>);
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
 ///
@@ -33,14 +34,17 @@ type Signature = Vec<(DType, Shape)>;
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 pub struct Objective {
-    loss: Box<Loss>,
+    loss: Box<Formula>,
+    /// Whether the loss may be a ratio, as its closure's type tells before it is called.
+    pub(crate) may_be_ratio: bool,
     pub(crate) parts: Option<Rc<Parts>>,
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
     at: At,
-    programs: RefCell<FxHashMap<(String, Signature), Rc<Program>>>,
+    pub(crate) programs: Shelf,
     pub(crate) buffers: Buffers,
+    pub(crate) batch: Option<BatchSpec>,
     pub(crate) piece: Option<usize>,
 }
 
@@ -51,16 +55,20 @@ impl std::fmt::Debug for Objective {
 }
 
 impl Objective {
-    /// An objective of `dim` parameters of the given type.
+    /// An objective of `dim` parameters of the given type. The loss is a mean over examples, or
+    /// another [form](Loss) of sums over them.
     #[track_caller]
-    pub fn new(
+    pub fn new<L: Into<Loss> + 'static>(
         backend: impl Backend + 'static,
         dtype: DType,
         dim: usize,
-        loss: impl Fn(Var, &[Var]) -> Var + 'static,
+        loss: impl Fn(Var, &[Var]) -> L + 'static,
     ) -> Objective {
-        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch), Vec::new());
-        Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss))
+        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch).into(), Vec::new());
+        let mut objective =
+            Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss));
+        objective.may_be_ratio = may_be_ratio::<L>();
+        objective
     }
 
     #[track_caller]
@@ -69,11 +77,22 @@ impl Objective {
         dtype: DType,
         dim: usize,
         buffers: Buffers,
-        loss: Box<Loss>,
+        loss: Box<Formula>,
     ) -> Objective {
         let at = At::caller();
-        let programs = RefCell::default();
-        Objective { loss, backend, dtype, dim, at, programs, buffers, parts: None, piece: None }
+        Objective {
+            loss,
+            may_be_ratio: true,
+            parts: None,
+            backend,
+            dtype,
+            dim,
+            at,
+            programs: Shelf::default(),
+            buffers,
+            batch: None,
+            piece: None,
+        }
     }
 
     /// The number of parameters.
@@ -104,124 +123,172 @@ impl Objective {
         }
     }
 
-    /// The program of the given name for a batch of this shape, recorded if it is not there
-    /// yet. Its inputs are the parameters, the batch, the [buffers](Objective::buffers) where
-    /// there are some, and then those that `record` declares.
+    /// A program of one's own for a batch of this shape. Its inputs are the parameters, the batch,
+    /// the [buffers](Objective::buffers) where there are some, and then those that `record` declares.
+    ///
+    /// It is kept under its name and the closure's type, and recorded where it is not there yet.
+    /// A closure that captures values is recorded and compiled at each call, since its type does
+    /// not tell what they are: keep the program, where that takes too long.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let loss = |x: Var, _: &[Var]| x.square().square().sum();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let hessian = objective.program("hessian", &[], |r| vec![r.loss(r.x).hessian(r.x)])?;
+    /// let found = hessian.run(&[&Array::vector([1.0, 2.0])])?;
+    /// assert_eq!(found[0].to_string(), "[[12, 0],\n [0, 48]]");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// What the recording or the backend reports.
-    pub fn program(
+    /// [`Error::ProgramName`] where a program that is kept has this name and another formula,
+    /// [`Error::Batch`] for a batch that is not as declared, or what the recording or the backend
+    /// reports.
+    pub fn program<F>(&self, name: &str, batch: &[Array], record: F) -> Result<Rc<Program>>
+    where
+        F: FnOnce(&Recording<'_>) -> Vec<Var> + 'static,
+    {
+        if size_of::<F>() > 0 {
+            self.check_batch(batch)?;
+            return Ok(Rc::new(self.compiled(batch, &self.buffers.values(), record)?));
+        }
+        let formula = TypeId::of::<F>();
+        self.programs.borrow().check_name(name, formula)?;
+        self.program_of(Key::User { name: name.to_owned(), formula }, batch, record)
+    }
+
+    /// The library's program of a key, recorded if it is not there yet.
+    pub(crate) fn program_of(
         &self,
-        name: &str,
+        key: Key,
         batch: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
     ) -> Result<Rc<Program>> {
-        self.compiled(name, batch, &self.buffers.values(), record)
+        self.check_batch(batch)?;
+        self.kept(key, batch, &self.buffers.values(), record)
     }
 
     /// A program of vectors like the parameters in which no loss occurs: its inputs are one
     /// such vector and those that `record` declares.
     pub(crate) fn algebra(
         &self,
-        name: &str,
+        key: Key,
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
     ) -> Result<Rc<Program>> {
-        self.compiled(name, &[], &[], record)
+        self.kept(key, &[], &[], record)
     }
 
-    fn compiled(
+    /// The program of a ratio's denominator, whose inputs are batch and buffers alone; none for
+    /// a mean.
+    pub(crate) fn denominator_program(
         &self,
-        name: &str,
+        of: &str,
+        batch: &[Array],
+    ) -> Result<Option<Rc<Program>>> {
+        self.check_batch(batch)?;
+        let key = (Key::Denominator, signature(batch));
+        if let Some(known) = self.programs.borrow_mut().get(&key) {
+            return Ok(known);
+        }
+        let compiled = self.recorded(batch, &self.buffers.values(), |r| {
+            let Some(denominator) = r.denominator(r.x) else {
+                return Ok(None);
+            };
+            let inputs: Vec<Var> = r.batch.iter().chain(r.buffers).copied().collect();
+            r.tape.compile_with(&*self.backend, &inputs, &[denominator]).map(Some)
+        });
+        let program = match compiled {
+            Err(Error::Autodiff(burlap_autodiff::Error::UnlistedInput { .. })) => {
+                return Err(Error::Setting {
+                    of: of.to_owned(),
+                    name: "the loss's denominator",
+                    value: "a function of the parameters".into(),
+                    expected: "one of the data alone where a batch is one of several parts",
+                });
+            }
+            other => other?.map(Rc::new),
+        };
+        self.programs.borrow_mut().insert(key, program.clone());
+        Ok(program)
+    }
+
+    fn kept(
+        &self,
+        key: Key,
         batch: &[Array],
         buffers: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
     ) -> Result<Rc<Program>> {
-        let signature: Signature = batch.iter().map(|a| (a.dtype(), a.shape().clone())).collect();
-        let key = (name.to_owned(), signature);
-        if let Some(program) = self.programs.borrow().get(&key) {
-            return Ok(Rc::clone(program));
+        let key = (key, signature(batch));
+        if let Some(Some(program)) = self.programs.borrow_mut().get(&key) {
+            return Ok(program);
         }
-        let tape = Tape::new();
-        let x = tape.input("parameters", self.dtype, [self.dim]);
-        let inputs: Vec<Var> = key
-            .1
-            .iter()
-            .enumerate()
-            .map(|(i, (dtype, shape))| tape.input(&format!("batch {i}"), *dtype, shape))
-            .collect();
-        let buffers: Vec<Var> = buffers
-            .iter()
-            .enumerate()
-            .map(|(i, b)| tape.input(&format!("buffer {i}"), b.dtype(), b.shape()))
-            .collect();
-        let recording = Recording {
-            tape: &tape,
-            x,
-            batch: &inputs,
-            buffers: &buffers,
-            loss: &*self.loss,
-            parts: self.parts.as_deref(),
-            dtype: self.dtype,
-            at: self.at,
-        };
-        let outputs = record(&recording);
-        let program = Rc::new(tape.compile(&*self.backend, &outputs)?);
-        self.programs.borrow_mut().insert(key, Rc::clone(&program));
+        let program = Rc::new(self.compiled(batch, buffers, record)?);
+        self.programs.borrow_mut().insert(key, Some(Rc::clone(&program)));
         Ok(program)
     }
 
-    /// Runs a program on parameters, batch, buffers and further inputs.
-    pub(crate) fn run(
+    fn compiled(
         &self,
-        program: &Program,
-        x: &Array,
         batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<Vec<Array>> {
-        let buffers = self.buffers.values();
-        Ok(program.run(&inputs(x, batch, &buffers, rest))?)
+        buffers: &[Array],
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Program> {
+        self.recorded(batch, buffers, |r| r.tape.compile(&*self.backend, &record(r)))
     }
 
-    /// Runs a program whose first output is a loss; it and other scalars must be finite.
-    pub(crate) fn run_checked(
+    /// What `f` makes of a tape on which parameters, batch and buffers are declared.
+    fn recorded<T>(
         &self,
-        of: &str,
-        program: &Program,
-        x: &Array,
         batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<(f64, Vec<Array>)> {
-        let outputs = self.run(program, x, batch, rest)?;
-        let first = outputs[0].item()?;
-        let mut scalars = outputs.iter().filter_map(|o| o.get(&[]));
-        let Some(loss) = scalars.find(|value| !value.is_finite()) else {
-            return Ok((first, outputs));
+        buffers: &[Array],
+        f: impl FnOnce(&Recording<'_>) -> burlap_autodiff::Result<T>,
+    ) -> Result<T> {
+        let tape = Tape::new();
+        let x = tape.input("parameters", self.dtype, [self.dim]);
+        let inputs = |arrays: &[Array], name: &dyn Fn(usize) -> String| -> Vec<Var> {
+            let input = |(i, a): (usize, &Array)| tape.input(&name(i), a.dtype(), a.shape());
+            arrays.iter().enumerate().map(input).collect()
         };
-        Err(self.non_finite(of, loss, program, x, batch, rest)?)
+        let roles: Vec<Role> = (0..batch.len()).map(|i| self.role(i)).collect();
+        let recording = Recording {
+            tape: &tape,
+            x,
+            batch: &inputs(batch, &|i| self.array_name(i)),
+            buffers: &inputs(buffers, &|i| format!("buffer {i}")),
+            loss: &*self.loss,
+            parts: self.parts.as_deref(),
+            roles: &roles,
+            dtype: self.dtype,
+            at: self.at,
+        };
+        f(&recording).map_err(|error| self.of_types(error, batch))
     }
 
-    /// The error of a loss that is not finite, with the primitive that made it so.
-    pub(crate) fn non_finite(
-        &self,
-        of: &str,
-        loss: f64,
-        program: &Program,
-        x: &Array,
-        batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<Error> {
-        let buffers = self.buffers.values();
-        let cause = program.find_non_finite(&inputs(x, batch, &buffers, rest))?.map(Box::new);
-        Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
+    /// The same error; where types do not fit and data are of another precision than the
+    /// parameters, said of the data.
+    fn of_types(&self, error: burlap_autodiff::Error, batch: &[Array]) -> Error {
+        let other = |a: &Array| a.dtype().is_float() && a.dtype() != self.dtype;
+        match (&error, batch.iter().position(other)) {
+            (burlap_autodiff::Error::DType { .. }, Some(i)) => Error::Batch {
+                array: self.array_name(i),
+                found: said(&batch[i]),
+                expected: format!("{}, as the parameters are, or cast to it: {error}", self.dtype),
+            },
+            _ => error.into(),
+        }
     }
 
     /// L(x).
     ///
     /// # Errors
-    /// [`Error::NonFiniteLoss`], or what the engine reports.
+    /// [`Error::NonFiniteLoss`], [`Error::Vector`] for vectors that are none of the parameters',
+    /// [`Error::Batch`] for a batch that is not as declared or cannot be cut,
+    /// [`Error::Denominator`] for a ratio by nothing, or what the engine reports.
     pub fn value(&self, x: &Array, batch: &[Array]) -> Result<f64> {
-        let program = |batch: &[Array]| self.program("value", batch, |r| vec![r.loss(r.x)]);
-        Ok(self.averaged("value", x, batch, &[], program)?.0)
+        let program = |batch: &[Array]| self.program_of(Key::Value, batch, |r| vec![r.loss(r.x)]);
+        Ok(self.averaged("value", (x, batch, &[]), 1, program)?.0)
     }
 
     /// L(x) and ∇L(x).
@@ -239,13 +306,13 @@ impl Objective {
         x: &Array,
         batch: &[Array],
     ) -> Result<(f64, Array)> {
-        let program = |batch: &[Array]| self.value_grad_program(batch);
-        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        let program = |batch: &[Array]| self.gradient_program(batch);
+        let (loss, mut outputs) = self.averaged(of, (x, batch, &[]), 2, program)?;
         Ok((loss, outputs.swap_remove(1)))
     }
 
-    fn value_grad_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
-        self.program("value and gradient", batch, |r| {
+    pub(crate) fn gradient_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
+        self.program_of(Key::Gradient, batch, |r| {
             let loss = r.loss(r.x);
             vec![loss, loss.grad(r.x)]
         })
@@ -275,28 +342,15 @@ impl Objective {
             return Ok((loss, gradient, Vec::new()));
         }
         let program = |batch: &[Array]| {
-            self.program("value, gradient and buffers", batch, |r| {
+            self.program_of(Key::GradientAndBuffers, batch, |r| {
                 let (loss, mut buffers) = r.loss_and_buffers(r.x);
                 buffers.splice(0..0, [loss, loss.grad(r.x)]);
                 buffers
             })
         };
-        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        let (loss, mut outputs) = self.averaged(of, (x, batch, &[]), 2, program)?;
         let buffers = outputs.split_off(2);
         Ok((loss, outputs.swap_remove(1), buffers))
-    }
-
-    /// The primitive that makes the gradient infinite or NaN, if it is one of the plain gradient's.
-    pub(crate) fn gradient_cause(
-        &self,
-        x: &Array,
-        batch: &[Array],
-    ) -> Option<Box<burlap_autodiff::Error>> {
-        let buffers = self.buffers.values();
-        self.pieces(batch).ok()?.iter().find_map(|(piece, _)| {
-            let program = self.value_grad_program(piece).ok()?;
-            program.find_non_finite(&inputs(x, piece, &buffers, &[])).ok()?.map(Box::new)
-        })
     }
 
     /// The exact Hessian-vector product ∇²L(x) v.
@@ -319,12 +373,13 @@ impl Objective {
     ) -> Result<(f64, Array, Array)> {
         const OF: &str = "hessian-vector product";
         let program = |batch: &[Array]| {
-            self.program(OF, batch, |r| {
+            self.program_of(Key::HessianVector, batch, |r| {
                 let all = r.loss(r.x).value_grad_hvp(r.x, r.vector("v"));
                 vec![all.value, all.grad, all.hvp]
             })
         };
-        let (loss, mut outputs) = self.averaged(OF, x, batch, &[v], program)?;
+        self.check_vector(OF, "direction", v)?;
+        let (loss, mut outputs) = self.averaged(OF, (x, batch, &[v]), 3, program)?;
         let hvp = outputs.swap_remove(2);
         Ok((loss, outputs.swap_remove(1), hvp))
     }
@@ -335,34 +390,13 @@ impl Objective {
     /// As [`Objective::value`].
     pub fn curvature(&self, x: &Array, batch: &[Array], v: &Array) -> Result<(f64, Array)> {
         let program = |batch: &[Array]| {
-            self.program("curvature", batch, |r| {
+            self.program_of(Key::Curvature, batch, |r| {
                 let (q, gradient) = r.loss(r.x).second_directional_grad(r.x, r.vector("v"));
                 vec![0.5 * q, 0.5 * gradient]
             })
         };
-        let (q, mut outputs) = self.averaged("curvature", x, batch, &[v], program)?;
+        self.check_vector("curvature", "direction", v)?;
+        let (q, mut outputs) = self.averaged("curvature", (x, batch, &[v]), 2, program)?;
         Ok((q, outputs.swap_remove(1)))
     }
-
-    /// Checks that a vector can be the parameters or a direction.
-    pub(crate) fn check_vector(&self, of: &str, v: &Array) -> Result<()> {
-        if v.dtype() == self.dtype && v.shape()[..] == [self.dim] {
-            return Ok(());
-        }
-        Err(Error::Vector {
-            of: of.to_owned(),
-            expected: format!("{}[{}]", self.dtype, self.dim),
-            found: format!("{}{}", v.dtype(), v.shape()),
-        })
-    }
-}
-
-/// The inputs of a program, in their order.
-pub(crate) fn inputs<'a>(
-    x: &'a Array,
-    batch: &'a [Array],
-    buffers: &'a [Array],
-    rest: &[&'a Array],
-) -> Vec<&'a Array> {
-    std::iter::once(x).chain(batch).chain(buffers).chain(rest.iter().copied()).collect()
 }

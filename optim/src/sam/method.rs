@@ -6,10 +6,10 @@ use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, positive_count};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
+use crate::programs::number;
 use crate::state::State;
 use burlap_autodiff::Array;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sharpness-aware minimisation with a perturbation rule, and what it makes of the gradients.
 ///
@@ -26,7 +26,7 @@ pub struct Sam {
     pub(super) rule: Box<dyn Perturbation>,
     pub(super) combination: Option<Box<dyn Combination>>,
     pub(super) name: String,
-    /// Rules of one name may differ in their settings; their programs must not be shared.
+    /// Of this rule, combination and ranges; rules of one name may differ in their settings.
     pub(super) id: u64,
     pub(super) radius: Option<Radius>,
     pub(super) ranges: Option<Vec<Range<usize>>>,
@@ -57,13 +57,12 @@ impl Sam {
     /// # Errors
     /// What the rule's check reports.
     pub fn with_rule(rule: impl Perturbation + 'static) -> Result<Sam> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         rule.check()?;
         Ok(Sam {
             name: rule.name().to_owned(),
             rule: Box::new(rule),
             combination: None,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: number(),
             radius: None,
             ranges: None,
             micro_batch: None,
@@ -85,6 +84,7 @@ impl Sam {
             rule => format!("{} with {rule}", combination.name()),
         };
         self.combination = Some(Box::new(combination));
+        self.id = number();
         Ok(self)
     }
 
@@ -107,13 +107,16 @@ impl Sam {
             return Err(self.wrong_ranges(&ranges, "at least one range, ascending, none empty"));
         }
         self.ranges = Some(ranges);
+        self.id = number();
         Ok(self)
     }
 
     /// m-sharpness: the batch in parts of at most m examples, each with a perturbation of its
     /// own, and the gradients averaged by the parts' sizes (Foret et al., arXiv 2010.01412,
-    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232). State vectors are averaged,
-    /// too: a running mean of gradients is then that of the batch's gradient.
+    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232), or by their denominators where
+    /// the loss is a [ratio](crate::Loss::Ratio). State vectors are averaged,
+    /// too: a running mean of gradients is then that of the batch's gradient. Batches are cut as
+    /// into [pieces](Objective::with_pieces).
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of 0.
@@ -125,8 +128,8 @@ impl Sam {
 
     /// Sharpness-sensitive data selection (Du et al., arXiv 2110.03141, section 3.2): gradients at
     /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
-    /// x to x + ε. For losses that are means over examples, of batches of at most 4 arrays that
-    /// all have an axis of examples; a batch of no arrays stays whole. It takes two
+    /// x to x + ε, taken by [itself](Objective::per_example_gradients). For batches of at most 4 arrays
+    /// of examples; a batch of no arrays stays whole. It takes two
     /// evaluations of the losses besides. (The published code leaves out one example more, that
     /// at the threshold.)
     ///
@@ -163,14 +166,14 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Evaluation> {
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let first = self.vectors.is_empty();
         if first {
             let names = self.state_names();
             self.vectors = names.iter().map(|_| objective.rows(1)).collect();
         }
         for vector in &self.vectors {
-            objective.check_vector(&self.name, vector)?;
+            objective.check_vector(&self.name, "state", vector)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())
@@ -214,7 +217,7 @@ impl Method for Sam {
         if found.is_err() {
             self.vectors = former;
         }
-        found
+        found.map_err(|error| objective.on_batch(error, batch))
     }
 
     fn state(&self) -> State {

@@ -6,11 +6,11 @@ use super::functional::{Functional, Samples};
 use super::measure::{DrawContext, Drawn, Measure, Source};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
+use crate::programs::number;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A member of the universal class: functional, measure, estimator.
 ///
@@ -77,14 +77,13 @@ impl Sharpness {
         functional: impl Functional + 'static,
         measure: impl Measure + 'static,
     ) -> Sharpness {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Sharpness {
             name: name.to_owned(),
             functional: Box::new(functional),
             measure: Box::new(measure),
             estimator: Estimator::OneSided,
             rho: 0.01,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: number(),
             weights: RefCell::default(),
         }
     }
@@ -108,6 +107,7 @@ impl Sharpness {
         f: impl FnOnce(Box<dyn Measure>) -> Box<dyn Measure>,
     ) -> Sharpness {
         self.measure = f(self.measure);
+        self.id = number();
         self.name = format!("scale-invariant {}", self.name);
         self
     }
@@ -210,6 +210,7 @@ impl Sharpness {
         (seed, step): (u64, u64),
     ) -> Result<Vec<(Array, f64)>> {
         self.check(samples)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
         let tape = Tape::new();
@@ -288,7 +289,7 @@ impl Sharpness {
         seed: u64,
     ) -> Result<Estimate> {
         self.check(samples)?;
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
         self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
         let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
