@@ -186,19 +186,30 @@ impl Objective {
 
     /// The first NaN in a batch, or an infinity where `infinite` ones are looked for.
     pub(crate) fn bad_element(&self, batch: &[Array], infinite: bool) -> Option<BadElement> {
-        let bad = |value: f64| if infinite { value.is_infinite() } else { value.is_nan() };
-        batch.iter().enumerate().find_map(|(i, array)| {
-            let place = match array.dtype() {
-                DType::F32 => array.as_slice::<f32>().ok()?.iter().position(|&v| bad(v.into()))?,
-                DType::F64 => array.as_slice::<f64>().ok()?.iter().position(|&v| bad(v))?,
-                DType::U32 | DType::Bool => return None,
-            };
-            let (mut rest, mut position) = (place, vec![0; array.shape().len()]);
-            for (p, size) in position.iter_mut().zip(array.shape().iter()).rev() {
-                (*p, rest) = (rest % size, rest / size);
-            }
-            let value = array.get(&position)?;
-            Some(BadElement { array: self.array_name(i), position, value })
-        })
+        let mut arrays = batch.iter().enumerate();
+        arrays.find_map(|(i, array)| bad_element_of(array, || self.array_name(i), infinite))
     }
+}
+
+/// The first NaN in an array, or its first infinity.
+pub(crate) fn bad_element_of(
+    array: &Array,
+    name: impl Fn() -> String,
+    infinite: bool,
+) -> Option<BadElement> {
+    fn place<T: Element>(array: &Array, bad: impl Fn(f64) -> bool) -> Option<usize> {
+        array.as_slice::<T>().ok()?.iter().position(|v| bad(v.to_f64()))
+    }
+    let bad = |value: f64| if infinite { value.is_infinite() } else { value.is_nan() };
+    let mut rest = match array.dtype() {
+        DType::F32 => place::<f32>(array, bad)?,
+        DType::F64 => place::<f64>(array, bad)?,
+        DType::U32 | DType::Bool => return None,
+    };
+    let mut position = vec![0; array.shape().len()];
+    for (p, size) in position.iter_mut().zip(array.shape().iter()).rev() {
+        (*p, rest) = (rest % size, rest / size);
+    }
+    let value = array.get(&position)?;
+    Some(BadElement { array: name(), position, value })
 }

@@ -24,7 +24,8 @@ pub(crate) fn record<R: AsRef<[Var]>>(
         let (loss, denominator) = r.example(r.x, &batch);
         f(loss, denominator)
     };
-    let cut: Vec<Var> = (0..r.batch.len()).filter(|&i| of_examples(i)).map(|i| r.batch[i]).collect();
+    let cut: Vec<Var> =
+        (0..r.batch.len()).filter(|&i| of_examples(i)).map(|i| r.batch[i]).collect();
     match cut[..] {
         [a] => map_rows([a], |rows| alone(&rows)),
         [a, b] => map_rows([a, b], |rows| alone(&rows)),
@@ -118,7 +119,13 @@ impl Objective {
         }
     }
 
-    fn each_example(&self, of: &str, x: &Array, batch: &[Array], gradient: bool) -> Result<Examples> {
+    fn each_example(
+        &self,
+        of: &str,
+        x: &Array,
+        batch: &[Array],
+        gradient: bool,
+    ) -> Result<Examples> {
         self.check_vector(of, "parameters", x)?;
         self.check_examples(of, batch)?;
         let program = self.program_of(Key::Examples { gradient }, batch, |r| {

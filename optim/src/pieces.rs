@@ -196,12 +196,7 @@ impl Objective {
         self.shares_for("shares", x, batches)
     }
 
-    pub(crate) fn shares_for(
-        &self,
-        of: &str,
-        x: &Array,
-        batches: &[&[Array]],
-    ) -> Result<Vec<f64>> {
+    pub(crate) fn shares_for(&self, of: &str, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
         self.check_vector(of, "parameters", x)?;
         if let [_] = batches {
             return Ok(vec![1.0]);

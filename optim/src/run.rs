@@ -1,5 +1,6 @@
 //! How an objective runs its programs, and what it says of numbers that are not finite.
 
+use crate::batch::{bad_element_of, said};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use burlap_autodiff::{Array, Program};
@@ -64,11 +65,15 @@ impl Objective {
             return Ok(Error::Denominator { of: of.to_owned(), denominator, problem });
         }
         let buffers = self.buffers.values();
-        let cause = program.find_non_finite(&inputs(x, batch, &buffers, rest))?.map(Box::new);
-        // Infinities may be meant, as in masks.
-        let input = self.bad_element(batch, false);
-        let input =
-            input.or_else(|| self.bad_element(batch, true).filter(|_| cause.is_none()));
+        let cause = program.find_non_finite(&inputs(x, batch, &buffers, rest))?;
+        // What was given is said of the batch, not of the line that declared the input.
+        let given = |e: &burlap_autodiff::Error| {
+            matches!(e, burlap_autodiff::Error::NonFinite { op: "input", .. })
+        };
+        let cause = cause.filter(|error| !given(error)).map(Box::new);
+        let parameters = || bad_element_of(x, || "the parameter vector".into(), false);
+        let infinite = || self.bad_element(batch, true).filter(|_| cause.is_none());
+        let input = self.bad_element(batch, false).or_else(parameters).or_else(infinite);
         Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, input, cause })
     }
 
@@ -109,7 +114,7 @@ impl Objective {
         Err(Error::Vector {
             of: format!("{of}, {what}"),
             expected: format!("{}[{}]", self.dtype(), self.dim()),
-            found: crate::batch::said(v),
+            found: said(v),
         })
     }
 }

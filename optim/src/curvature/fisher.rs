@@ -18,8 +18,9 @@ impl Curvature for EmpiricalFisher {
 
     fn record(r: &Recording<'_>, v: Var) -> Var {
         // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n, or JᵀDJ/tr D.
-        let found =
-            record(r, |loss, denominator| [Some(loss), denominator].into_iter().flatten().collect::<Vec<_>>());
+        let found = record(r, |loss, denominator| {
+            [Some(loss), denominator].into_iter().flatten().collect::<Vec<_>>()
+        });
         match found[..] {
             [losses] => {
                 let count = losses.shape().count().max(1) as f64;
