@@ -131,9 +131,9 @@ impl Objective {
         if spec.arrays.len() != batch.len() {
             let names: Vec<&str> = spec.arrays().map(|(name, _)| name).collect();
             return Err(Error::Batch {
-                array: "the batch".into(),
-                found: format!("{} arrays", batch.len()),
-                expected: format!("{}: {}", names.len(), names.join(", ")),
+                array: "the number of arrays".into(),
+                found: batch.len().to_string(),
+                expected: format!("{} ({})", names.len(), names.join(", ")),
             });
         }
         self.examples(batch).map(|_| ())

@@ -67,9 +67,9 @@ pub enum Error {
     /// An array of a batch that is not what the others, its declaration or the loss ask for.
     #[error("batch: {array} is {found}, but must be {expected}")]
     Batch {
-        /// The array's name, or its place.
+        /// The array's name or its place, or what else of the batch it is about.
         array: String,
-        /// Its type and shape.
+        /// Its type and shape, or its number.
         found: String,
         /// What it should be.
         expected: String,

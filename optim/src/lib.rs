@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient |
+//! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |

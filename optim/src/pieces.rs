@@ -51,8 +51,32 @@ pub(crate) fn add_share(sums: &mut Vec<Array>, share: f64, parts: Vec<Array>) ->
     Ok(())
 }
 
-/// Shares of weights in their sum.
-fn normalised(of: &str, weights: Vec<f64>) -> Result<Vec<f64>> {
+/// What a part counts beside others of its kind.
+#[derive(Clone, Copy)]
+enum Weight {
+    /// Its number of examples, for a mean.
+    Examples(f64),
+    /// Its denominator, for a ratio.
+    Denominator(f64),
+}
+
+/// Shares of weights in their sum; what has none has a share of 0.
+fn normalised(of: &str, weights: Vec<Option<Weight>>) -> Result<Vec<f64>> {
+    let kind = |weight: &Weight| matches!(weight, Weight::Examples(_));
+    let mut kinds = weights.iter().flatten().map(kind);
+    if kinds.next().is_some_and(|first| kinds.any(|other| other != first)) {
+        return Err(Error::Setting {
+            of: of.to_owned(),
+            name: "the loss",
+            value: "a mean on one part and a ratio on another".into(),
+            expected: "of one form on all of them",
+        });
+    }
+    let number = |weight: Option<Weight>| match weight {
+        Some(Weight::Examples(n) | Weight::Denominator(n)) => n,
+        None => 0.0,
+    };
+    let weights: Vec<f64> = weights.into_iter().map(number).collect();
     let total: f64 = weights.iter().sum();
     if total == 0.0 || !total.is_finite() {
         let problem = "on all parts of the batch together".into();
@@ -126,13 +150,14 @@ impl Objective {
         let mut weights = Vec::with_capacity(ranges.len());
         for range in &ranges {
             let examples = range.len() as f64;
-            weights.push(match self.may_be_ratio {
+            weights.push(Some(match self.may_be_ratio {
                 true => {
                     let indices: Vec<usize> = range.clone().collect();
-                    self.weight(of, x, &self.take(batch, &indices)?, examples)?
+                    self.weight(of, x, &self.take(batch, &indices)?, examples)
+                        .map_err(|error| self.on_batch(error, batch))?
                 }
-                false => examples,
-            });
+                false => Weight::Examples(examples),
+            }));
         }
         let shares = normalised(of, weights)?.into_iter().zip(ranges);
         let part = |(share, range): (f64, Range<usize>)| {
@@ -142,11 +167,16 @@ impl Objective {
         Ok(Some(shares.map(part).collect()))
     }
 
-    /// What a batch counts beside others: its denominator, or its number of examples.
-    fn weight(&self, of: &str, x: &Array, batch: &[Array], examples: f64) -> Result<f64> {
+    /// What a batch counts beside others.
+    fn weight(&self, of: &str, x: &Array, batch: &[Array], examples: f64) -> Result<Weight> {
         let Some(denominator) = self.denominator(of, batch)? else {
-            return Ok(examples);
+            return Ok(Weight::Examples(examples));
         };
+        if !denominator.is_finite() {
+            let input = self.bad_element(batch, false).or_else(|| self.bad_element(batch, true));
+            let (of, loss) = (of.to_owned(), denominator);
+            return Err(Error::NonFiniteLoss { of, loss, input, cause: None });
+        }
         if denominator == 0.0 {
             let program = self.program_of(Key::Numerator, batch, |r| vec![r.numerator(r.x)])?;
             let numerator = self.run(&program, x, batch, &[])?[0].item()?;
@@ -155,7 +185,7 @@ impl Objective {
                 return Err(Error::Denominator { of: of.to_owned(), denominator, problem });
             }
         }
-        Ok(denominator)
+        Ok(Weight::Denominator(denominator))
     }
 
     /// The denominator of a loss that is a ratio.
@@ -207,8 +237,8 @@ impl Objective {
             let examples = self.examples(batch)?.unwrap_or(1);
             total += examples;
             weights.push(match examples {
-                0 => 0.0,
-                _ => self.weight(of, x, batch, examples as f64)?,
+                0 => None,
+                _ => Some(self.weight(of, x, batch, examples as f64)?),
             });
         }
         positive_count(of, "the number of examples in all batches", total)?;

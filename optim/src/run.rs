@@ -46,8 +46,8 @@ impl Objective {
         Err(self.non_finite(of, loss, program, x, batch, rest)?)
     }
 
-    /// The error of a loss that is not finite: what the batch holds that is no number, or a
-    /// denominator of 0, or the primitive that made it so.
+    /// The error of a loss that is not finite: that there are no examples, or what the batch holds
+    /// that is no number, or a denominator of 0, or the primitive that made it so.
     pub(crate) fn non_finite(
         &self,
         of: &str,
@@ -57,6 +57,14 @@ impl Objective {
         batch: &[Array],
         rest: &[&Array],
     ) -> Result<Error> {
+        // Arrays that nobody declared may differ.
+        if self.examples(batch).is_ok_and(|n| n == Some(0)) {
+            return Ok(Error::Batch {
+                array: "the number of examples".into(),
+                found: "0".into(),
+                expected: format!("at least 1: the loss of none is {loss}"),
+            });
+        }
         // A denominator that depends on parameters has no program of its own.
         if let Ok(Some(denominator)) = self.denominator(of, batch)
             && denominator == 0.0

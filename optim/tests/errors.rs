@@ -6,8 +6,8 @@ use burlap_optim::curvature::{EmpiricalFisherOperator, HessianOperator};
 use burlap_optim::random::Draw;
 use burlap_optim::sharpness::{Gaussian, Measure};
 use burlap_optim::{
-    Adam, AdamW, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
-    Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
+    Adam, AdamW, BatchSpec, Decay, Error, Estimator, Evaluation, METHODS, Method, MethodSettings,
+    Objective, Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
@@ -328,6 +328,43 @@ fn a_gradient_that_is_not_finite_changes_nothing_and_is_named() {
     );
     assert!(message.contains(&format!("errors.rs:{line}")), "{message}");
     assert_eq!(training.state(), before);
+}
+
+/// A method that divides by what a batch holds.
+struct Scaled;
+
+impl Method for Scaled {
+    fn name(&self) -> &str {
+        "scaled"
+    }
+
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        _: u64,
+    ) -> burlap_optim::Result<Evaluation> {
+        let (loss, gradient) = objective.value_grad(x, batch)?;
+        let scales = batch[0].to_f64_vec();
+        let pairs = gradient.to_f64_vec().into_iter().zip(scales);
+        let scaled: Vec<f64> = pairs.map(|(g, scale)| g / scale).collect();
+        Ok(Evaluation::new(loss, Array::vector(scaled)))
+    }
+}
+
+#[test]
+fn a_nan_that_only_the_gradient_sees_is_named() {
+    let objective = quadratic(DType::F64, [1.0, 1.0]);
+    let objective = objective.with_batch(BatchSpec::new().shared("scales"));
+    let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, 2).unwrap();
+    let schedule = Schedule::new(0.1, Decay::Constant).unwrap();
+    let start = Array::vector([1.0, 1.0]);
+    let mut training = Training::new(objective, Scaled, optimizer, schedule, start).unwrap();
+    training.step(&[Array::vector([1.0, 2.0])]).unwrap();
+    let error = training.step(&[Array::vector([1.0, f64::NAN])]).unwrap_err();
+    assert!(matches!(error, Error::NonFiniteGradient { input: Some(_), .. }), "{error}");
+    assert_eq!(error.to_string(), "scaled: the gradient is not finite; scales holds NaN at [1]");
 }
 
 #[test]

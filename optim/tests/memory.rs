@@ -1,6 +1,7 @@
 //! What an objective keeps does not grow with the shapes of its batches or the number of
 //! methods that it has met.
 #![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{Ascent, Method, Objective, Sam, Sharpness, SharpnessMethod};

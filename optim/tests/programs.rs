@@ -1,6 +1,7 @@
 //! Programs are known by what they compute: no name of a user's is the library's or another
 //! formula's, what changes its formula takes a program of its own, and those used last are kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::single_range_in_vec_init)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{Curvature, CurvatureOperator, LinearOperator};
@@ -76,8 +77,7 @@ fn closures_of_one_type_that_hold_other_values_are_other_formulas() {
         let program = objective.program("scaled", &[], move |r| vec![factor * r.x.sum()]).unwrap();
         assert_eq!(program.run(&[&point()]).unwrap()[0].item().unwrap(), 3.0 * factor);
     }
-    let formulas: [(fn(Var) -> Var, f64); 2] = [(Var::sum, 3.0), (Var::norm, 5f64.sqrt())];
-    for (formula, expected) in formulas {
+    for (formula, expected) in [(Var::sum as fn(Var) -> Var, 3.0), (Var::norm, 5f64.sqrt())] {
         let program = objective.program("one of them", &[], move |r| vec![formula(r.x)]).unwrap();
         assert_eq!(program.run(&[&point()]).unwrap()[0].item().unwrap(), expected);
     }

@@ -72,15 +72,15 @@ impl Arenas {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Memory for the runs of a program, from now on: a first run finds it.
+    /// Memory for the runs of a program, from now on. The first run makes it: a program that is
+    /// only bound has none.
     ///
     /// # Errors
     /// [`Error::Backend`] where there is not so much.
     pub(super) fn claim(&self, words: usize) -> Result<Claim> {
+        reserve(words)?;
         *self.lock().needed.entry(words).or_default() += 1;
-        let claim = Claim { arenas: self.clone(), words };
-        claim.take()?;
-        Ok(claim)
+        Ok(Claim { arenas: self.clone(), words })
     }
 }
 
@@ -119,12 +119,18 @@ impl Drop for Claim {
     }
 }
 
-fn allocate(words: usize) -> Result<Vec<u64>> {
+/// Addresses without pages.
+fn reserve(words: usize) -> Result<Vec<u64>> {
     let mut memory: Vec<u64> = Vec::new();
     memory.try_reserve_exact(words).map_err(|_| Error::Backend {
         backend: "cpu",
         problem: format!("there is no memory for {} bytes of intermediates", 8 * words),
     })?;
+    Ok(memory)
+}
+
+fn allocate(words: usize) -> Result<Vec<u64>> {
+    let mut memory = reserve(words)?;
     memory.resize(words, 0);
     Ok(memory)
 }
@@ -140,11 +146,13 @@ mod tests {
     #[test]
     fn one_after_another_share_the_largest() {
         let arenas = Arenas::default();
-        let claims: Vec<_> = [10, 1000, 100].map(|n| arenas.claim(n).unwrap()).into();
-        for claim in &claims {
-            assert_eq!(claim.take().unwrap().words.len(), 1000);
+        let claims = [10, 1000, 100].map(|n| arenas.claim(n).unwrap());
+        assert_eq!(kept(&arenas), [0; 0], "nothing has run");
+        for (round, sizes) in [[10, 1000, 1000], [1000; 3]].into_iter().enumerate() {
+            let found = claims.each_ref().map(|claim| claim.take().unwrap().words.len());
+            assert_eq!(found, sizes, "round {round}");
+            assert_eq!(kept(&arenas), [1000]);
         }
-        assert_eq!(kept(&arenas), [1000]);
     }
 
     #[test]
