@@ -26,6 +26,7 @@ fn record(f: Unary, x: Var) -> Var {
         Unary::Log => x.log(),
         Unary::Log1p => x.log1p(),
         Unary::Sqrt => x.sqrt(),
+        Unary::Root => x.root(),
         Unary::Rsqrt => x.rsqrt(),
         Unary::Recip => x.recip(),
         Unary::Sin => x.sin(),
@@ -53,7 +54,7 @@ fn values_of_elementwise_primitives() {
         Unary::Expm1 => x.exp_m1(),
         Unary::Log => x.ln(),
         Unary::Log1p => x.ln_1p(),
-        Unary::Sqrt => x.sqrt(),
+        Unary::Sqrt | Unary::Root => x.sqrt(),
         Unary::Rsqrt => 1.0 / x.sqrt(),
         Unary::Recip => 1.0 / x,
         Unary::Sin => x.sin(),
@@ -78,7 +79,7 @@ fn values_of_elementwise_primitives() {
     let binary = |f: Binary, a: f64, b: f64| match f {
         Binary::Add => a + b,
         Binary::Sub => a - b,
-        Binary::Mul => a * b,
+        Binary::Mul | Binary::StrongMul => a * b,
         Binary::Div => a / b,
         Binary::Pow => a.powf(b),
         Binary::Max => {
@@ -120,6 +121,7 @@ fn values_of_elementwise_primitives() {
                 Binary::Add => a + b,
                 Binary::Sub => a - b,
                 Binary::Mul => a * b,
+                Binary::StrongMul => a.strong_mul(b),
                 Binary::Div => a / b,
                 Binary::Pow => a.pow(b),
                 Binary::Max => a.max(b),

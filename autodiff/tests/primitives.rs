@@ -71,6 +71,7 @@ fn unary_spec(f: Unary) -> Spec {
         Unary::Log => both!(positive, log),
         Unary::Log1p => both!(positive, log1p),
         Unary::Sqrt => both!(positive, sqrt),
+        Unary::Root => both!(positive, root),
         Unary::Rsqrt => both!(positive, rsqrt),
         Unary::Recip => both!(positive, recip),
         Unary::Sin => both!(case, sin),
@@ -109,6 +110,7 @@ fn binary_spec(f: Binary) -> Spec {
         Binary::Mul => binary!(WIDE, |a, b| a * b),
         Binary::Div => binary!(POSITIVE, |a, b| a / b),
         Binary::Pow => binary!(POSITIVE, |a, b| a.pow(b)),
+        Binary::StrongMul => binary!(WIDE, |a, b| a.strong_mul(b)),
         Binary::Max => binary!(WIDE, |a, b| a.max(b)),
         Binary::Min => binary!(WIDE, |a, b| a.min(b)),
     }

@@ -86,20 +86,26 @@ impl Var {
     }
 
     /// The elements divided by their sum after exponentiation, along an axis.
+    ///
+    /// An element of −∞ is 0, with derivatives 0 even where that of what follows is infinite,
+    /// as that of the entropy is; so are all where all are −∞.
     #[track_caller]
     pub fn softmax(self, axis: usize) -> Var {
         let shape = self.shape();
         let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
         let e = (self - largest).exp();
-        e / e.sum_axes(&[axis]).keep_axes(&[axis], &shape)
+        let share = e / e.sum_axes(&[axis]).keep_axes(&[axis], &shape);
+        self.equal(f64::NEG_INFINITY).select(0.0, share)
     }
 
-    /// log softmax, without overflow, along an axis.
+    /// log softmax, without overflow, along an axis; −∞, with derivatives 0, where all are −∞.
     #[track_caller]
     pub fn log_softmax(self, axis: usize) -> Var {
         let shape = self.shape();
-        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
-        let shifted = self - largest;
-        shifted - shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape)
+        let largest = self.max_axes(&[axis]).stop_gradient();
+        let none = largest.equal(f64::NEG_INFINITY).keep_axes(&[axis], &shape);
+        let shifted = self - largest.keep_axes(&[axis], &shape);
+        let sum = shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape);
+        none.select(f64::NEG_INFINITY, shifted - sum)
     }
 }

@@ -72,6 +72,8 @@ unary_table! { a, y;
     Log1p "log1p" log1p |x| x.ln_1p(), d = Partial::factor((1.0 + a).recip());
     /// √x.
     Sqrt "sqrt" sqrt |x| x.sqrt(), d = Partial::factor(0.5 * a.rsqrt());
+    /// √x whose derivatives at 0 are taken as 0: the last step of a norm.
+    Root "root" root |x| x.sqrt(), d = Partial::factor(half_reciprocal(y));
     /// 1/√x.
     Rsqrt "rsqrt" rsqrt |x| x.sqrt().recip(), d = Partial::factor(-0.5 * (y * a.recip()));
     /// 1/x.
@@ -94,6 +96,11 @@ unary_table! { a, y;
     Erf "erf" erf |x| Real::erf(x), d = Partial::factor(std::f64::consts::FRAC_2_SQRT_PI * (-(a * a)).exp());
     /// The largest integer not above x; its derivative is 0.
     Floor "floor" floor |x| x.floor(), d = Partial::Zero;
+}
+
+/// 1/(2y), and 0 at 0.
+fn half_reciprocal(y: Var) -> Var {
+    y.equal(0.0).select(0.0, 0.5 * y.recip())
 }
 
 impl Var {

@@ -82,6 +82,8 @@ pub enum Op {
     Select,
     Cast,
     StopGradient,
+    /// The identity: a variable of its own with the value of another; programs do not contain it.
+    Alias,
     /// The identity, as a leaf that a transform holds fixed; programs do not contain it.
     Hold(u32),
     /// The identity, from which values are computed again that nobody kept. What is recorded
@@ -140,6 +142,42 @@ pub(crate) enum Partial {
     /// Factors that are multiplied in one after another, so that no product of them leaves the
     /// number range before the result does.
     Factors(SmallVec<[Var; 2]>),
+    /// A factor whose zeros leave out what they meet: the operand has no part in the result there.
+    Mask(Var),
+    /// A factor of tangents whose zeros leave out what they meet.
+    Strong(Var),
+}
+
+/// A tangent or a cotangent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Derivative {
+    pub(crate) value: Var,
+    /// Whether some of its zeros say that nothing depends on the element: a mask, a choice or a
+    /// slice has made them. Such a zero is strong: times ∞ or NaN it remains 0.
+    pub(crate) strong: bool,
+}
+
+impl Derivative {
+    pub(crate) fn plain(value: Var) -> Derivative {
+        Derivative { value, strong: false }
+    }
+
+    /// Times a factor.
+    pub(crate) fn times(self, factor: Var) -> Derivative {
+        let value = if self.strong { self.value.strong_mul(factor) } else { self.value * factor };
+        Derivative { value, ..self }
+    }
+
+    /// Times a factor whose zeros are strong.
+    pub(crate) fn masked(self, mask: Var) -> Derivative {
+        Derivative { value: mask.strong_mul(self.value), strong: true }
+    }
+
+    /// The sum of two.
+    pub(crate) fn plus(self, other: Derivative) -> Derivative {
+        let strong = self.strong || other.strong;
+        Derivative { value: self.value + other.value, strong }
+    }
 }
 
 impl Partial {
@@ -149,12 +187,14 @@ impl Partial {
     }
 
     /// The partial derivative times a tangent or cotangent.
-    pub(crate) fn times(self, t: Var) -> Option<Var> {
+    pub(crate) fn times(self, t: Derivative) -> Option<Derivative> {
         match self {
             Partial::Zero => None,
             Partial::One => Some(t),
-            Partial::MinusOne => Some(-t),
-            Partial::Factors(factors) => Some(factors.into_iter().fold(t, |t, f| t * f)),
+            Partial::MinusOne => Some(Derivative { value: -t.value, ..t }),
+            Partial::Factors(factors) => Some(factors.into_iter().fold(t, Derivative::times)),
+            Partial::Mask(mask) => Some(t.masked(mask)),
+            Partial::Strong(factor) => Some(Derivative { strong: true, ..t }.times(factor)),
         }
     }
 }
@@ -207,6 +247,7 @@ impl Op {
             Op::Select => "select",
             Op::Cast => "cast",
             Op::StopGradient => "stop_gradient",
+            Op::Alias => "alias",
             Op::Hold(_) => "hold",
             Op::Recompute(_) => "recompute",
             Op::Sum(_) => "sum",
@@ -234,6 +275,7 @@ impl Op {
             Op::Unary(_) | Op::Binary(_) => Kind::Elementwise,
             Op::Select
             | Op::Cast
+            | Op::Alias
             | Op::Hold(_)
             | Op::Recompute(_)
             | Op::Sum(_)
@@ -266,7 +308,7 @@ impl Op {
         let operand = node_of(args[i])?;
         match self {
             Op::Select => select::transpose(i, args, ct),
-            Op::Hold(_) | Op::Recompute(_) => Some(ct),
+            Op::Alias | Op::Hold(_) | Op::Recompute(_) => Some(ct),
             Op::Cast => operand.dtype.is_float().then(|| ct.cast(operand.dtype)),
             Op::Sum(axes) => Some(reduce::transpose_sum(axes, &operand.shape, ct)),
             Op::Contract(c) => Some(contract::transpose(c, i, args, ct)),
@@ -275,6 +317,17 @@ impl Op {
             }
             _ => shape_ops::transpose(self, i, args, &operand.shape, ct),
         }
+    }
+
+    /// Whether the transpose with respect to an operand makes zeros of its own: of elements that
+    /// the result does not depend on.
+    pub(crate) fn transpose_leaves_out(&self) -> bool {
+        matches!(self, Op::Select | Op::Slice(_) | Op::Gather(_) | Op::TakeAlong(_))
+    }
+
+    /// Whether the result has zeros that depend on no operand.
+    pub(crate) fn fills_in(&self) -> bool {
+        matches!(self, Op::Pad(_) | Op::ScatterAdd(_) | Op::ScatterAlong(_))
     }
 
     /// The weights of a selecting primitive: y = Σ weight · x over the reduced axes.

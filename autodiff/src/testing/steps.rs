@@ -13,6 +13,7 @@ fn binary(f: Binary, a: Var, b: Var) -> Var {
         Binary::Add => a + b,
         Binary::Sub => a - b,
         Binary::Mul => a * b,
+        Binary::StrongMul => a.strong_mul(b),
         Binary::Div => a / b,
         Binary::Pow => a.pow(b),
         Binary::Max => a.max(b),
@@ -92,7 +93,7 @@ impl Recorder<'_> {
                 let (argument, largest) = positive(a.var, m, c);
                 (argument, largest.ln().max(1.3))
             }
-            Unary::Sqrt => {
+            Unary::Sqrt | Unary::Root => {
                 let (argument, largest) = positive(a.var, m, c);
                 (argument, largest.sqrt())
             }
@@ -111,7 +112,7 @@ impl Recorder<'_> {
         if f == Unary::Floor {
             self.decide(result);
         }
-        let domain = if argument == a.var { "" } else { ", brought into the domain" };
+        let domain = if argument.is_same(a.var) { "" } else { ", brought into the domain" };
         self.give(format!("{}({}{domain})", f.name(), a.name), result, bound, a.depends);
     }
 
@@ -131,6 +132,7 @@ impl Recorder<'_> {
         let literal = c.below(3) == 0;
         let number = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
         let text = if literal { format!("{number}") } else { b.name.clone() };
+        let is_product = matches!(f, Binary::Mul | Binary::StrongMul);
         let (result, bound) = match f {
             Binary::Div if literal => (number / positive(a.var, m, c).0, 11.0),
             Binary::Div => (a.var / positive(fitted, n, c).0, 3.4 * m),
@@ -151,12 +153,13 @@ impl Recorder<'_> {
                     Binary::Add => a.var + number,
                     Binary::Sub => a.var - number,
                     Binary::Mul => a.var * number,
+                    Binary::StrongMul => a.var.strong_mul(number),
                     Binary::Max => a.var.max(number),
                     _ => a.var.min(number),
                 };
-                (result, if f == Binary::Mul { 3.0 * m } else { m + 3.0 })
+                (result, if is_product { 3.0 * m } else { m + 3.0 })
             }
-            Binary::Mul => (binary(f, a.var, fitted), m * n),
+            _ if is_product => (binary(f, a.var, fitted), m * n),
             _ => (binary(f, a.var, fitted), m + n),
         };
         if matches!(f, Binary::Max | Binary::Min) {

@@ -3,10 +3,11 @@
 
 use super::forward::check_pair;
 use super::recompute::{Backward, kept, lowest, positions};
+use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::ops::{Kind, Op, record_concat};
-use crate::tape::{Node, Var, record1, with_tape};
+use crate::ops::{Derivative, Kind, Op, record_concat};
+use crate::tape::{Hidden, Node, NodeId, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are
@@ -14,7 +15,7 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy)]
 struct Contribution {
     slice: Option<(usize, usize)>,
-    ct: Var,
+    ct: Derivative,
 }
 
 type Contributions = SmallVec<[Contribution; 1]>;
@@ -42,7 +43,7 @@ fn pull_back(
     y: Var,
     args: &[Var],
     wanted: &[bool],
-    ct: Var,
+    ct: Derivative,
     mut give: impl FnMut(usize, Contribution),
 ) {
     let whole = |ct| Contribution { slice: None, ct };
@@ -54,21 +55,44 @@ fn pull_back(
                 }
             }
         }
-        Kind::Linear | Kind::Bilinear => {
+        Kind::Bilinear => {
+            // A sum over products ends what a mask has said of single elements.
+            for i in (0..args.len()).filter(|&i| wanted[i]) {
+                if let Some(t) = node.op.transpose(i, args, ct.value) {
+                    give(i, whole(Derivative::plain(t)));
+                }
+            }
+        }
+        Kind::Linear => {
             if let Some(cut) = single_cut(node, &args[0].shape()) {
                 give(0, Contribution { slice: Some(cut), ct });
                 return;
             }
+            if let Op::Concat(axis) = node.op {
+                // Each part begins where the last one ended.
+                let (axis, mut start) = (axis as usize, 0);
+                for (i, arg) in args.iter().enumerate() {
+                    let end = start + arg.shape()[axis];
+                    if wanted[i] {
+                        let value = ct.value.slice_axis(axis, start, end);
+                        give(i, whole(Derivative { value, ..ct }));
+                    }
+                    start = end;
+                }
+                return;
+            }
+            let strong = ct.strong || node.op.transpose_leaves_out();
             for i in (0..args.len()).filter(|&i| wanted[i]) {
-                if let Some(t) = node.op.transpose(i, args, ct) {
-                    give(i, whole(t));
+                if let Some(value) = node.op.transpose(i, args, ct.value) {
+                    give(i, whole(Derivative { value, strong }));
                 }
             }
         }
         Kind::Selecting => {
             if let Some((weights, axes)) = node.op.weights(args[0], y) {
                 let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
-                give(0, whole(weights * ct.keep_axes(&axes, &args[0].shape())));
+                let value = ct.value.keep_axes(&axes, &args[0].shape());
+                give(0, whole(Derivative { value, ..ct }.masked(weights)));
             }
         }
         Kind::Constant => {}
@@ -76,14 +100,19 @@ fn pull_back(
 }
 
 /// The sum of all contributions.
-fn gather(x: Var, contributions: Contributions) -> Option<Var> {
+fn gather(x: Var, contributions: Contributions) -> Option<Derivative> {
     let mut whole: Option<Var> = None;
+    // What lies beside a slice is not reached by it.
+    let strong = contributions.iter().any(|c| c.ct.strong || c.slice.is_some());
     let mut slices: Vec<(usize, usize, usize, Var)> = Vec::new();
     let mut add = |ct: Var| whole = Some(whole.map_or(ct, |sum| sum + ct));
     for c in &contributions {
         match c.slice {
-            None => add(c.ct),
-            Some((axis, start)) => slices.push((axis, start, c.ct.shape()[axis], c.ct)),
+            None => add(c.ct.value),
+            Some((axis, start)) => {
+                let ct = c.ct.value;
+                slices.push((axis, start, ct.shape()[axis], ct));
+            }
         }
     }
     slices.sort_by_key(|&(axis, start, size, _)| (axis, start, size));
@@ -127,7 +156,7 @@ fn gather(x: Var, contributions: Contributions) -> Option<Var> {
         }
         add(record_concat(&parts, axis, At::caller()));
     }
-    whole
+    whole.map(|value| Derivative { value, strong })
 }
 
 /// Cotangents of `variables`, given `(output, cotangent)` pairs. The variables count as
@@ -165,7 +194,8 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
     for &(y, ct) in
         outputs.iter().filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize])
     {
-        table[(y.node() - low) as usize].push(Contribution { slice: None, ct });
+        table[(y.node() - low) as usize]
+            .push(Contribution { slice: None, ct: Derivative::plain(ct) });
     }
     let mut found: Vec<Option<Var>> = vec![None; variables.len()];
     let stemming = Stemming::begin(outputs[0].0);
@@ -186,16 +216,29 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
         };
         if is_leaf[i] {
             for &(_, position) in leaves.iter().filter(|(x, _)| *x == node_id) {
-                let sum = found[position].map_or(ct, |sum| sum + ct);
+                let sum = found[position].map_or(ct.value, |sum| sum + ct.value);
                 found[position] = Some(sum);
             }
             continue;
         }
         let values = match &mut again {
-            Some(again) => again.values(node_id, &node, ct, &is_leaf),
+            Some(again) => again.values(node_id, &node, ct.value, &is_leaf),
             None => Some(kept(id, node_id, &node)),
         };
         let Some((args, y)) = values else { continue };
+        let is_fixed = |id: NodeId| id >= low && is_leaf[(id - low) as usize];
+        let is_active = |id: NodeId| id >= low && active[(id - low) as usize];
+        if let Some(square) = square(id, &node, is_fixed, is_active) {
+            let value = |f: NodeId| match &again {
+                Some(again) => again.value_of(f),
+                None => Var::new(id, f),
+            };
+            for (i, &f) in square.factors.iter().enumerate().filter(|(_, f)| is_active(**f)) {
+                let ct = square.times(i, ct, value);
+                table[(f - low) as usize].push(Contribution { slice: None, ct });
+            }
+            continue;
+        }
         let wanted: SmallVec<[bool; 3]> =
             node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
         pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {
@@ -212,7 +255,8 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
 
 /// Checks that `f` is a float scalar.
 pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
-    let checked = record1(f, op, at, |tape, f| {
+    let checked = enter(&[f], op, at, |tape, nodes| {
+        let f = nodes[0];
         let (shape, dtype) = tape.aval(f);
         if !shape.is_empty() {
             let problem = "only a scalar has a gradient; use vjp or jacobian".into();
@@ -222,9 +266,9 @@ pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
             let problem = "only float values have derivatives".into();
             return Err(Error::DType { op, problem, operands: vec![dtype], at });
         }
-        Ok(f)
+        Ok(())
     });
-    if checked == f { None } else { Some(checked) }
+    checked.err()
 }
 
 /// Checks that `x` is a float value on the tape of `f`.
@@ -253,8 +297,7 @@ impl Var {
         {
             return poisoned;
         }
-        let one = self.constant_like(1.0);
-        cotangents(&[(self, one)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+        self.pulled_back(None, &[x], at)[0]
     }
 
     /// The gradients of this scalar with respect to several variables, from one sweep. The
@@ -266,13 +309,7 @@ impl Var {
         if let Some(poisoned) = check_scalar("grads", self, at).or(bad) {
             return vec![poisoned; variables.len()];
         }
-        let one = self.constant_like(1.0);
-        let found = cotangents(&[(self, one)], variables);
-        found
-            .into_iter()
-            .zip(variables)
-            .map(|(g, x)| g.unwrap_or_else(|| x.constant_like(0.0)))
-            .collect()
+        self.pulled_back(None, variables, at)
     }
 
     /// The cotangent Jᵀu of `x`, for a cotangent `u` of this value; it has the shape of `x`.
@@ -284,6 +321,17 @@ impl Var {
         {
             return poisoned;
         }
-        cotangents(&[(self, u)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+        self.pulled_back(Some(u), &[x], at)[0]
+    }
+
+    /// The cotangents of well-formed variables for a cotangent of this value, 1 by default.
+    fn pulled_back(self, ct: Option<Var>, variables: &[Var], at: At) -> Vec<Var> {
+        let hidden = Hidden::begin(self.tape());
+        let ct = ct.unwrap_or_else(|| self.constant_like(1.0));
+        let found = cotangents(&[(self, ct)], variables);
+        let or_zero = |(g, x): (Option<Var>, &Var)| g.unwrap_or_else(|| x.constant_like(0.0));
+        let found: Vec<Var> = found.into_iter().zip(variables).map(or_zero).collect();
+        drop(hidden);
+        found.into_iter().map(|g| g.own(at)).collect()
     }
 }
