@@ -13,9 +13,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Programs kept unless another limit is set: more than a step of any method takes of two
-/// shapes of batches and their pieces, and little memory, as arenas are shared.
-const LIMIT: usize = 48;
+/// Programs kept unless a limit is set: arenas are shared, so that each takes little.
+const MOST: usize = 48;
+
+/// But each keeps storage of its outputs: of long vectors fewer programs are kept, as many as
+/// have so many bytes of outputs together,
+const OUTPUT_BYTES: usize = 16 << 20;
+
+/// and not fewer than a step of any method takes of two shapes of batches and their pieces.
+const LEAST: usize = 12;
 
 /// What a program computes. Users' programs are of a kind of their own, so that no name is
 /// anything else's.
@@ -77,20 +83,22 @@ pub(crate) fn signature(batch: &[Array]) -> Signature {
 /// A program, or that there is none to be had, and when it was last asked for.
 struct Entry {
     program: Option<Rc<Program>>,
+    bytes: usize,
     used: u64,
 }
 
-/// The programs used last.
-pub(crate) struct Programs {
-    entries: FxHashMap<(Key, Signature), Entry>,
-    limit: usize,
-    clock: u64,
+/// Bytes of a program's outputs.
+fn output_bytes(program: &Program) -> usize {
+    program.outputs().iter().map(|(shape, dtype)| shape.count() * dtype.size()).sum()
 }
 
-impl Default for Programs {
-    fn default() -> Programs {
-        Programs { entries: FxHashMap::default(), limit: LIMIT, clock: 0 }
-    }
+/// The programs used last.
+#[derive(Default)]
+pub(crate) struct Programs {
+    entries: FxHashMap<(Key, Signature), Entry>,
+    /// A user's.
+    limit: Option<usize>,
+    clock: u64,
 }
 
 impl Programs {
@@ -105,12 +113,22 @@ impl Programs {
     /// Keeps a program, and drops those that were not asked for longest.
     pub(crate) fn insert(&mut self, key: (Key, Signature), program: Option<Rc<Program>>) {
         self.clock += 1;
-        self.entries.insert(key, Entry { program, used: self.clock });
+        let bytes = program.as_deref().map_or(0, output_bytes);
+        self.entries.insert(key, Entry { program, bytes, used: self.clock });
         self.shrink();
     }
 
+    fn is_too_much(&self) -> bool {
+        let count = self.entries.len();
+        let bytes = || self.entries.values().map(|entry| entry.bytes).sum::<usize>();
+        match self.limit {
+            Some(limit) => count > limit,
+            None => count > MOST || (count > LEAST && bytes() > OUTPUT_BYTES),
+        }
+    }
+
     fn shrink(&mut self) {
-        while self.entries.len() > self.limit {
+        while self.is_too_much() {
             let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
             let Some(key) = oldest.map(|(key, _)| key.clone()) else {
                 return;
@@ -293,8 +311,9 @@ impl Objective {
         }
     }
 
-    /// The same, keeping at most so many compiled programs (48 by default): those that were used
-    /// last. One that is asked for again is compiled again.
+    /// The same, keeping at most so many compiled programs: those that were used last. One that is
+    /// asked for again is compiled again. By default 48 are kept, or fewer, but at least 12, where
+    /// the outputs of so many, whose storage they keep for the next run, take more than 16 MiB.
     ///
     /// A method takes a few programs for each shape of batches, or of
     /// [pieces](Objective::with_pieces): who trains on batches of very many shapes and has the
@@ -318,7 +337,7 @@ impl Objective {
         positive_count("objective", "the number of programs to keep", limit)?;
         {
             let mut programs = self.programs.borrow_mut();
-            programs.limit = limit;
+            programs.limit = Some(limit);
             programs.shrink();
         }
         Ok(self)
