@@ -136,6 +136,7 @@ fn allocate(words: usize) -> Result<Vec<u64>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Arenas, KEPT};
 
