@@ -22,6 +22,7 @@ fn record(f: Unary, x: Var) -> Var {
         Unary::Abs => x.abs(),
         Unary::Sign => x.sign(),
         Unary::Exp => x.exp(),
+        Unary::ExpStrong => x.exp_strong(),
         Unary::Expm1 => x.expm1(),
         Unary::Log => x.log(),
         Unary::Log1p => x.log1p(),
@@ -50,7 +51,7 @@ fn values_of_elementwise_primitives() {
         Unary::Neg => -x,
         Unary::Abs => x.abs(),
         Unary::Sign => x.signum(),
-        Unary::Exp => x.exp(),
+        Unary::Exp | Unary::ExpStrong => x.exp(),
         Unary::Expm1 => x.exp_m1(),
         Unary::Log => x.ln(),
         Unary::Log1p => x.ln_1p(),
@@ -79,7 +80,7 @@ fn values_of_elementwise_primitives() {
     let binary = |f: Binary, a: f64, b: f64| match f {
         Binary::Add => a + b,
         Binary::Sub => a - b,
-        Binary::Mul | Binary::StrongMul => a * b,
+        Binary::Mul | Binary::StrongMul | Binary::StrongMulBoth => a * b,
         Binary::Div => a / b,
         Binary::Pow => a.powf(b),
         Binary::Max => {
@@ -122,6 +123,7 @@ fn values_of_elementwise_primitives() {
                 Binary::Sub => a - b,
                 Binary::Mul => a * b,
                 Binary::StrongMul => a.strong_mul(b),
+                Binary::StrongMulBoth => a.strong_mul_both(b),
                 Binary::Div => a / b,
                 Binary::Pow => a.pow(b),
                 Binary::Max => a.max(b),

@@ -162,6 +162,9 @@ fn powers() -> Vec<Case> {
     ]
 }
 
+/// √2/16: the Hessian of √p + √(1 − p) with a logistic p of the difference, at p = ½.
+const H: f64 = 0.088_388_347_648_318_44;
+
 /// Softmax of [0, 0, −∞, …] and of nothing but −∞.
 fn exponentials() -> Vec<Case> {
     let (z2, z3): (&[f64], &[f64]) = (&[0.0; 2], &[0.0; 3]);
@@ -181,8 +184,16 @@ fn exponentials() -> Vec<Case> {
             |x| x.log_softmax(0).at(1),
             &[-INF, -INF],
             -INF,
-            z2,
+            &[0.0, 1.0],
             &[z2, z2],
+        ),
+        case(
+            "√ of a masked softmax",
+            |x| x.softmax(0).sqrt().sum(),
+            &[0.0, 0.0, -INF],
+            2f64.sqrt(),
+            z3,
+            &[&[-H, H, 0.0], &[H, -H, 0.0], z3],
         ),
         case(
             "nested",

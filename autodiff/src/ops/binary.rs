@@ -62,6 +62,8 @@ binary_table! { a, b, y;
     Mul "mul" times d(Partial::factor(b), Partial::factor(a));
     /// a · b, but 0 where a is 0, even if b is infinite or NaN: the zeros of a are *strong*.
     StrongMul "strong_mul" strong_times d(Partial::Strong(b), Partial::Mask(a));
+    /// a · b, but 0 where either is 0: the zeros of both are strong.
+    StrongMulBoth "strong_mul_both" both_strong_times d(Partial::Both(b), Partial::Both(a));
     /// a / b.
     Div "div" over d(Partial::factor(b.recip()), Partial::factor(-(y * b.recip())));
     /// a to the power b.
@@ -273,10 +275,20 @@ impl Var {
         binary(self.into(), other.into(), Binary::StrongMul, At::caller())
     }
 
-    /// x log y, which is 0 where x is 0, whatever y is.
+    /// The product of the two, elementwise, but 0 where either is 0, even if the other is infinite
+    /// or NaN: [`Var::strong_mul`] for both.
+    #[track_caller]
+    pub fn strong_mul_both(self, other: impl Into<Operand>) -> Var {
+        binary(self.into(), other.into(), Binary::StrongMulBoth, At::caller())
+    }
+
+    /// x log y, which is 0 where x is 0, whatever y is. At x = y = 0, where ∂/∂x = log y is
+    /// infinite, its derivatives are taken as 0: so the entropy −Σ p log p of a softmax with
+    /// elements of −∞ has the right ones.
     #[track_caller]
     pub fn xlogy(self, y: Var) -> Var {
-        self.strong_mul(y.log())
+        let vanishes = self.equal(0.0).min(y.equal(0.0));
+        vanishes.select(0.0, self.strong_mul(y.log()))
     }
 
     /// `self` to the power `other`, elementwise, both of a float type.

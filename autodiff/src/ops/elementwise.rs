@@ -64,6 +64,9 @@ unary_table! { a, y;
     Sign "sign" sign |x| Real::sign(x), d = Partial::Zero;
     /// eˣ.
     Exp "exp" exp |x| x.exp(), d = Partial::factor(y);
+    /// eˣ whose zeros are strong: at −∞ all derivatives are 0, even where that of what follows is
+    /// infinite. The exponential of softmax and log Σ eˣ.
+    ExpStrong "exp_strong" exp_strong |x| x.exp(), d = Partial::Mask(y);
     /// eˣ − 1, accurate near 0.
     Expm1 "expm1" expm1 |x| x.exp_m1(), d = Partial::factor(a.exp());
     /// The natural logarithm.

@@ -146,6 +146,8 @@ pub(crate) enum Partial {
     Mask(Var),
     /// A factor of tangents whose zeros leave out what they meet.
     Strong(Var),
+    /// A factor whose zeros leave out what they meet, as do those of the tangent.
+    Both(Var),
 }
 
 /// A tangent or a cotangent.
@@ -170,7 +172,12 @@ impl Derivative {
 
     /// Times a factor whose zeros are strong.
     pub(crate) fn masked(self, mask: Var) -> Derivative {
-        Derivative { value: mask.strong_mul(self.value), strong: true }
+        let value = if self.strong {
+            mask.strong_mul_both(self.value)
+        } else {
+            mask.strong_mul(self.value)
+        };
+        Derivative { value, strong: true }
     }
 
     /// The sum of two.
@@ -194,6 +201,7 @@ impl Partial {
             Partial::MinusOne => Some(Derivative { value: -t.value, ..t }),
             Partial::Factors(factors) => Some(factors.into_iter().fold(t, Derivative::times)),
             Partial::Mask(mask) => Some(t.masked(mask)),
+            Partial::Both(factor) => Some(Derivative { strong: true, ..t }.masked(factor)),
             Partial::Strong(factor) => Some(Derivative { strong: true, ..t }.times(factor)),
         }
     }

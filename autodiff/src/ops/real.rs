@@ -66,6 +66,8 @@ pub trait Scalar: Element + PartialOrd {
     fn times(self, b: Self) -> Self;
     /// The product, but 0 where `self` is 0, whatever `b` is.
     fn strong_times(self, b: Self) -> Self;
+    /// The product, but 0 where either is 0.
+    fn both_strong_times(self, b: Self) -> Self;
     fn over(self, b: Self) -> Self;
     fn power(self, b: Self) -> Self;
     fn larger(self, b: Self) -> Self;
@@ -90,6 +92,11 @@ macro_rules! scalar_float {
             #[inline(always)]
             fn strong_times(self, b: $t) -> $t {
                 if self == 0.0 { 0.0 } else { self * b }
+            }
+            #[inline(always)]
+            fn both_strong_times(self, b: $t) -> $t {
+                // Both are compared, since a branch would keep the loop from vectorising.
+                if (self == 0.0) | (b == 0.0) { 0.0 } else { self * b }
             }
             #[inline(always)]
             fn over(self, b: $t) -> $t {
@@ -127,6 +134,9 @@ impl Scalar for u32 {
     fn strong_times(self, b: u32) -> u32 {
         self.times(b)
     }
+    fn both_strong_times(self, b: u32) -> u32 {
+        self.times(b)
+    }
     fn over(self, b: u32) -> u32 {
         self.checked_div(b).unwrap_or(u32::MAX)
     }
@@ -152,6 +162,9 @@ impl Scalar for bool {
         self & b
     }
     fn strong_times(self, b: bool) -> bool {
+        self & b
+    }
+    fn both_strong_times(self, b: bool) -> bool {
         self & b
     }
     fn over(self, b: bool) -> bool {

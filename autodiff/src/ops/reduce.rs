@@ -163,8 +163,7 @@ impl Var {
         // An infinite maximum would give ∞ − ∞.
         let finite = largest.abs().lt(f64::INFINITY);
         let shift = finite.select(largest, 0.0);
-        let sum = (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift;
-        largest.equal(f64::NEG_INFINITY).select(f64::NEG_INFINITY, sum)
+        (self - shift.keep_axes(axes, &shape)).exp_strong().sum_axes(axes).log() + shift
     }
 
     /// The Euclidean norm of all elements, as [`Var::norm_axes`].

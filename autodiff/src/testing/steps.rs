@@ -14,6 +14,7 @@ fn binary(f: Binary, a: Var, b: Var) -> Var {
         Binary::Sub => a - b,
         Binary::Mul => a * b,
         Binary::StrongMul => a.strong_mul(b),
+        Binary::StrongMulBoth => a.strong_mul_both(b),
         Binary::Div => a / b,
         Binary::Pow => a.pow(b),
         Binary::Max => a.max(b),
@@ -132,7 +133,7 @@ impl Recorder<'_> {
         let literal = c.below(3) == 0;
         let number = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
         let text = if literal { format!("{number}") } else { b.name.clone() };
-        let is_product = matches!(f, Binary::Mul | Binary::StrongMul);
+        let is_product = matches!(f, Binary::Mul | Binary::StrongMul | Binary::StrongMulBoth);
         let (result, bound) = match f {
             Binary::Div if literal => (number / positive(a.var, m, c).0, 11.0),
             Binary::Div => (a.var / positive(fitted, n, c).0, 3.4 * m),
@@ -154,6 +155,7 @@ impl Recorder<'_> {
                     Binary::Sub => a.var - number,
                     Binary::Mul => a.var * number,
                     Binary::StrongMul => a.var.strong_mul(number),
+                    Binary::StrongMulBoth => a.var.strong_mul_both(number),
                     Binary::Max => a.var.max(number),
                     _ => a.var.min(number),
                 };

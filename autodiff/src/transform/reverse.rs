@@ -7,7 +7,7 @@ use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Derivative, Kind, Op, record_concat};
-use crate::tape::{Hidden, Node, NodeId, Var, enter, record1, with_tape};
+use crate::tape::{Hidden, Node, NodeId, TapeId, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are
@@ -35,6 +35,30 @@ fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
         }
     }
     cut
+}
+
+/// Turns what flows into a slice along its own axis into slices of its operand: slices of
+/// slices, too, become one concatenation.
+fn passes_slices(tape: TapeId, node: &Node, contributions: &mut Contributions) -> bool {
+    let cut = match node.op {
+        Op::Alias => None,
+        Op::Slice(_) => {
+            let operand = with_tape(tape, |t| t.node(node.args[0]).shape.clone());
+            let Some(cut) = operand.and_then(|operand| single_cut(node, &operand)) else {
+                return false;
+            };
+            Some(cut)
+        }
+        _ => return false,
+    };
+    let along = |c: &Contribution| c.slice.is_some_and(|s| cut.is_none_or(|cut| cut.0 == s.0));
+    if !contributions.iter().all(along) {
+        return false;
+    }
+    for (_, start) in contributions.iter_mut().filter_map(|c| c.slice.as_mut()) {
+        *start += cut.map_or(0, |cut| cut.1);
+    }
+    true
 }
 
 /// The cotangents of a node's operands, from its own.
@@ -211,6 +235,11 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
             continue;
         };
         stemming.from(node.at);
+        if !is_leaf[i] && passes_slices(id, &node, &mut table[i]) {
+            let contributions = std::mem::take(&mut table[i]);
+            table[(node.args[0] - low) as usize].extend(contributions);
+            continue;
+        }
         let Some(ct) = gather(Var::new(id, node_id), std::mem::take(&mut table[i])) else {
             continue;
         };
