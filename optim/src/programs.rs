@@ -43,7 +43,7 @@ pub(crate) enum Key {
         kind: TypeId,
         vectors: usize,
     },
-    /// Curvatures of samples of a [numbered](number) measure.
+    /// Curvatures of samples of a [numbered](next_id) measure.
     Samples {
         of: u64,
         estimator: Estimator,
@@ -52,15 +52,16 @@ pub(crate) enum Key {
         count: usize,
     },
     Accumulate(usize),
-    /// The points x + cε of a [numbered](number) method, for factors c given by their bits.
+    /// The points x + cε of a [numbered](next_id) method, for factors c given by their bits.
     Points {
         of: u64,
         with_loss: bool,
         factors: Vec<u64>,
     },
+    /// What becomes of the gradients at such points.
     Combine {
         of: u64,
-        points: usize,
+        factors: Vec<u64>,
     },
     User {
         name: String,
@@ -69,7 +70,7 @@ pub(crate) enum Key {
 }
 
 /// A number that nothing else has: whose formula changes takes another.
-pub(crate) fn number() -> u64 {
+pub(crate) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -6,7 +6,7 @@ use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, positive_count};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
-use crate::programs::number;
+use crate::programs::next_id;
 use crate::state::State;
 use burlap_autodiff::Array;
 use std::ops::Range;
@@ -62,7 +62,7 @@ impl Sam {
             name: rule.name().to_owned(),
             rule: Box::new(rule),
             combination: None,
-            id: number(),
+            id: next_id(),
             radius: None,
             ranges: None,
             micro_batch: None,
@@ -84,7 +84,7 @@ impl Sam {
             rule => format!("{} with {rule}", combination.name()),
         };
         self.combination = Some(Box::new(combination));
-        self.id = number();
+        self.id = next_id();
         Ok(self)
     }
 
@@ -107,7 +107,7 @@ impl Sam {
             return Err(self.wrong_ranges(&ranges, "at least one range, ascending, none empty"));
         }
         self.ranges = Some(ranges);
-        self.id = number();
+        self.id = next_id();
         Ok(self)
     }
 

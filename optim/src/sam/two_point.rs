@@ -31,6 +31,11 @@ struct Ascended {
     buffers: Vec<Array>,
 }
 
+/// As keys hold numbers.
+fn bits(points: &[f64]) -> Vec<u64> {
+    points.iter().map(|factor| factor.to_bits()).collect()
+}
+
 impl Sam {
     /// The part of the state vectors that is the rule's, then the combination's.
     fn parted<'a, T>(&self, vectors: &'a [T]) -> (&'a [T], &'a [T]) {
@@ -140,8 +145,7 @@ impl Sam {
     }
 
     fn points_key(&self, points: &[f64], with_loss: bool) -> Key {
-        let factors = points.iter().map(|factor| factor.to_bits()).collect();
-        Key::Points { of: self.id, with_loss, factors }
+        Key::Points { of: self.id, with_loss, factors: bits(points) }
     }
 
     /// The perturbed points by a gradient that is known.
@@ -211,14 +215,14 @@ impl Sam {
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, &at[0], batch)?;
             let ascended = Ascended { loss, points: at, gradient: Some(gradient.clone()), buffers };
-            return self.combine(objective, ascended, vec![(loss, gradient)], 1);
+            return self.combine(objective, ascended, vec![(loss, gradient)], (points, 1));
         }
         if points.is_empty() {
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, x, batch)?;
             let points = Vec::new();
             let ascended = Ascended { loss, points, gradient: Some(gradient), buffers };
-            return self.combine(objective, ascended, Vec::new(), 1);
+            return self.combine(objective, ascended, Vec::new(), (&[], 1));
         }
         let ascended = self.ascend(objective, x, batch, (&inputs, points, !ends))?;
         let chosen = match ascended.points.first() {
@@ -236,7 +240,7 @@ impl Sam {
                 Evaluation { buffers, gradients, ..Evaluation::new(ascended.loss, gradient) };
             return Ok(Found { evaluation, vectors: Vec::new() });
         }
-        self.combine(objective, ascended, perturbed, gradients)
+        self.combine(objective, ascended, perturbed, (points, gradients))
     }
 
     fn combine(
@@ -244,9 +248,9 @@ impl Sam {
         objective: &Objective,
         ascended: Ascended,
         perturbed: Vec<(f64, Array)>,
-        gradients: usize,
+        (points, gradients): (&[f64], usize),
     ) -> Result<Found> {
-        let program = self.combine_program(objective, perturbed.len())?;
+        let program = self.combine_program(objective, points)?;
         let Ascended { loss, gradient, buffers, .. } = ascended;
         let gradient = gradient.unwrap_or_else(|| objective.rows(1));
         let losses: Vec<Array> = perturbed
@@ -269,9 +273,9 @@ impl Sam {
         Ok(Found { evaluation, vectors })
     }
 
-    fn combine_program(&self, objective: &Objective, points: usize) -> Result<Rc<Program>> {
-        let key = Key::Combine { of: self.id, points };
-        objective.algebra(key, |r| self.record_combination(r, points))
+    fn combine_program(&self, objective: &Objective, points: &[f64]) -> Result<Rc<Program>> {
+        let key = Key::Combine { of: self.id, factors: bits(points) };
+        objective.algebra(key, |r| self.record_combination(r, points.len()))
     }
 
     /// Each micro-batch by itself, averaged by its share in the loss.

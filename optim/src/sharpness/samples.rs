@@ -6,7 +6,7 @@ use super::functional::{Functional, Samples};
 use super::measure::{DrawContext, Drawn, Measure, Source};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
-use crate::programs::number;
+use crate::programs::next_id;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
@@ -83,7 +83,7 @@ impl Sharpness {
             measure: Box::new(measure),
             estimator: Estimator::OneSided,
             rho: 0.01,
-            id: number(),
+            id: next_id(),
             weights: RefCell::default(),
         }
     }
@@ -107,7 +107,7 @@ impl Sharpness {
         f: impl FnOnce(Box<dyn Measure>) -> Box<dyn Measure>,
     ) -> Sharpness {
         self.measure = f(self.measure);
-        self.id = number();
+        self.id = next_id();
         self.name = format!("scale-invariant {}", self.name);
         self
     }
