@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 mod access;
+mod arenas;
 mod gemm;
 mod index;
 mod instruction_set;
@@ -31,6 +32,7 @@ use crate::backend::{Backend, Executable, Part};
 use crate::error::{Error, Result};
 use crate::program::Plan;
 use crate::program::plan::Place;
+use arenas::{Arena, Arenas, Claim};
 pub use instruction_set::InstructionSet;
 use pool::Pool;
 use std::time::Duration;
@@ -48,10 +50,14 @@ pub enum ProductKernel {
 }
 
 /// The CPU backend. Results have the same bits at every number of threads.
+///
+/// Programs of one `Cpu` and its clones share the memory of their intermediate values: as
+/// many runs as there are at once take what the largest program needs each.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
     kernels: Kernels,
+    arenas: Arenas,
 }
 
 /// Which kernels run.
@@ -74,10 +80,14 @@ impl Default for Cpu {
 }
 
 impl Cpu {
+    fn of(pool: Pool) -> Cpu {
+        Cpu { pool, kernels: Kernels::best(), arenas: Arenas::default() }
+    }
+
     /// As many threads as rayon's global pool has: one for each processor, unless
     /// `RAYON_NUM_THREADS` says otherwise.
     pub fn new() -> Cpu {
-        Cpu { pool: Pool::global(), kernels: Kernels::best() }
+        Cpu::of(Pool::global())
     }
 
     /// A pool of its own with the given number of threads; with one, all work stays on the
@@ -86,7 +96,7 @@ impl Cpu {
     /// # Errors
     /// [`Error::Backend`] for 0 threads, or when the system does not grant them.
     pub fn with_threads(threads: usize) -> Result<Cpu> {
-        Ok(Cpu { pool: Pool::own(threads)?, kernels: Kernels::best() })
+        Ok(Cpu::of(Pool::own(threads)?))
     }
 
     /// Lets other kernels compute the matrix products.
@@ -136,19 +146,18 @@ impl Backend for Cpu {
         let steps = Steps::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
         let words = plan.arena / 8 + 8 + steps.scratch();
-        let mut arena: Vec<u64> = Vec::new();
-        arena.try_reserve_exact(words).map_err(|_| Error::Backend {
-            backend: "cpu",
-            problem: format!("there is no memory for {} bytes of intermediates", plan.arena),
-        })?;
-        arena.resize(words, 0);
+        // What an early part leaves for later ones stays where it is.
+        let memory = match plan.early_steps {
+            0 => Memories::Shared(self.arenas.claim(words)?),
+            _ => Memories::Own(Arena::new(words)?),
+        };
         // Arena and literal places are known now; the graph's nodes are not needed any more.
         Ok(Box::new(CpuProgram {
             bases: vec![Base(std::ptr::null_mut()); plan.buffers.len()],
             places: plan.buffers.iter().map(|b| b.place).collect(),
             literals: plan.graph.literals.clone(),
             arena_bytes: plan.arena,
-            arena,
+            memory,
             steps,
         }))
     }
@@ -178,11 +187,18 @@ struct Memory<'a> {
     scratch: Base,
 }
 
+/// Where intermediate values lie: where the backend's other programs have theirs, too, or
+/// apart from them.
+enum Memories {
+    Shared(Claim),
+    Own(Arena),
+}
+
 struct CpuProgram {
     steps: Steps,
     places: Vec<Place>,
     literals: Vec<Array>,
-    arena: Vec<u64>,
+    memory: Memories,
     arena_bytes: usize,
     bases: Vec<Base>,
 }
@@ -207,10 +223,19 @@ fn write_pointer(array: &mut Array) -> Base {
 }
 
 impl CpuProgram {
-    /// Looks up where the buffers of this run lie.
-    fn locate(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Base {
-        let start = self.arena.as_mut_ptr().cast::<u8>();
-        let arena = start.wrapping_add(start.align_offset(64));
+    /// Calls `run` with the places of all buffers.
+    fn located<T>(
+        &mut self,
+        inputs: &[&Array],
+        outputs: &mut [Array],
+        run: impl FnOnce(&Steps, &Memory<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut shared = None;
+        let arena = match &mut self.memory {
+            Memories::Shared(claim) => shared.insert(claim.take()?),
+            Memories::Own(arena) => arena,
+        };
+        let arena = arena.start();
         let outside = Base(std::ptr::null_mut());
         for (base, place) in self.bases.iter_mut().zip(&self.places) {
             *base = match *place {
@@ -221,18 +246,17 @@ impl CpuProgram {
             };
         }
         // The arena is a whole number of cache lines.
-        Base(arena.wrapping_add(self.arena_bytes))
+        let scratch = Base(arena.wrapping_add(self.arena_bytes));
+        run(&self.steps, &Memory { bases: &self.bases, scratch })
     }
 }
 
 impl Executable for CpuProgram {
     fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
-        let scratch = self.locate(inputs, outputs);
-        self.steps.run(part, &Memory { bases: &self.bases, scratch })
+        self.located(inputs, outputs, |steps, memory| steps.run(part, memory))
     }
 
     fn times(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
-        let scratch = self.locate(inputs, outputs);
-        self.steps.times(&Memory { bases: &self.bases, scratch }).map(Some)
+        self.located(inputs, outputs, |steps, memory| steps.times(memory).map(Some))
     }
 }
