@@ -64,11 +64,15 @@ fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     }
     match (&tape.node(x).op, f) {
         (Op::Unary(Unary::Neg), Unary::Neg) => Node(tape.node(x).args[0]),
-        (Op::Unary(Unary::Neg), Unary::Abs | Unary::Cos | Unary::Sech2) => {
-            one(Op::Unary(f), tape.node(x).args[0])
-        }
+        (Op::Unary(Unary::Neg), f) if is_even(f) => one(Op::Unary(f), tape.node(x).args[0]),
         _ => Same,
     }
+}
+
+/// Whether f(−x) = f(x).
+fn is_even(f: Unary) -> bool {
+    use Unary::*;
+    matches!(f, Abs | Cos | Cosh | Sech2 | LogCosh | CosAtan | SecAsin | Gaussian | NormalPdf)
 }
 
 fn one(op: Op, x: NodeId) -> Rewritten {
