@@ -303,7 +303,12 @@ impl Var {
 fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: At) -> NodeId {
     let dtype = tape.node(x).dtype;
     let shape = ranges.iter().map(|&(start, end, step)| (end - start).div_ceil(step)).collect();
-    let ranges = ranges.iter().map(|&(start, _, step)| Range { start, step }).collect();
+    // Less than two elements have no distance, however large it is.
+    let range = |&(start, end, step): &(usize, usize, usize)| Range {
+        start,
+        step: if end - start > step { step } else { 1 },
+    };
+    let ranges = ranges.iter().map(range).collect();
     tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
 }
 

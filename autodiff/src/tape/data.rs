@@ -20,6 +20,9 @@ use std::ops::Range;
 /// A node's position on its tape.
 pub(crate) type NodeId = u32;
 
+/// Bytes of a literal that the tape makes itself, at most: 1 GiB.
+const LARGEST_LITERAL: usize = 1 << 30;
+
 /// A recorded primitive.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -122,7 +125,9 @@ impl TapeData {
         }
     }
 
-    /// A node of its own.
+    /// A node of its own: the one place where nodes are made, so no node has a shape that memory
+    /// cannot hold, whoever records it. Such a one fails, and is poisoned under a shape of as many
+    /// axes.
     pub(crate) fn append(
         &mut self,
         op: Op,
@@ -131,6 +136,9 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
+        if let Err(error) = self.check_size(op.name(), &shape, at) {
+            return self.fail(error, shape.of_ones(), dtype);
+        }
         self.holds |= matches!(op, Op::Hold(_));
         let id = self.nodes.len() as NodeId;
         let at = self.stems_from.unwrap_or(at);
@@ -227,8 +235,46 @@ impl TapeData {
         self.insert(Op::Literal(position as u32), &[], shape, dtype, at)
     }
 
-    pub(crate) fn iota(&mut self, n: usize, at: At) -> NodeId {
-        self.literal(Array::vector((0..n as u32).collect::<Vec<u32>>()), at)
+    /// The indices 0, 1, …, n − 1.
+    pub(crate) fn iota(&mut self, n: usize, op: &'static str, at: At) -> Result<NodeId> {
+        if n > u32::MAX as usize {
+            return Err(Error::Parameter {
+                op,
+                problem: format!("{n} indices do not fit u32"),
+                at,
+            });
+        }
+        let mut indices = Self::room(DType::U32, Shape::from(n), op, at)?;
+        indices.as_mut_slice::<u32>()?.iter_mut().zip(0..).for_each(|(to, i)| *to = i);
+        Ok(self.literal(indices, at))
+    }
+
+    /// The identity matrix.
+    pub(crate) fn eye(
+        &mut self,
+        n: usize,
+        dtype: DType,
+        op: &'static str,
+        at: At,
+    ) -> Result<NodeId> {
+        let mut eye = Self::room(dtype, Shape::from([n, n]), op, at)?;
+        eye.fill_diagonal();
+        Ok(self.literal(eye, at))
+    }
+
+    /// Room for numbers that the tape makes itself, and keeps.
+    fn room(dtype: DType, shape: Shape, op: &'static str, at: At) -> Result<Array> {
+        let bytes = shape.count().saturating_mul(dtype.size());
+        if bytes <= LARGEST_LITERAL
+            && let Ok(array) = Array::allocate(dtype, shape.clone())
+        {
+            return Ok(array);
+        }
+        let problem = format!(
+            "it records the literal {dtype}{shape}, of {bytes} bytes; there is memory for at most \
+             {LARGEST_LITERAL}"
+        );
+        Err(Error::Parameter { op, problem, at })
     }
 
     /// A literal repeated to a shape.
@@ -281,19 +327,12 @@ impl TapeData {
         self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
     }
 
+    /// What [`append`](TapeData::append) checks, where an error is wanted before that.
     pub(crate) fn check_size(&self, op: &'static str, shape: &Shape, at: At) -> Result<()> {
-        if !shape.is_addressable() {
-            let problem = format!("the shape {shape} has more elements than memory can hold");
-            return Err(Error::Parameter { op, problem, at });
+        match shape.problem() {
+            None => Ok(()),
+            Some(problem) => Err(Error::Parameter { op, problem, at }),
         }
-        if shape.len() > 64 {
-            return Err(Error::Parameter {
-                op,
-                problem: format!("{} axes; at most 64", shape.len()),
-                at,
-            });
-        }
-        Ok(())
     }
 
     /// The part of the tape that the outputs need, as a graph of its own.

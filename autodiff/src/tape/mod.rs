@@ -94,16 +94,7 @@ impl Tape {
     #[track_caller]
     pub fn iota(&self, n: usize) -> Var {
         let at = At::caller();
-        self.record(DType::U32, at, |tape| {
-            if n > u32::MAX as usize {
-                return Err(Error::Parameter {
-                    op: "iota",
-                    problem: format!("{n} indices do not fit u32"),
-                    at,
-                });
-            }
-            Ok(tape.iota(n, at))
-        })
+        self.record(DType::U32, at, |tape| tape.iota(n, "iota", at))
     }
 
     /// Joins values along an existing axis; their other sizes must agree.
