@@ -5,6 +5,14 @@ use crate::error::{Error, Result};
 use rayon::ThreadPool;
 use std::sync::Arc;
 
+/// Threads that a pool of our own may have on any machine.
+const MOST_THREADS: usize = 64;
+
+/// The processors that this process may use.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 #[derive(Clone)]
 enum Kind {
     Inline,
@@ -35,6 +43,7 @@ impl Pool {
             0 => Err(fail("0 threads were asked for; at least one is needed".into())),
             1 => Ok(Pool { kind: Kind::Inline }),
             _ => {
+                let threads = threads.min(MOST_THREADS.max(processors()));
                 let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 let pool = built.map_err(|e| fail(format!("{threads} threads: {e}")))?;
                 Ok(Pool { kind: Kind::Own(Arc::new(pool)) })
