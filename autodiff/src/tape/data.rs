@@ -153,6 +153,15 @@ impl TapeData {
         self.append(Op::Alias, &[id], shape, dtype, at)
     }
 
+    /// From now on, what is recorded cannot be named.
+    pub(crate) fn begin_transform(&mut self) {
+        // What an earlier transform recorded inside a region is not kept for this one.
+        if self.transforms == 0 && !self.regions.is_empty() {
+            self.shared.clear();
+        }
+        self.transforms += 1;
+    }
+
     /// What a call that began at node `before` returns: a variable of its own, unless a
     /// transform made the call.
     pub(crate) fn returned(&mut self, id: NodeId, before: NodeId, at: At) -> NodeId {
@@ -335,6 +344,40 @@ impl TapeData {
         }
     }
 
+    /// Marks the operands of all marked nodes.
+    fn mark_operands(&self, marked: &mut [bool]) {
+        for id in (0..self.nodes.len()).rev() {
+            if marked[id] {
+                for &arg in &self.nodes[id].args {
+                    marked[arg as usize] = true;
+                }
+            }
+        }
+    }
+
+    /// The nodes that tell recomputations apart, with what they are computed from: those whose
+    /// value can be known, to see which are equal. Empty where nothing is recomputed.
+    fn compared(&self, needed: &[bool], inputs: &[Option<u32>]) -> Vec<bool> {
+        let mut compared = Vec::new();
+        let nodes = self.nodes.iter().zip(needed).filter(|(_, needed)| **needed);
+        for (node, _) in nodes {
+            if let Op::Recompute(number) = node.op {
+                compared.resize(self.nodes.len(), false);
+                compared[number as usize] = true;
+            }
+        }
+        if compared.is_empty() {
+            return compared;
+        }
+        self.mark_operands(&mut compared);
+        for id in 0..compared.len() {
+            let node = &self.nodes[id];
+            let known = !matches!(node.op, Op::Input(_)) || inputs[id].is_some();
+            compared[id] &= known && node.args.iter().all(|&a| compared[a as usize]);
+        }
+        compared
+    }
+
     /// The part of the tape that the outputs need, as a graph of its own.
     pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
         if let Some(error) = &self.error {
@@ -353,13 +396,9 @@ impl TapeData {
         for var in outputs {
             needed[var.node() as usize] = true;
         }
-        for id in (0..self.nodes.len()).rev() {
-            if needed[id] {
-                for &arg in &self.nodes[id].args {
-                    needed[arg as usize] = true;
-                }
-            }
-        }
+        self.mark_operands(&mut needed);
+        let compared = self.compared(&needed, &position);
+        let is_kept = |id: usize| needed[id] || compared.get(id) == Some(&true);
         let mut graph = Graph::default();
         for var in inputs {
             let node = self.node(var.node());
@@ -375,7 +414,7 @@ impl TapeData {
         let mut replay = TapeData { transforms: 1, ..TapeData::default() };
         let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
         let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
-        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
+        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {
             let args: SmallVec<[NodeId; 3]> =
                 node.args.iter().map(|&a| renumbered[a as usize]).collect();
             let op = match &node.op {
@@ -391,9 +430,9 @@ impl TapeData {
                     replay.literals.len() as u32 - 1
                 })),
                 // The cotangent that tells sweeps apart may be one with another's by now.
-                Op::Recompute(number) => Op::Recompute(match needed.get(*number as usize) {
-                    Some(true) => renumbered[*number as usize],
-                    _ => number | 1 << 31,
+                Op::Recompute(number) => Op::Recompute(match is_kept(*number as usize) {
+                    true => renumbered[*number as usize],
+                    false => number | 1 << 31,
                 }),
                 op => op.clone(),
             };

@@ -159,7 +159,7 @@ pub(crate) struct Hidden(TapeId);
 
 impl Hidden {
     pub(crate) fn begin(tape: TapeId) -> Hidden {
-        with_tape(tape, |t| t.transforms += 1);
+        with_tape(tape, TapeData::begin_transform);
         Hidden(tape)
     }
 }

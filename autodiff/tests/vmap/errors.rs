@@ -121,18 +121,18 @@ fn nothing_that_is_shared_is_recorded_again() {
     let all = vmap(&[y], &[(x, xs)])[0];
     // A product and tanh: no operand is repeated, no axis moved.
     assert_eq!(primitives(all), primitives(y));
-    assert_one(&tape, vmap(&[y], &[(x, xs)])[0], all);
+    assert_one(&tape, vmap(&[y], &[(x, xs)])[0], all, String::new);
     // What is replaced need not be an input, and what it came from is left behind.
     let z = (y.exp() + shared.sum()).sum();
     let again = vmap(&[z, y, shared.sum()], &[(y, all)]);
-    assert_one(&tape, again[1], all);
+    assert_one(&tape, again[1], all, String::new);
     assert_eq!(again[2].shape(), [5]);
     let from_x = vmap(&[z], &[(x, xs)])[0];
-    assert_one(&tape, again[0], from_x);
+    assert_one(&tape, again[0], from_x, String::new);
     assert_eq!(tape.error(), None);
     // Of a pair on one path, the later one counts for what follows it.
     let both = vmap(&[z], &[(x, xs), (y, all)])[0];
-    assert_one(&tape, both, from_x);
+    assert_one(&tape, both, from_x, String::new);
 }
 
 #[test]

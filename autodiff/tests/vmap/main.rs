@@ -10,9 +10,10 @@ mod second_order;
 use burlap_autodiff::{Array, DType, Interpreter, Tape, Var};
 
 /// A program computes two recorded values as one.
-fn assert_one(tape: &Tape, a: Var, b: Var) {
+fn assert_one(tape: &Tape, a: Var, b: Var, what: impl Fn() -> String) {
     let primitives = |outputs: &[Var]| tape.compile(&Interpreter, outputs).unwrap().primitives();
-    assert_eq!(primitives(&[a]), primitives(&[a, b]));
+    let (one, two) = (primitives(&[a]), primitives(&[a, b]));
+    assert_eq!(one, two, "{}", what());
 }
 
 fn bits(array: &Array) -> Vec<u64> {

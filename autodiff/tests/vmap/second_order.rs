@@ -53,7 +53,7 @@ fn hvp_many_is_many_hvps() {
         inputs.push(wave(&shape, 0.4));
         let inputs: Vec<&Array> = inputs.iter().collect();
         let found = run(&tape, &[all.hvp, all.grad, all.value], &inputs);
-        assert_one(&tape, all.hvp, again);
+        assert_one(&tape, all.hvp, again, || format!("{program:?}"));
         let expected = run(&tape, &[tape.stack(&each, 0), f.grad(x), f], &inputs);
         for (a, b) in found.iter().zip(&expected) {
             close(a, b, &format!("{program:?}"));
