@@ -43,6 +43,8 @@ struct Idle {
     arenas: Vec<Arena>,
     /// Words that programs need, and how many programs need so many.
     needed: BTreeMap<usize, usize>,
+    /// The most that one needs.
+    largest: usize,
 }
 
 /// The arenas of a backend.
@@ -71,7 +73,9 @@ impl Arenas {
 
     /// Announces a program that needs so many words.
     pub(super) fn enter(&self, words: usize) {
-        *self.lock().needed.entry(words).or_default() += 1;
+        let mut idle = self.lock();
+        *idle.needed.entry(words).or_default() += 1;
+        idle.largest = idle.largest.max(words);
     }
 
     /// Takes leave of a program: what only it needed goes back to the system.
@@ -83,7 +87,8 @@ impl Arenas {
                 idle.needed.remove(&words);
             }
         }
-        let largest = idle.largest();
+        idle.largest = idle.needed.last_key_value().map_or(0, |(&words, _)| words);
+        let largest = idle.largest;
         let (kept, freed) = std::mem::take(&mut idle.arenas)
             .into_iter()
             .partition(|arena| arena.words.len() <= largest);
@@ -116,12 +121,6 @@ impl Arenas {
     }
 }
 
-impl Idle {
-    fn largest(&self) -> usize {
-        self.needed.last_key_value().map_or(0, |(&words, _)| words)
-    }
-}
-
 /// An arena until it is given back.
 pub(super) struct Held<'a> {
     pub(super) arena: Arena,
@@ -133,7 +132,7 @@ impl Drop for Held<'_> {
         let arena = std::mem::take(&mut self.arena);
         let mut idle = self.arenas.lock();
         let mut gone = None;
-        if (1..=idle.largest()).contains(&arena.words.len()) {
+        if (1..=idle.largest).contains(&arena.words.len()) {
             idle.arenas.push(arena);
             if idle.arenas.len() > self.arenas.most {
                 gone = Some(idle.arenas.remove(0));

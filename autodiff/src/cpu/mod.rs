@@ -154,7 +154,7 @@ impl Backend for Cpu {
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         let steps = Steps::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
-        let words = plan.arena / 8 + 8 + steps.scratch();
+        let words = (plan.arena / 8 + 8).saturating_add(steps.scratch());
         let kept = if plan.kept > 0 { arenas::words(plan.kept / 8 + 8)? } else { Vec::new() };
         self.arenas.enter(words);
         let program = CpuProgram {

@@ -42,7 +42,9 @@ impl Split {
         let chunks = if long { r.div_ceil(rows) } else { 1 };
         let start = *scratch;
         if chunks > 1 {
-            *scratch += a * chunks * b * reducers;
+            // Too much is refused when the memory is taken.
+            let partial = (a * chunks * b).saturating_mul(reducers);
+            *scratch = scratch.saturating_add(partial);
         }
         Split { a, r, b, rows, chunks, scratch: start }
     }

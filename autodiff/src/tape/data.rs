@@ -74,6 +74,8 @@ pub(crate) struct TapeData {
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
+    /// The numbers of literals of few elements, by type, shape and bits.
+    small_literals: FxHashMap<(DType, Shape, SmallVec<[u64; 4]>), u32>,
 }
 
 impl TapeData {
@@ -235,13 +237,18 @@ impl TapeData {
             );
         }
         let (shape, dtype) = (array.shape().clone(), array.dtype());
-        // The same storage is the same literal; comparing contents would cost more than it saves.
-        let same = |a: &Array| a.len() < 64 && *a == array;
-        let position = self.literals.iter().position(same).unwrap_or_else(|| {
-            self.literals.push(array.clone());
-            self.literals.len() - 1
-        });
-        self.insert(Op::Literal(position as u32), &[], shape, dtype, at)
+        let new = self.literals.len() as u32;
+        let position = if array.len() < 64 {
+            let bits = (0..array.len()).map(|i| array.at(i).to_bits()).collect();
+            *self.small_literals.entry((dtype, shape.clone(), bits)).or_insert(new)
+        } else {
+            // Comparing contents would cost more than it saves.
+            new
+        };
+        if position == new {
+            self.literals.push(array);
+        }
+        self.insert(Op::Literal(position), &[], shape, dtype, at)
     }
 
     /// The indices 0, 1, …, n − 1.

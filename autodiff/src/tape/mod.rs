@@ -107,7 +107,7 @@ impl Tape {
     #[track_caller]
     pub fn stack(&self, parts: &[Var], axis: usize) -> Var {
         let at = At::caller();
-        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, at)).collect();
+        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, "stack", at)).collect();
         crate::ops::Op::concat(self, &parts, axis, at)
     }
 
