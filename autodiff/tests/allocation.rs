@@ -101,7 +101,8 @@ fn many_sizes(cpu: &Cpu) {
         let x = tape.input("x", DType::F32, [batch, 32]);
         let loss = (0..20).fold(x, |h, _| h.matmul(w).tanh()).square().mean();
         let program = tape.compile(cpu, &[loss.grad(w)]).unwrap();
-        let inputs = [Array::full(DType::F32, [32, 32], 0.1), Array::zeros(DType::F32, [batch, 32])];
+        let inputs =
+            [Array::full(DType::F32, [32, 32], 0.1), Array::zeros(DType::F32, [batch, 32])];
         program.run(&[&inputs[0], &inputs[1]]).unwrap();
         (program, inputs)
     };

@@ -342,9 +342,11 @@ fn an_executable_checks_what_it_is_given() {
         assert_eq!(out[0].to_string(), "[[1, 1, 1, 1],\n [1, 1, 1, 1]]");
         for inputs in [&[&x][..], &[], &[&x, &i, &i], &[&i, &x], &[&narrow, &i], &[&short, &i]] {
             assert!(whole.run(inputs, &mut outputs()).is_err());
-            assert!(whole.times(inputs, &mut outputs()).is_ok_and(|t| t.is_none()) || {
-                whole.times(inputs, &mut outputs()).is_err()
-            });
+            assert!(
+                whole.times(inputs, &mut outputs()).is_ok_and(|t| t.is_none()) || {
+                    whole.times(inputs, &mut outputs()).is_err()
+                }
+            );
         }
         let error = whole.run(&[&x, &i], &mut outputs()[..1]).unwrap_err();
         assert!(matches!(error, Error::Count { what: "outputs", .. }), "{error}");

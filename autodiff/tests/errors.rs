@@ -189,10 +189,7 @@ fn ill_formed_operations_name_what_does_not_fit() {
                 burlap_autodiff::vmap(&[y], &[(x, t.literal(&Array::vector([1.0, 2.0])))])[0]
             }),
         ),
-        (
-            "iota: 4294967296 indices do not fit u32",
-            Box::new(|t| t.iota(1 << 32).cast(DType::F64)),
-        ),
+        ("iota: 4294967296 indices do not fit u32", Box::new(|t| t.iota(1 << 32).cast(DType::F64))),
         (
             "one_hot: 4294967297 indices do not fit u32",
             Box::new(|t| t.iota(3).one_hot((1 << 32) + 1, DType::F64)),
@@ -379,10 +376,9 @@ fn what_is_more_than_memory_holds_is_an_error() {
     // A slice of one element may have any step.
     let tape = Tape::new();
     let x = tape.input("x", DType::F64, [3, 4]);
-    let y = x.slice_steps(&[(1, 3, 1 << 62), (2, 3, usize::MAX)]).slice_steps(&[
-        (0, 1, usize::MAX),
-        (0, 1, 1 << 63),
-    ]);
+    let y = x
+        .slice_steps(&[(1, 3, 1 << 62), (2, 3, usize::MAX)])
+        .slice_steps(&[(0, 1, usize::MAX), (0, 1, 1 << 63)]);
     let program = tape.compile(&Cpu::new(), &[y, y.sum().grad(x)]).unwrap();
     let values: Vec<f64> = (0..12).map(f64::from).collect();
     let out = program.run(&[&Array::from_vec([3, 4], values).unwrap()]).unwrap();
@@ -404,7 +400,8 @@ fn memory_that_is_not_there_is_an_error_of_the_run_on_both_backends() {
         assert_eq!(error.to_string(), text);
     }
     let sum = large.exp().flip(&[0]).slice_axis(0, 0, 1);
-    let error = tape.compile(&Interpreter, &[sum]).unwrap().run(&[&Array::scalar(1.0)]).unwrap_err();
+    let error =
+        tape.compile(&Interpreter, &[sum]).unwrap().run(&[&Array::scalar(1.0)]).unwrap_err();
     assert!(matches!(error, Error::Memory { op: "interpreter", .. }), "{error}");
     // Together more than can be addressed, each less: they live at the same time.
     let most = x.broadcast_to([1 << 58]);

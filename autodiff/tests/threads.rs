@@ -267,10 +267,13 @@ fn threads_share_what_is_bound() {
                 assert!(bits(&bound.run(&[&directions[i % 8]]).unwrap()) == expected[i % 8]);
             });
             let [w, x, _] = layer.inputs()[..] else { panic!("three inputs") };
-            assert_eq!(turn == 0, expected[0] != expected[1] && {
-                let whole = layer.program.run(&[w, x, &directions[0]]).unwrap();
-                bits(&whole) == expected[0]
-            });
+            assert_eq!(
+                turn == 0,
+                expected[0] != expected[1] && {
+                    let whole = layer.program.run(&[w, x, &directions[0]]).unwrap();
+                    bits(&whole) == expected[0]
+                }
+            );
             let doubled = w.to_f64_vec().iter().map(|w| 2.0 * w).collect::<Vec<_>>();
             let doubled = Array::from_f64(DType::F32, [48, 64], &doubled).unwrap();
             bound.rebind(&[&doubled, x]).unwrap();

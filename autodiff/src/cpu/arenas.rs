@@ -1,193 +1,231 @@
-//! Memory for intermediate values: taken for a run, given back after it.
+//! Memory of intermediate values: taken for a run, given back for the next one, of whatever
+//! program. Programs that never run at once need no more than the largest of them does.
 //!
-//! All programs of a backend share these arenas, since one that does not run needs none. A run
-//! holds its arena only between the moments in which its first thread enters and leaves the pool,
-//! when that thread does nothing else: so there are never more arenas in use than threads, however
+//! A run holds its arena only while its first thread does nothing else: not while it waits for the
+//! pool, where it may begin another run. So there are never more arenas in use than threads, however
 //! runs are nested in one another's waiting.
 
 use super::Base;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Zeroed words, where the system grants them.
-pub(super) fn words(count: usize) -> Result<Vec<u64>> {
-    let mut words: Vec<u64> = Vec::new();
-    words.try_reserve_exact(count).map_err(|_| Error::Memory {
-        op: "backend cpu",
-        what: "intermediates".into(),
-        bytes: count.saturating_mul(8),
-    })?;
-    words.resize(count, 0);
-    Ok(words)
+/// As many runs at once find memory again; what more of them used is freed.
+const KEPT: usize = 64;
+
+/// The memory that programs of one backend and its clones share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Arenas(Arc<Mutex<Idle>>);
+
+/// What no run holds at the moment.
+#[derive(Debug, Default)]
+struct Idle {
+    /// The one used last comes last.
+    arenas: Vec<Memory>,
+    /// How many programs need so many words, and the most that one needs.
+    needed: BTreeMap<usize, usize>,
+    largest: usize,
 }
 
-/// The first byte of some words that lies on a cache line: up to 7 words are skipped.
+#[derive(Debug, Default)]
+struct Memory {
+    words: Vec<u64>,
+    /// Room for the addresses of a program's buffers.
+    bases: Vec<Base>,
+}
+
+/// A program's claim on memory.
+#[derive(Debug)]
+pub(super) struct Claim {
+    arenas: Arenas,
+    words: usize,
+}
+
+/// Memory of any contents, until it is given back.
+#[derive(Debug)]
+pub(super) struct Arena<'a> {
+    memory: Memory,
+    home: &'a Arenas,
+}
+
+impl Arenas {
+    /// Held for some dozen instructions, never while anything runs or is allocated; so nothing is
+    /// left half-done by what panicked.
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Memory for the runs of a program, from now on. The first run makes it: a program that is
+    /// only bound has none.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where there is not so much.
+    pub(super) fn claim(&self, words: usize) -> Result<Claim> {
+        reserve(words)?;
+        let mut idle = self.lock();
+        *idle.needed.entry(words).or_default() += 1;
+        idle.largest = idle.largest.max(words);
+        Ok(Claim { arenas: self.clone(), words })
+    }
+}
+
+impl Claim {
+    /// Memory for one run.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where there is not so much.
+    pub(super) fn take(&self) -> Result<Arena<'_>> {
+        let mut idle = self.arenas.lock();
+        let sizes = idle.arenas.iter().map(|memory| memory.words.len()).enumerate();
+        // The smallest that is large enough; else the largest, which then grows. Of equal ones
+        // that used last, which is in the cache.
+        let best = sizes.max_by_key(|&(_, size)| {
+            let enough = size >= self.words;
+            (enough, if enough { usize::MAX - size } else { size })
+        });
+        let memory = best.map(|(i, _)| idle.arenas.remove(i));
+        drop(idle);
+        let mut arena = Arena { memory: memory.unwrap_or_default(), home: &self.arenas };
+        if arena.memory.words.len() < self.words {
+            arena.memory.words = Vec::new();
+            arena.memory.words = words(self.words)?;
+        }
+        Ok(arena)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut idle = self.arenas.lock();
+        if let Some(programs) = idle.needed.get_mut(&self.words) {
+            *programs -= 1;
+            if *programs == 0 {
+                idle.needed.remove(&self.words);
+            }
+        }
+        // What was as large as this program's goes with the last of its kind.
+        let largest = idle.needed.last_key_value().map_or(0, |(&words, _)| words);
+        idle.largest = largest;
+        let all = std::mem::take(&mut idle.arenas);
+        let (kept, freed): (Vec<Memory>, Vec<Memory>) =
+            all.into_iter().partition(|memory| memory.words.len() <= largest);
+        idle.arenas = kept;
+        drop(idle);
+        drop(freed);
+    }
+}
+
+impl Arena<'_> {
+    /// The first byte that begins a cache line, and room for the addresses of buffers.
+    pub(super) fn parts(&mut self) -> (*mut u8, &mut Vec<Base>) {
+        (first_line(self.memory.words.as_mut_ptr()), &mut self.memory.bases)
+    }
+}
+
+impl Drop for Arena<'_> {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        let mut idle = self.home.lock();
+        let mut freed = None;
+        if (1..=idle.largest).contains(&memory.words.len()) {
+            idle.arenas.push(memory);
+            if idle.arenas.len() > KEPT {
+                freed = Some(idle.arenas.remove(0));
+            }
+        }
+        drop(idle);
+        drop(freed);
+    }
+}
+
+/// The first byte of some words that begins a cache line: up to 7 words are skipped.
 pub(super) fn first_line(words: *mut u64) -> *mut u8 {
     let start = words.cast::<u8>();
     start.wrapping_add(start.align_offset(64))
 }
 
-/// The memory of one run.
-#[derive(Default)]
-pub(super) struct Arena {
-    pub(super) words: Vec<u64>,
-    /// Room for the addresses of the program's buffers.
-    pub(super) bases: Vec<Base>,
+/// Addresses without pages.
+fn reserve(words: usize) -> Result<Vec<u64>> {
+    let mut memory: Vec<u64> = Vec::new();
+    memory.try_reserve_exact(words).map_err(|_| Error::Memory {
+        op: "backend cpu",
+        what: "intermediates".into(),
+        bytes: words.saturating_mul(8),
+    })?;
+    Ok(memory)
 }
 
-/// What no run holds at the moment.
-#[derive(Default)]
-struct Idle {
-    /// The one used last comes last.
-    arenas: Vec<Arena>,
-    /// Words that programs need, and how many programs need so many.
-    needed: BTreeMap<usize, usize>,
-    /// The most that one needs.
-    largest: usize,
-}
-
-/// The arenas of a backend.
-pub(super) struct Arenas {
-    idle: Mutex<Idle>,
-    /// How many are kept.
-    most: usize,
-}
-
-impl std::fmt::Debug for Arenas {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} idle arenas", self.lock().arenas.len())
-    }
-}
-
-impl Arenas {
-    /// Keeps up to `most` arenas for later runs, those used last.
-    pub(super) fn new(most: usize) -> Arenas {
-        Arenas { idle: Mutex::default(), most }
-    }
-
-    /// Held for some dozen instructions, never while anything runs or is allocated.
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Announces a program that needs so many words.
-    pub(super) fn enter(&self, words: usize) {
-        let mut idle = self.lock();
-        *idle.needed.entry(words).or_default() += 1;
-        idle.largest = idle.largest.max(words);
-    }
-
-    /// Takes leave of a program: what only it needed goes back to the system.
-    pub(super) fn leave(&self, words: usize) {
-        let mut idle = self.lock();
-        if let Some(count) = idle.needed.get_mut(&words) {
-            *count -= 1;
-            if *count == 0 {
-                idle.needed.remove(&words);
-            }
-        }
-        idle.largest = idle.needed.last_key_value().map_or(0, |(&words, _)| words);
-        let largest = idle.largest;
-        let (kept, freed) = std::mem::take(&mut idle.arenas)
-            .into_iter()
-            .partition(|arena| arena.words.len() <= largest);
-        idle.arenas = kept;
-        drop(idle);
-        drop::<Vec<Arena>>(freed);
-    }
-
-    /// An arena of at least so many words, of any contents.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] where the system does not grant them.
-    pub(super) fn take(&self, words: usize) -> Result<Held<'_>> {
-        let mut idle = self.lock();
-        let sizes = idle.arenas.iter().map(|arena| arena.words.len()).enumerate();
-        // The smallest that is large enough; else the largest, which then grows. Of equal ones
-        // that used last, which is in the cache.
-        let best = sizes.max_by_key(|&(_, size)| {
-            let enough = size >= words;
-            (enough, if enough { usize::MAX - size } else { size })
-        });
-        let arena = best.map(|(i, _)| idle.arenas.remove(i));
-        drop(idle);
-        let mut held = Held { arena: arena.unwrap_or_default(), arenas: self };
-        if held.arena.words.len() < words {
-            held.arena.words = Vec::new();
-            held.arena.words = self::words(words)?;
-        }
-        Ok(held)
-    }
-}
-
-/// An arena until it is given back.
-pub(super) struct Held<'a> {
-    pub(super) arena: Arena,
-    arenas: &'a Arenas,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let arena = std::mem::take(&mut self.arena);
-        let mut idle = self.arenas.lock();
-        let mut gone = None;
-        if (1..=idle.largest).contains(&arena.words.len()) {
-            idle.arenas.push(arena);
-            if idle.arenas.len() > self.arenas.most {
-                gone = Some(idle.arenas.remove(0));
-            }
-        }
-        drop(idle);
-        drop(gone);
-    }
+/// Zeroed words.
+pub(super) fn words(count: usize) -> Result<Vec<u64>> {
+    let mut words = reserve(count)?;
+    words.resize(count, 0);
+    Ok(words)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::Arenas;
+    use super::{Arenas, KEPT};
 
-    fn sizes(arenas: &Arenas) -> Vec<usize> {
-        arenas.lock().arenas.iter().map(|arena| arena.words.len()).collect()
+    fn idle(arenas: &Arenas) -> Vec<usize> {
+        arenas.lock().arenas.iter().map(|memory| memory.words.len()).collect()
     }
 
     #[test]
-    fn programs_that_do_not_run_at_once_share_one_arena() {
-        let arenas = Arenas::new(4);
-        for words in 1..400 {
-            arenas.enter(words);
-            drop(arenas.take(words).unwrap());
-            assert_eq!(sizes(&arenas), [words]);
+    fn one_after_another_share_the_largest() {
+        let arenas = Arenas::default();
+        let claims: Vec<_> = (1..400).map(|words| arenas.claim(words).unwrap()).collect();
+        assert_eq!(idle(&arenas), [0; 0], "nothing has run");
+        for (i, claim) in claims.iter().enumerate() {
+            drop(claim.take().unwrap());
+            assert_eq!(idle(&arenas), [i + 1]);
         }
-        drop(arenas.take(7).unwrap());
-        assert_eq!(sizes(&arenas), [399]);
-        (2..400).for_each(|words| arenas.leave(words));
-        assert!(sizes(&arenas).is_empty());
+        drop(claims[6].take().unwrap());
+        assert_eq!(idle(&arenas), [399]);
     }
 
     #[test]
-    fn those_used_last_are_kept_and_the_smallest_that_fits_is_taken() {
-        let arenas = Arenas::new(2);
-        [10, 20, 30].iter().for_each(|&words| arenas.enter(words));
-        let held = [10, 20, 30].map(|words| arenas.take(words).unwrap());
-        assert!(sizes(&arenas).is_empty());
+    fn at_once_each_has_its_own_and_those_used_last_are_kept() {
+        let arenas = Arenas::default();
+        let claim = arenas.claim(10).unwrap();
+        let mut held: Vec<_> = (0..KEPT + 5).map(|_| claim.take().unwrap()).collect();
+        held.iter_mut().enumerate().for_each(|(i, arena)| arena.memory.words.fill(i as u64));
+        let whole = |(i, arena): (usize, &super::Arena<'_>)| arena.memory.words == [i as u64; 10];
+        assert!(held.iter().enumerate().all(whole));
         drop(held);
-        assert_eq!(sizes(&arenas), [20, 30]);
-        let small = arenas.take(5).unwrap();
-        assert_eq!((small.arena.words.len(), sizes(&arenas)), (20, vec![30]));
-        drop(small);
-        // What no program needs any more is not kept, also where a run still holds it.
-        let large = arenas.take(30).unwrap();
-        arenas.leave(30);
+        let first: Vec<u64> = arenas.lock().arenas.iter().map(|memory| memory.words[0]).collect();
+        assert_eq!(first, (5..KEPT as u64 + 5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_smallest_that_fits_is_taken() {
+        let arenas = Arenas::default();
+        let claims = [10, 20, 30].map(|words| arenas.claim(words).unwrap());
+        let held = claims.each_ref().map(|claim| claim.take().unwrap());
+        assert_eq!(idle(&arenas), [0; 0]);
+        drop(held);
+        assert_eq!(idle(&arenas), [10, 20, 30]);
+        let middle = claims[1].take().unwrap();
+        assert_eq!((middle.memory.words.len(), idle(&arenas)), (20, vec![10, 30]));
+    }
+
+    #[test]
+    fn what_no_program_needs_any_more_is_freed() {
+        let arenas = Arenas::default();
+        let (small, large) = (arenas.claim(10).unwrap(), arenas.claim(1000).unwrap());
+        drop([small.take().unwrap(), large.take().unwrap()]);
+        assert_eq!(idle(&arenas), [10, 1000]);
         drop(large);
-        assert_eq!(sizes(&arenas), [20]);
+        assert_eq!(idle(&arenas), [10]);
+        drop(small);
+        assert_eq!(idle(&arenas), [0; 0]);
     }
 
     #[test]
     fn more_than_there_is_is_an_error() {
-        let arenas = Arenas::new(2);
-        assert!(arenas.take(usize::MAX / 8).is_err());
-        assert!(arenas.take(usize::MAX).is_err());
+        for words in [usize::MAX / 8, usize::MAX] {
+            let error = Arenas::default().claim(words).unwrap_err().to_string();
+            assert!(error.starts_with("backend cpu: there is no memory for"), "{error}");
+        }
     }
 }

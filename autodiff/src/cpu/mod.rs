@@ -37,7 +37,7 @@ use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::program::plan::Place;
 use crate::program::{Graph, Plan};
-use arenas::{Arena, Arenas};
+use arenas::{Arena, Arenas, Claim};
 pub use instruction_set::InstructionSet;
 use pool::Pool;
 use std::sync::Arc;
@@ -57,13 +57,13 @@ pub enum ProductKernel {
 
 /// The CPU backend. Results have the same bits at every number of threads.
 ///
-/// Programs of one `Cpu` and of its clones share the memory of their intermediate values: as many
-/// arenas as run at the same time, each as large as the largest program needs that ran in it.
+/// Programs of one `Cpu` and its clones share the memory of their intermediate values: as
+/// many runs as there are at once take what the largest program needs each.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
     kernels: Kernels,
-    arenas: Arc<Arenas>,
+    arenas: Arenas,
 }
 
 /// Which kernels run.
@@ -104,8 +104,7 @@ impl Cpu {
     }
 
     fn on(pool: Pool) -> Cpu {
-        let arenas = Arc::new(Arenas::new(pool.threads().max(pool::processors())));
-        Cpu { pool, kernels: Kernels::best(), arenas }
+        Cpu { pool, kernels: Kernels::best(), arenas: Arenas::default() }
     }
 
     /// Lets other kernels compute the matrix products.
@@ -156,26 +155,21 @@ impl Backend for Cpu {
         // Rounded up to whole cache lines; the first may be skipped for alignment.
         let words = (plan.arena / 8 + 8).saturating_add(steps.scratch());
         let kept = if plan.kept > 0 { arenas::words(plan.kept / 8 + 8)? } else { Vec::new() };
-        self.arenas.enter(words);
-        let program = CpuProgram {
+        Ok(Box::new(CpuProgram {
             places: plan.buffers.iter().map(|b| b.place).collect(),
             early_inputs: plan.early_inputs,
             bound: plan.early_inputs == 0,
             arena_bytes: plan.arena,
             graph: plan.graph,
             steps,
-            words,
-            arenas: Arc::clone(&self.arenas),
+            claim: self.arenas.claim(words)?,
             kept,
-        };
-        // Memory that is not there is told now, and not by the first run.
-        drop(self.arenas.take(words)?);
-        Ok(Box::new(program))
+        }))
     }
 }
 
 /// The address of a buffer's first element.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Base(*mut u8);
 
 impl Base {
@@ -203,20 +197,12 @@ struct CpuProgram {
     places: Vec<Place>,
     graph: Arc<Graph>,
     arena_bytes: usize,
-    /// Words of an arena.
-    words: usize,
-    arenas: Arc<Arenas>,
+    claim: Claim,
     /// What early steps leave for the others.
     kept: Vec<u64>,
     early_inputs: usize,
     /// Whether `kept` holds what it should.
     bound: bool,
-}
-
-impl Drop for CpuProgram {
-    fn drop(&mut self) {
-        self.arenas.leave(self.words);
-    }
 }
 
 /// The address of an array's elements, which are not written there.
@@ -242,15 +228,15 @@ impl CpuProgram {
     /// Looks up where the buffers of a run lie, in what it holds of its own and in `kept`.
     fn locate<'a>(
         &self,
-        arena: &'a mut Arena,
+        arena: &'a mut Arena<'_>,
         kept: Base,
         inputs: &[&Array],
         outputs: &mut [Array],
     ) -> Memory<'a> {
-        let start = Base(arenas::first_line(arena.words.as_mut_ptr()));
-        let outside = Base(std::ptr::null_mut());
-        arena.bases.clear();
-        arena.bases.extend(self.places.iter().map(|place| match *place {
+        let (start, bases) = arena.parts();
+        let (start, outside) = (Base(start), Base(std::ptr::null_mut()));
+        bases.clear();
+        bases.extend(self.places.iter().map(|place| match *place {
             Place::Input(i) => inputs.get(i).map_or(outside, |a| read_pointer(a)),
             Place::Literal(i) => read_pointer(&self.graph.literals[i]),
             Place::Output(i) => outputs.get_mut(i).map_or(outside, write_pointer),
@@ -258,7 +244,7 @@ impl CpuProgram {
             Place::Kept(offset) => kept.shifted(offset),
         }));
         // The arena is a whole number of cache lines.
-        Memory { bases: &arena.bases, scratch: start.shifted(self.arena_bytes) }
+        Memory { bases, scratch: start.shifted(self.arena_bytes) }
     }
 
     /// Checks inputs and outputs of what is not only the early part.
@@ -289,8 +275,8 @@ impl Executable for CpuProgram {
         let kept = Base(arenas::first_line(self.kept.as_mut_ptr()));
         let program = &*self;
         program.steps.enter(|team| {
-            let mut held = program.arenas.take(program.words)?;
-            let memory = program.locate(&mut held.arena, kept, early, &mut []);
+            let mut arena = program.claim.take()?;
+            let memory = program.locate(&mut arena, kept, early, &mut []);
             // SAFETY: the plan's contract; nobody else sees `kept` while this borrows the program.
             unsafe { program.steps.run(Stage::Early, &memory, team) }
         })?;
@@ -301,8 +287,8 @@ impl Executable for CpuProgram {
     fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
         self.check(inputs, outputs)?;
         self.steps.enter(|team| {
-            let mut held = self.arenas.take(self.words)?;
-            let memory = self.locate(&mut held.arena, self.kept(), inputs, outputs);
+            let mut arena = self.claim.take()?;
+            let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
             // SAFETY: the plan's contract; late steps only read what early ones left.
             unsafe { self.steps.run(Stage::Late, &memory, team) }
         })
@@ -310,8 +296,8 @@ impl Executable for CpuProgram {
 
     fn times(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
         self.check(inputs, outputs)?;
-        let mut held = self.arenas.take(self.words)?;
-        let memory = self.locate(&mut held.arena, self.kept(), inputs, outputs);
+        let mut arena = self.claim.take()?;
+        let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
         // SAFETY: as above, for one kernel after the other.
         unsafe { self.steps.times(Stage::Late, &memory) }.map(Some)
     }
