@@ -407,6 +407,7 @@ impl Plan {
         let mut all: Vec<BufferId> = reads.into_iter().chain(writes).collect();
         all.sort_unstable();
         all.dedup();
-        all.iter().map(|&b| self.buffers[b].bytes()).fold(0, usize::saturating_add)
+        let sizes = all.iter().filter_map(|&b| self.buffers.get(b)).map(Buffer::bytes);
+        sizes.fold(0, usize::saturating_add)
     }
 }
