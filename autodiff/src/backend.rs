@@ -42,7 +42,7 @@ pub trait Executable: Send + Sync {
     /// [`Error::Output`]: crate::Error::Output
     fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()>;
 
-    /// Runs everything, each kernel alone, and tells how long each took, in the plan's order;
+    /// Does what a run does, each kernel alone, and tells how long each took, in the plan's order;
     /// `None` where that cannot be told.
     ///
     /// # Errors
