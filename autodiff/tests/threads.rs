@@ -5,7 +5,9 @@
 use burlap_autodiff::testing::{RandomProgram, random_programs};
 use burlap_autodiff::{Array, Bound, Cpu, DType, Error, Interpreter, Program, Tape};
 use rayon::prelude::*;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -218,6 +220,38 @@ fn tasks_of_one_pool_share_a_program_that_has_its_own() {
             (0..200).into_par_iter().for_each(|_| layer.check());
         });
     }
+}
+
+/// A worker that took up its next task while a run goes on elsewhere would do so for all of them,
+/// one inside the other.
+#[test]
+fn many_tasks_wait_beside_one_another_and_not_inside() {
+    for cpu in [Cpu::with_threads(2).unwrap(), Cpu::new()] {
+        let layer = Layer::new(&cpu);
+        let (deepest, depth) = (AtomicUsize::new(0), |by: isize| {
+            DEPTH.with(|depth| {
+                depth.set(depth.get().wrapping_add_signed(by));
+                depth.get()
+            })
+        });
+        rayon::scope(|scope| {
+            for _ in 0..2000 {
+                scope.spawn(|_| {
+                    deepest.fetch_max(depth(1), Ordering::Relaxed);
+                    layer.check();
+                    depth(-1);
+                });
+            }
+        });
+        let deepest = deepest.into_inner();
+        println!("{cpu:?}: {deepest}");
+        assert!(deepest < 50, "{deepest}");
+    }
+}
+
+thread_local! {
+    /// Tasks that this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 #[test]

@@ -50,18 +50,23 @@ fn part(i: &Indexed, outer: Option<(usize, usize)>, from: usize, to: usize) -> I
     }
 }
 
+/// Where a view begins; of no elements, it may be beyond its buffer.
+fn start<T>(view: &View, bases: &[Base]) -> *mut T {
+    bases[view.buffer].0.cast::<T>().wrapping_offset(view.offset)
+}
+
 /// # Safety
 /// The view shows `len` elements of `T` that nobody writes meanwhile.
 unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
     // SAFETY: the caller's.
-    unsafe { std::slice::from_raw_parts(bases[view.buffer].0.cast::<T>().offset(view.offset), len) }
+    unsafe { std::slice::from_raw_parts(start(view, bases), len) }
 }
 
 /// # Safety
 /// As [`read`], of any contents, and nobody reads it either.
 unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [MaybeUninit<T>] {
     // SAFETY: the caller's.
-    unsafe { room(bases[view.buffer].0.cast::<T>().offset(view.offset).cast(), len) }
+    unsafe { room(start::<T>(view, bases).cast(), len) }
 }
 
 /// # Safety

@@ -169,7 +169,7 @@ impl Backend for Cpu {
 }
 
 /// The address of a buffer's first element.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Base(*mut u8);
 
 impl Base {

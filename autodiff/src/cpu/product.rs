@@ -123,7 +123,7 @@ unsafe fn multiply<T: Element>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let [a, b, c] = operands.map(|(base, at, s)| (base.cast::<T>().offset(at), s));
+        let [a, b, c] = operands.map(|(base, at, s)| (base.cast::<T>().wrapping_offset(at), s));
         let (a, b) = ((a.0.cast_const(), a.1), (b.0.cast_const(), b.1));
         match kernels.products {
             ProductKernel::Burlap => T::gemm(kernels.set, &gemm::Gemm { m, k, n, a, b, c, add }),

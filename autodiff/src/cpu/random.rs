@@ -38,9 +38,9 @@ pub(super) unsafe fn part(
     // SAFETY: the caller's; the plan's result is contiguous and has `count` elements of this type.
     unsafe {
         match dtype {
-            DType::F32 => from.fill(kernels, to.cast::<f32>().offset(out.offset), range),
-            DType::F64 => from.fill(kernels, to.cast::<f64>().offset(out.offset), range),
-            _ => from.fill(kernels, to.cast::<u32>().offset(out.offset), range),
+            DType::F32 => from.fill(kernels, to.cast::<f32>().wrapping_offset(out.offset), range),
+            DType::F64 => from.fill(kernels, to.cast::<f64>().wrapping_offset(out.offset), range),
+            _ => from.fill(kernels, to.cast::<u32>().wrapping_offset(out.offset), range),
         }
     }
 }

@@ -136,7 +136,10 @@ impl Steps {
 
     /// Calls `first` on this thread, or, where runs are worth it, on one of the pool with others
     /// that help: in either case [`run`](Steps::run) is for it to call, once.
-    pub(super) fn enter<R: Send>(&self, first: impl FnOnce(Option<Crew<'_>>) -> R + Send) -> R {
+    pub(super) fn enter(
+        &self,
+        first: impl FnOnce(Option<Crew<'_>>) -> Result<()> + Send,
+    ) -> Result<()> {
         let Some(pool) = &self.pool else {
             return first(None);
         };
