@@ -318,13 +318,30 @@ impl Array {
     }
 }
 
+/// The shortest digits that give the number again, with an exponent below 10⁻⁵ and from 10¹⁶ on.
+fn number<T: Element + fmt::Display + fmt::LowerExp>(x: T) -> String {
+    let size = x.to_f64().abs();
+    let small = size != 0.0 && size < T::from_f64(1e-5).to_f64();
+    if small || size >= 1e16 { format!("{x:e}") } else { x.to_string() }
+}
+
+/// As NumPy prints it: the middle of long axes is left out, and numbers have their shortest digits.
+///
+/// ```
+/// use burlap_autodiff::Array;
+/// let a = Array::vector([1e-200, -2.5e-6, 0.00001, 0.1, 1e15, 1e16, f64::MAX, f64::INFINITY]);
+/// let text = "[1e-200, -2.5e-6, 0.00001, 0.1, 1000000000000000, 1e16, 1.7976931348623157e308, inf]";
+/// assert_eq!(a.to_string(), text);
+/// assert_eq!(Array::vector([1e-30f32, 0.1, 3e16]).to_string(), "[1e-30, 0.1, 3e16]");
+/// ```
 impl fmt::Display for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn item(a: &Array, i: usize) -> String {
-            match a.dtype() {
-                DType::F32 => format!("{}", a.at(i) as f32),
-                DType::Bool => format!("{}", a.at(i) != 0.0),
-                _ => format!("{}", a.at(i)),
+            match &a.data {
+                Data::F32(v) => number(v[i]),
+                Data::F64(v) => number(v[i]),
+                Data::U32(v) => v[i].to_string(),
+                Data::Bool(v) => v[i].to_string(),
             }
         }
         if self.shape.is_empty() {
@@ -378,5 +395,32 @@ impl fmt::Display for Array {
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{} {self}", self.dtype(), self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn printed_numbers_are_short_and_read_as_themselves() {
+        // All exponents of both types, with fractions of every kind.
+        for bits in (0..=u32::MAX).step_by(9_999_991) {
+            let x = f32::from_bits(bits);
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 22, "{text}");
+            let x = f64::from_bits(u64::from(bits) << 32 | u64::from(bits.reverse_bits()));
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 26, "{text}");
+        }
+        let plain = [(0.0, "0"), (-0.0, "-0"), (0.00001, "0.00001"), (9e15, "9000000000000000")];
+        let exponent = [(9.9e-6, "9.9e-6"), (1e16, "1e16"), (-5e-324, "-5e-324")];
+        for (x, text) in plain.into_iter().chain(exponent) {
+            assert_eq!(number(x), text);
+        }
+        assert_eq!((number(1e-5f32), number(1e16f32)), ("0.00001".into(), "1e16".into()));
+        assert_eq!((number(f64::NAN), number(f32::NEG_INFINITY)), ("NaN".into(), "-inf".into()));
     }
 }

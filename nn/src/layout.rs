@@ -87,11 +87,7 @@ impl Layout {
         if self.by_name.contains_key(&name) {
             return Err(Error::DuplicateName { name });
         }
-        let end = shape
-            .iter()
-            .try_fold(1usize, |count, &size| count.checked_mul(size))
-            .and_then(|count| self.total.checked_add(count));
-        let Some(end) = end else {
+        let Some(end) = self.total.checked_add(elements(&name, &shape)?) else {
             return Err(Error::TooLarge { name });
         };
         self.by_name.insert(name.clone(), self.entries.len());
@@ -217,6 +213,12 @@ impl Layout {
             _ => joined::<f32>(&parts, self.total),
         }
     }
+}
+
+/// The number of elements of a parameter.
+pub(crate) fn elements(name: &str, shape: &Shape) -> Result<usize> {
+    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    count.ok_or_else(|| Error::TooLarge { name: name.to_owned() })
 }
 
 fn part<T: Element>(flat: &Array, entry: &Entry) -> Result<Array> {

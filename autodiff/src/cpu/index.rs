@@ -88,7 +88,7 @@ unsafe fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'
                 _ => None,
             };
             let position = position + whole.map_or(0, |v| (view.offset - v.offset) as usize);
-            Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
+            Err(Error::beyond(i.labels, kernel.name, (index, position), i.size, kernel.at))
         }
     }
 }

@@ -172,6 +172,12 @@ impl From<Var> for Operand {
     }
 }
 
+impl From<i32> for Operand {
+    fn from(x: i32) -> Operand {
+        Operand::Literal(f64::from(x))
+    }
+}
+
 impl From<f64> for Operand {
     fn from(x: f64) -> Operand {
         Operand::Literal(x)

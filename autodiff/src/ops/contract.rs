@@ -54,7 +54,7 @@ impl Contraction {
     }
 
     /// The same pairs with the operands exchanged.
-    fn swapped(self) -> Contraction {
+    pub(crate) fn swapped(self) -> Contraction {
         Contraction {
             left_batch: self.right_batch,
             right_batch: self.left_batch,

@@ -15,6 +15,7 @@
 mod binary;
 mod composed;
 mod contract;
+mod cumulative;
 mod einsum;
 mod elementwise;
 mod index;
@@ -30,6 +31,7 @@ pub(crate) use binary::TakesFunction;
 pub use binary::{Binary, Compare, Operand};
 pub use contract::Contraction;
 pub use elementwise::Unary;
+pub(crate) use index::Along;
 pub use philox::philox4x32;
 pub use random::Distribution;
 pub use real::Real;
@@ -112,9 +114,9 @@ pub enum Op {
     /// The transpose of `Gather`: adds parts to zeros.
     ScatterAdd(u8),
     /// One index for each element of the result, along an axis.
-    TakeAlong(u8),
+    TakeAlong(Along),
     /// The transpose of `TakeAlong`.
-    ScatterAlong(u8),
+    ScatterAlong(Along),
     // Random numbers; the operand is the key.
     Random(Distribution, u32),
 }

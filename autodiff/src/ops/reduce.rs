@@ -22,6 +22,13 @@ pub(super) fn weights(axes: &Axes, x: Var, y: Var) -> Var {
     attained / transpose_sum(axes, &shape, attained.sum_axes(&list))
 }
 
+/// The largest absolute value, as what others are divided by: a norm is the same whatever the
+/// scale, so none of its derivative is lost.
+fn scale_of(largest: Var) -> Var {
+    let largest = largest.stop_gradient();
+    largest.is_finite().min(largest.gt(0.0)).select(largest, 1.0)
+}
+
 impl Var {
     fn reduce(self, op: fn(Axes) -> Op, axes: &[usize], at: At) -> Var {
         let name = op(Axes::new()).name();
@@ -207,12 +214,22 @@ impl Var {
         if axes.iter().any(|&a| shape.get(a) == Some(&0)) {
             return self.sum_axes(axes);
         }
-        // The norm is the same whatever the scale, so none of its derivative is lost.
-        let largest = self.abs().max_axes(axes).stop_gradient();
-        let usable = largest.is_finite().min(largest.gt(0.0));
-        let scale = usable.select(largest, 1.0).stop_gradient();
+        let scale = scale_of(self.abs().max_axes(axes));
         let scaled = self / scale.keep_axes(axes, &shape);
         scale * scaled.square().sum_axes(axes).root()
+    }
+
+    /// √(x² + y²), elementwise, without over- or underflow of the squares; its derivatives at 0
+    /// are those of [`Var::norm_axes`], and so are those of its square.
+    ///
+    /// ```
+    /// use burlap_autodiff::testing::assert_hessian;
+    /// assert_hessian(|x| x.at(0).hypot(x.at(1)), [3e200, 4e200]);
+    /// ```
+    #[track_caller]
+    pub fn hypot(self, y: Var) -> Var {
+        let scale = scale_of(self.abs().max(y.abs()));
+        scale * ((self / scale).square() + (y / scale).square()).root()
     }
 
     /// Repeats a reduction's result to the shape it was reduced from.

@@ -5,7 +5,7 @@ use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
 use super::{Graph, again, memory, products, schedule};
 use crate::error::{Error, Result};
-use crate::ops::Op;
+use crate::ops::{Along, Op};
 use crate::tape::NodeId;
 use crate::{DType, Shape};
 use rustc_hash::FxHashSet;
@@ -326,12 +326,11 @@ impl Lowering<'_> {
         let from = self.shape(node.args[0]).clone();
         let index_shape = node.args.get(1).map(|&i| self.shape(i).clone()).unwrap_or_default();
         // The axis is that of the larger side: the source of a gather, the result of a scatter.
-        let (axis, whole, along) = match op {
-            Op::Gather(a) => (a, &from, false),
+        let (Along { axis, labels }, whole, along) = match op {
+            Op::Gather(a) | Op::ArgMax(a) => (a.into(), &from, false),
             Op::TakeAlong(a) => (a, &from, true),
-            Op::ScatterAdd(a) => (a, &node.shape, false),
+            Op::ScatterAdd(a) => (a.into(), &node.shape, false),
             Op::ScatterAlong(a) => (a, &node.shape, true),
-            Op::ArgMax(a) => (a, &from, false),
             _ => return,
         };
         let axis = axis as usize;
@@ -344,6 +343,7 @@ impl Lowering<'_> {
             positions: if along { index_shape[axis] } else { index_shape.count() },
             inner: whole[axis + 1..].iter().product(),
             along,
+            labels,
             dtype: self.dtype(node.args[0]),
         };
         let work = match op {

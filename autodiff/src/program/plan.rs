@@ -200,6 +200,8 @@ pub struct Indexed {
     pub inner: usize,
     /// Whether there is an index for every element.
     pub along: bool,
+    /// The loss whose labels the indices are.
+    pub labels: Option<&'static str>,
     /// The element type of the values.
     pub dtype: DType,
 }

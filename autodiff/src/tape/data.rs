@@ -7,7 +7,7 @@
 use super::Var;
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::{At, Error, Result};
-use crate::ops::Op;
+use crate::ops::{Binary, Op};
 use crate::program::Graph;
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
@@ -62,6 +62,8 @@ pub(crate) struct TapeData {
     pub(crate) holds: bool,
     /// How many transforms record at the moment, one inside the other.
     pub(crate) transforms: u32,
+    /// Whether this is the copy from which a program is made.
+    pub(super) is_extraction: bool,
     /// Stretches of nodes whose values derivatives compute again, in the order of their ends:
     /// an inner one comes before the one around it.
     pub(crate) regions: Vec<Range<NodeId>>,
@@ -121,6 +123,11 @@ impl TapeData {
             Rewritten::Node(id) => id,
             Rewritten::Constant(c) => self.full(c, &shape, dtype, at),
             Rewritten::Op(op, args) => self.push(op, &args, shape, dtype, at),
+            Rewritten::ReshapedSum(a, b) => {
+                let inner = self.node(a).shape.clone();
+                let sum = self.push(Op::Binary(Binary::Add), &[a, b], inner, dtype, at);
+                self.push(Op::Reshape, &[sum], shape, dtype, at)
+            }
         }
     }
 
@@ -373,7 +380,7 @@ impl TapeData {
             });
         }
         // Nobody can name what a program contains.
-        let mut replay = TapeData { transforms: 1, ..TapeData::default() };
+        let mut replay = TapeData { transforms: 1, is_extraction: true, ..TapeData::default() };
         let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
         let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
         for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {

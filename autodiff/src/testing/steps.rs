@@ -89,7 +89,7 @@ impl Recorder<'_> {
             Unary::Neg | Unary::Abs => (a.var, m),
             Unary::Floor => (a.var, m + 1.0),
             Unary::Softplus => (a.var, m + 1.0),
-            Unary::Exp | Unary::Expm1 => (a.var * (2.0 / m.max(2.0)), 7.4),
+            Unary::Exp | Unary::ExpStrong | Unary::Expm1 => (a.var * (2.0 / m.max(2.0)), 7.4),
             Unary::Log => {
                 let (argument, largest) = positive(a.var, m, c);
                 (argument, largest.ln().max(1.3))

@@ -2,6 +2,7 @@
 
 use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
 use crate::data::pieces;
+use crate::numbers;
 use crate::plot::{Axis, Chart, Field, Levels, Picture};
 use anyhow::{Context, Result, bail, ensure};
 use burlap::autodiff::{Array, map_rows};
@@ -12,6 +13,9 @@ use burlap::optim::curvature::{Lanczos, Wanted};
 use burlap::optim::random::{Draw, Purpose};
 use rand_distr::{Distribution, StandardNormal};
 
+/// Points of a grid along a side, at most: more than the picture has.
+const MOST_POINTS: usize = 1000;
+
 /// Which plane, and where it is looked at.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LandscapeArgs {
@@ -21,15 +25,15 @@ pub struct LandscapeArgs {
     pub directions: String,
 
     /// Points of the grid along each direction
-    #[arg(long, default_value_t = 31)]
+    #[arg(long, default_value_t = 31, value_parser = numbers::whole(2..=MOST_POINTS))]
     pub grid: usize,
 
     /// How far the plane is looked at along each direction
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = numbers::positive)]
     pub range: f64,
 
     /// Examples of the training set, at most
-    #[arg(long, default_value_t = CURVATURE_EXAMPLES)]
+    #[arg(long, default_value_t = CURVATURE_EXAMPLES, value_parser = numbers::count)]
     pub landscape_examples: usize,
 }
 
@@ -42,7 +46,11 @@ impl LandscapeArgs {
         if !matches!(self.directions.as_str(), "random" | "eigen") {
             bail!("--directions {}: there are random and eigen", self.directions);
         }
-        ensure!(self.grid >= 2, "--grid {}: a grid has at least 2 points a side", self.grid);
+        ensure!(
+            (2..=MOST_POINTS).contains(&self.grid),
+            "--grid {}: a grid has 2 to {MOST_POINTS} points a side",
+            self.grid
+        );
         ensure!(
             self.range > 0.0 && self.range.is_finite(),
             "--range {}: must be positive and finite",

@@ -121,7 +121,7 @@ fn add(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
         DType::F64 => {
             to.iter_mut().zip(from.as_slice::<f64>()?).for_each(|(t, f)| *t += factor * f);
         }
-        _ => {
+        DType::F32 | DType::U32 | DType::Bool => {
             let from = from.as_slice::<f32>()?;
             to.iter_mut().zip(from).for_each(|(t, &f)| *t += factor * f64::from(f));
         }
@@ -222,8 +222,9 @@ impl<C: Curvature> LinearOperator for CurvatureOperator<'_, C> {
 
     fn epsilon(&self) -> f64 {
         match self.objective.dtype() {
-            DType::F64 => f64::EPSILON,
-            _ => f64::from(f32::EPSILON),
+            DType::F32 => f64::from(f32::EPSILON),
+            // Parameters are no masks and no indices.
+            DType::F64 | DType::U32 | DType::Bool => f64::EPSILON,
         }
     }
 

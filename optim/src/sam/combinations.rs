@@ -1,8 +1,7 @@
 //! What becomes of the gradients: the members of the family that differ from SAM behind the
 //! second gradient.
 
-use super::rule::{Combination, Combined, Combining};
-use super::rules::rescaled;
+use super::rule::{Combination, Combined, Combining, rescaled};
 use crate::error::{Result, below_one, not_negative, positive_count};
 use burlap_autodiff::{DType, Var};
 
@@ -15,7 +14,11 @@ pub(super) fn beside(v: Var, of: Var) -> Var {
 /// The same, but none where it is rounding only: it would be blown up to the gradient's length.
 fn seen_beside(v: Var, of: Var) -> Var {
     let part = beside(v, of);
-    let precision = if v.dtype() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
+    let precision = match v.dtype() {
+        DType::F32 => f64::from(f32::EPSILON),
+        // Masks and indices have no gradients.
+        DType::F64 | DType::U32 | DType::Bool => f64::EPSILON,
+    };
     part.norm().gt(16.0 * precision * v.norm()).select(part, 0.0)
 }
 

@@ -93,6 +93,7 @@ impl Method for SharpnessMethod {
             batch,
             gradient: Some(&base_gradient),
             draw: self.draw(step, 0),
+            samples: self.samples,
         };
         self.sharpness.measure.prepare(&context)?;
         let s = &self.sharpness;
