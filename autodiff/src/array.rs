@@ -109,14 +109,52 @@ impl Array {
         Array { shape, data, home: None }
     }
 
-    /// An array of any contents in the given storage, where that fits, which goes back home.
-    pub(crate) fn at_home(dtype: DType, shape: Shape, data: Option<Data>, home: Home) -> Array {
-        let mut array = match data {
-            Some(data) => Array { shape, data, home: None },
-            None => Array::zeros(dtype, shape),
+    /// An array of zeros (of `false` for `Bool`), where there is memory for it: for sizes that
+    /// come from outside. The constructors without a result abort as those of `Vec` do.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, DType};
+    /// assert_eq!(Array::allocate(DType::F32, [2])?.to_string(), "[0, 0]");
+    /// let error = Array::allocate(DType::F64, [1 << 40, 1 << 10]).unwrap_err();
+    /// assert!(error.to_string().starts_with("array: there is no memory for"));
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where the system does not grant it.
+    pub fn allocate(dtype: DType, shape: impl Into<Shape>) -> Result<Array> {
+        fn zeros<T: Element>(n: usize) -> Option<Data> {
+            let mut values: Vec<T> = Vec::new();
+            values.try_reserve_exact(n).ok()?;
+            values.resize(n, T::from_f64(0.0));
+            Some(T::data(values))
+        }
+        let shape = shape.into();
+        let n = shape.count();
+        let data = match dtype {
+            DType::F32 => zeros::<f32>(n),
+            DType::F64 => zeros::<f64>(n),
+            DType::U32 => zeros::<u32>(n),
+            DType::Bool => zeros::<bool>(n),
         };
-        array.home = Some(home);
-        array
+        let bytes = n.saturating_mul(dtype.size());
+        let data = data.ok_or_else(|| Error::Memory {
+            op: "array",
+            what: format!("{dtype}{shape}"),
+            bytes,
+        })?;
+        Ok(Array { shape, data, home: None })
+    }
+
+    /// An array in storage that fits.
+    pub(crate) fn of_data(shape: Shape, data: Data) -> Array {
+        Array { shape, data, home: None }
+    }
+
+    /// The same array, whose storage goes home in the end.
+    pub(crate) fn at_home(mut self, home: Home) -> Array {
+        self.home = Some(home);
+        self
     }
 
     /// An array of zeros (of `false` for `Bool`).
@@ -140,13 +178,18 @@ impl Array {
 
     /// The identity matrix of size `n`.
     pub fn eye(dtype: DType, n: usize) -> Array {
-        let mut values = vec![0.0; n * n];
-        for i in 0..n {
-            values[i * n + i] = 1.0;
-        }
         let mut array = Array::zeros(dtype, [n, n]);
-        array.fill_from_f64(&values);
+        array.fill_diagonal();
         array
+    }
+
+    /// Puts ones on the diagonal of a square matrix.
+    pub(crate) fn fill_diagonal(&mut self) {
+        fn fill<T: Element>(out: &mut Arc<Vec<T>>, step: usize) {
+            Arc::make_mut(out).iter_mut().step_by(step).for_each(|x| *x = T::from_f64(1.0));
+        }
+        let step = self.shape.first().map_or(1, |n| n + 1);
+        each!(&mut self.data, v => fill(v, step));
     }
 
     /// The shape.

@@ -185,6 +185,16 @@ pub enum Error {
         /// The place in the user's code.
         at: At,
     },
+    /// Memory that the system does not grant.
+    #[error("{op}: there is no memory for {bytes} bytes of {what}")]
+    Memory {
+        /// What was asked for.
+        op: &'static str,
+        /// What it would hold.
+        what: String,
+        /// Its size.
+        bytes: usize,
+    },
     /// Data whose length does not fill the shape, or of another element type.
     #[error("array: {problem}")]
     Array {

@@ -1,74 +1,61 @@
 //! Memory of intermediate values: taken for a run, given back for the next one, of whatever
 //! program. Programs that never run at once need no more than the largest of them does.
+//!
+//! A run holds its arena only while its first thread does nothing else: not while it waits for the
+//! pool, where it may begin another run. So there are never more arenas in use than threads, however
+//! runs are nested in one another's waiting.
 
+use super::Base;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// As many runs at once find memory again; what more of them used is freed.
-const KEPT: usize = 16;
+const KEPT: usize = 64;
 
 /// The memory that programs of one backend and its clones share.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Arenas(Arc<Mutex<State>>);
+#[derive(Clone, Default)]
+pub(super) struct Arenas(Arc<Mutex<Idle>>);
 
-#[derive(Debug, Default)]
-struct State {
-    /// What no run uses, the smallest first.
-    free: Vec<Vec<u64>>,
-    /// How many programs need so many words.
+/// What no run holds at the moment.
+#[derive(Default)]
+struct Idle {
+    /// The one used last comes last.
+    arenas: Vec<Memory>,
+    /// How many programs need so many words, and the most that one needs.
     needed: BTreeMap<usize, usize>,
+    largest: usize,
 }
 
-impl State {
-    /// Puts memory back, unless there is enough or no program needs so much any more.
-    fn put(&mut self, words: Vec<u64>) {
-        let largest = self.needed.last_key_value().map_or(0, |(&words, _)| words);
-        if self.free.len() < KEPT && words.len() <= largest {
-            let place = self.free.partition_point(|other| other.len() < words.len());
-            self.free.insert(place, words);
-        }
-    }
-}
-
-/// Memory of any contents. It does not move while it is held.
-#[derive(Debug)]
-pub(super) struct Arena {
+#[derive(Default)]
+struct Memory {
     words: Vec<u64>,
-    home: Option<Arenas>,
-}
-
-impl Arena {
-    /// So many words that belong to no pool.
-    pub(super) fn new(words: usize) -> Result<Arena> {
-        Ok(Arena { words: allocate(words)?, home: None })
-    }
-
-    /// The first byte that begins a cache line.
-    pub(super) fn start(&mut self) -> *mut u8 {
-        let start = self.words.as_mut_ptr().cast::<u8>();
-        start.wrapping_add(start.align_offset(64))
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        if let Some(home) = &self.home {
-            home.lock().put(std::mem::take(&mut self.words));
-        }
-    }
+    /// Room for the addresses of a program's buffers.
+    bases: Vec<Base>,
 }
 
 /// A program's claim on memory.
-#[derive(Debug)]
 pub(super) struct Claim {
     arenas: Arenas,
     words: usize,
 }
 
+/// Memory of any contents, until it is given back.
+pub(super) struct Arena<'a> {
+    memory: Memory,
+    home: &'a Arenas,
+}
+
+impl std::fmt::Debug for Arenas {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} idle", self.lock().arenas.len())
+    }
+}
+
 impl Arenas {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half-done by what panicked.
+    /// Held for some dozen instructions, never while anything runs or is allocated; so nothing is
+    /// left half-done by what panicked.
+    fn lock(&self) -> MutexGuard<'_, Idle> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -76,10 +63,12 @@ impl Arenas {
     /// only bound has none.
     ///
     /// # Errors
-    /// [`Error::Backend`] where there is not so much.
+    /// [`Error::Memory`] where there is not so much.
     pub(super) fn claim(&self, words: usize) -> Result<Claim> {
         reserve(words)?;
-        *self.lock().needed.entry(words).or_default() += 1;
+        let mut idle = self.lock();
+        *idle.needed.entry(words).or_default() += 1;
+        idle.largest = idle.largest.max(words);
         Ok(Claim { arenas: self.clone(), words })
     }
 }
@@ -88,51 +77,93 @@ impl Claim {
     /// Memory for one run.
     ///
     /// # Errors
-    /// [`Error::Backend`] where there is not so much.
-    pub(super) fn take(&self) -> Result<Arena> {
-        let mut state = self.arenas.lock();
-        let large_enough = state.free.partition_point(|words| words.len() < self.words);
-        let words = if large_enough < state.free.len() {
-            state.free.remove(large_enough)
-        } else {
-            // In place of the largest, which serves nobody that the new one does not.
-            state.free.pop();
-            drop(state);
-            allocate(self.words)?
-        };
-        Ok(Arena { words, home: Some(self.arenas.clone()) })
+    /// [`Error::Memory`] where there is not so much.
+    pub(super) fn take(&self) -> Result<Arena<'_>> {
+        let mut idle = self.arenas.lock();
+        let sizes = idle.arenas.iter().map(|memory| memory.words.len()).enumerate();
+        // The smallest that is large enough; else the largest, which then grows. Of equal ones
+        // that used last, which is in the cache.
+        let best = sizes.max_by_key(|&(_, size)| {
+            let enough = size >= self.words;
+            (enough, if enough { usize::MAX - size } else { size })
+        });
+        let memory = best.map(|(i, _)| idle.arenas.remove(i));
+        drop(idle);
+        let mut arena = Arena { memory: memory.unwrap_or_default(), home: &self.arenas };
+        if arena.memory.words.len() < self.words {
+            arena.memory.words = Vec::new();
+            arena.memory.words = words(self.words)?;
+        }
+        Ok(arena)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut state = self.arenas.lock();
-        if let Some(programs) = state.needed.get_mut(&self.words) {
+        let mut idle = self.arenas.lock();
+        if let Some(programs) = idle.needed.get_mut(&self.words) {
             *programs -= 1;
             if *programs == 0 {
-                state.needed.remove(&self.words);
+                idle.needed.remove(&self.words);
             }
         }
         // What was as large as this program's goes with the last of its kind.
-        let free = std::mem::take(&mut state.free);
-        free.into_iter().for_each(|words| state.put(words));
+        let largest = idle.needed.last_key_value().map_or(0, |(&words, _)| words);
+        idle.largest = largest;
+        let all = std::mem::take(&mut idle.arenas);
+        let (kept, freed): (Vec<Memory>, Vec<Memory>) =
+            all.into_iter().partition(|memory| memory.words.len() <= largest);
+        idle.arenas = kept;
+        drop(idle);
+        drop(freed);
     }
+}
+
+impl Arena<'_> {
+    /// The first byte that begins a cache line, and room for the addresses of buffers.
+    pub(super) fn parts(&mut self) -> (*mut u8, &mut Vec<Base>) {
+        (first_line(self.memory.words.as_mut_ptr()), &mut self.memory.bases)
+    }
+}
+
+impl Drop for Arena<'_> {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        let mut idle = self.home.lock();
+        let mut freed = None;
+        if (1..=idle.largest).contains(&memory.words.len()) {
+            idle.arenas.push(memory);
+            if idle.arenas.len() > KEPT {
+                freed = Some(idle.arenas.remove(0));
+            }
+        }
+        drop(idle);
+        drop(freed);
+    }
+}
+
+/// The first byte of some words that begins a cache line: up to 7 words are skipped.
+pub(super) fn first_line(words: *mut u64) -> *mut u8 {
+    let start = words.cast::<u8>();
+    start.wrapping_add(start.align_offset(64))
 }
 
 /// Addresses without pages.
 fn reserve(words: usize) -> Result<Vec<u64>> {
     let mut memory: Vec<u64> = Vec::new();
-    memory.try_reserve_exact(words).map_err(|_| Error::Backend {
-        backend: "cpu",
-        problem: format!("there is no memory for {} bytes of intermediates", 8 * words),
+    memory.try_reserve_exact(words).map_err(|_| Error::Memory {
+        op: "backend cpu",
+        what: "intermediates".into(),
+        bytes: words.saturating_mul(8),
     })?;
     Ok(memory)
 }
 
-fn allocate(words: usize) -> Result<Vec<u64>> {
-    let mut memory = reserve(words)?;
-    memory.resize(words, 0);
-    Ok(memory)
+/// Zeroed words.
+pub(super) fn words(count: usize) -> Result<Vec<u64>> {
+    let mut words = reserve(count)?;
+    words.resize(count, 0);
+    Ok(words)
 }
 
 #[cfg(test)]
@@ -140,49 +171,65 @@ fn allocate(words: usize) -> Result<Vec<u64>> {
 mod tests {
     use super::{Arenas, KEPT};
 
-    fn kept(arenas: &Arenas) -> Vec<usize> {
-        arenas.lock().free.iter().map(Vec::len).collect()
+    fn idle(arenas: &Arenas) -> Vec<usize> {
+        arenas.lock().arenas.iter().map(|memory| memory.words.len()).collect()
     }
 
     #[test]
     fn one_after_another_share_the_largest() {
         let arenas = Arenas::default();
-        let claims = [10, 1000, 100].map(|n| arenas.claim(n).unwrap());
-        assert_eq!(kept(&arenas), [0; 0], "nothing has run");
-        for (round, sizes) in [[10, 1000, 1000], [1000; 3]].into_iter().enumerate() {
-            let found = claims.each_ref().map(|claim| claim.take().unwrap().words.len());
-            assert_eq!(found, sizes, "round {round}");
-            assert_eq!(kept(&arenas), [1000]);
+        let claims: Vec<_> = (1..400).map(|words| arenas.claim(words).unwrap()).collect();
+        assert_eq!(idle(&arenas), [0; 0], "nothing has run");
+        for (i, claim) in claims.iter().enumerate() {
+            drop(claim.take().unwrap());
+            assert_eq!(idle(&arenas), [i + 1]);
         }
+        drop(claims[6].take().unwrap());
+        assert_eq!(idle(&arenas), [399]);
     }
 
     #[test]
-    fn at_once_each_has_its_own_and_some_are_kept() {
+    fn at_once_each_has_its_own_and_those_used_last_are_kept() {
         let arenas = Arenas::default();
         let claim = arenas.claim(10).unwrap();
         let mut held: Vec<_> = (0..KEPT + 5).map(|_| claim.take().unwrap()).collect();
-        held.iter_mut().enumerate().for_each(|(i, arena)| arena.words.fill(i as u64));
-        let whole = |(i, arena): (usize, &super::Arena)| arena.words == vec![i as u64; 10];
+        held.iter_mut().enumerate().for_each(|(i, arena)| arena.memory.words.fill(i as u64));
+        let whole = |(i, arena): (usize, &super::Arena<'_>)| arena.memory.words == [i as u64; 10];
         assert!(held.iter().enumerate().all(whole));
         drop(held);
-        assert_eq!(kept(&arenas), vec![10; KEPT]);
+        let first: Vec<u64> = arenas.lock().arenas.iter().map(|memory| memory.words[0]).collect();
+        assert_eq!(first, (5..KEPT as u64 + 5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_smallest_that_fits_is_taken() {
+        let arenas = Arenas::default();
+        let claims = [10, 20, 30].map(|words| arenas.claim(words).unwrap());
+        let held = claims.each_ref().map(|claim| claim.take().unwrap());
+        assert_eq!(idle(&arenas), [0; 0]);
+        drop(held);
+        assert_eq!(idle(&arenas), [10, 20, 30]);
+        let middle = claims[1].take().unwrap();
+        assert_eq!((middle.memory.words.len(), idle(&arenas)), (20, vec![10, 30]));
     }
 
     #[test]
     fn what_no_program_needs_any_more_is_freed() {
         let arenas = Arenas::default();
         let (small, large) = (arenas.claim(10).unwrap(), arenas.claim(1000).unwrap());
-        let running = large.take().unwrap();
-        drop(small.take());
-        drop((large, running));
-        assert_eq!(kept(&arenas), [10]);
+        drop([small.take().unwrap(), large.take().unwrap()]);
+        assert_eq!(idle(&arenas), [10, 1000]);
+        drop(large);
+        assert_eq!(idle(&arenas), [10]);
         drop(small);
-        assert_eq!(kept(&arenas), [0; 0]);
+        assert_eq!(idle(&arenas), [0; 0]);
     }
 
     #[test]
     fn more_than_there_is_is_an_error() {
-        let error = Arenas::default().claim(usize::MAX / 16).unwrap_err().to_string();
-        assert!(error.contains("there is no memory for"), "{error}");
+        for words in [usize::MAX / 8, usize::MAX] {
+            let error = Arenas::default().claim(words).err().unwrap().to_string();
+            assert!(error.starts_with("backend cpu: there is no memory for"), "{error}");
+        }
     }
 }

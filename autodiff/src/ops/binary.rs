@@ -1,7 +1,7 @@
 //! Elementwise primitives of two operands, and comparisons: one row each.
 
 use super::{Op, Partial, Scalar};
-use crate::error::{At, Error};
+use crate::error::{At, Error, Result};
 use crate::tape::{NodeId, TapeData, Var, record1, record2};
 use crate::{DType, Shape};
 
@@ -233,10 +233,7 @@ pub(crate) fn combine(
             if sa == sb {
                 return Ok(record(tape, a, b, sa, ta));
             }
-            let Some(shape) = broadcast_shapes(&sa, &sb) else {
-                let problem = "the shapes cannot be broadcast together".into();
-                return Err(Error::Shape { op: name, problem, operands: vec![sa, sb], at });
-            };
+            let shape = common_shape(name, &[&sa, &sb], at)?;
             let a = tape.broadcast_to(a, &shape, at);
             let b = tape.broadcast_to(b, &shape, at);
             Ok(record(tape, a, b, shape, ta))
@@ -269,6 +266,19 @@ pub(crate) fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
             _ => None,
         })
         .collect()
+}
+
+/// The common shape of operands, where they have one that memory can hold.
+pub(super) fn common_shape(op: &'static str, operands: &[&Shape], at: At) -> Result<Shape> {
+    let fail = |problem: String| {
+        let operands = operands.iter().map(|&s| s.clone()).collect();
+        Err(Error::Shape { op, problem, operands, at })
+    };
+    let both = |common: Shape, shape: &&Shape| broadcast_shapes(&common, shape);
+    let Some(common) = operands.iter().try_fold(Shape::scalar(), both) else {
+        return fail("the shapes cannot be broadcast together".into());
+    };
+    common.problem().map_or(Ok(common), fail)
 }
 
 pub(crate) fn binary(a: Operand, b: Operand, f: Binary, at: At) -> Var {

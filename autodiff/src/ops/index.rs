@@ -215,7 +215,7 @@ impl Var {
             tape.check_size("one_hot", &shape, at)?;
             let kept = (0..from.len() as u8).collect();
             let x = tape.push(Op::Broadcast(kept), &[x], shape.clone(), DType::U32, at);
-            let all = tape.iota(classes, at);
+            let all = tape.iota(classes, "one_hot", at)?;
             let all = tape.broadcast_to(all, &shape, at);
             let hot = tape.push(
                 Op::Compare(super::Compare::Eq),

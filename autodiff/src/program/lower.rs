@@ -4,6 +4,7 @@ use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
 use super::{Graph, again, memory, products, schedule};
+use crate::error::{Error, Result};
 use crate::ops::{Along, Op};
 use crate::tape::NodeId;
 use crate::{DType, Shape};
@@ -26,7 +27,10 @@ pub(super) struct Lowering<'a> {
 }
 
 /// Plans a graph whose first `early` inputs are bound before the others.
-pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
+///
+/// # Errors
+/// [`Error::Memory`] for intermediate values that no machine can address.
+pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
     let graph = &**shared;
     let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
@@ -59,8 +63,22 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     lowering.copy_outputs(&outputs);
     let Lowering { mut buffers, kernels, .. } = lowering;
     let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
-    let arena = memory::assign(&mut buffers, &kernels, &steps, early_steps);
-    Plan { graph: Arc::clone(shared), kernels, steps, early_steps, buffers, arena }
+    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps);
+    let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
+        op: "compile",
+        what: "intermediates".into(),
+        bytes: usize::MAX,
+    })?;
+    Ok(Plan {
+        graph: Arc::clone(shared),
+        kernels,
+        steps,
+        early_inputs: early,
+        early_steps,
+        buffers,
+        arena,
+        kept,
+    })
 }
 
 impl Lowering<'_> {
