@@ -314,7 +314,6 @@ fn inputs_and_outputs_of_every_kind() {
     let (x, y) = (tape.input("x", DType::F64, [2]), tape.input("y", DType::F64, [2]));
     // An output that is an input, an input that is not used, no outputs.
     let out = checkpoint(&[x, y], |v| vec![v[0], v[0].exp().sin(), v[0].floor()]);
-    assert_eq!(out[0], x);
     assert!(checkpoint(&[x, y], |_| Vec::new()).is_empty());
     let f = (out[0] * out[1]).sum() + out[2].sum();
     assert_eq!(f.grad(y).constant_value(), Some(0.0));

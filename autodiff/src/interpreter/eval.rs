@@ -43,7 +43,7 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
         Op::Select => {
             (0..out.count()).map(|i| if arg(0)[i] != 0.0 { arg(1)[i] } else { arg(2)[i] }).collect()
         }
-        Op::Cast | Op::StopGradient | Op::Hold(_) | Op::Recompute(_) | Op::Reshape => {
+        Op::Cast | Op::StopGradient | Op::Alias | Op::Hold(_) | Op::Recompute(_) | Op::Reshape => {
             arg(0).to_vec()
         }
         Op::Sum(axes) => reduce(arg(0), shape_of(0), out, axes, 0.0, |a, b| plus(node.dtype, a, b)),

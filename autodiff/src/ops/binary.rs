@@ -73,7 +73,7 @@ binary_table! { a, b, y;
 /// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers
 /// that reach 0 vanish instead of giving 0 · 0⁻¹.
 fn power_base(a: Var, b: Var) -> Var {
-    match b.constant_value() {
+    match b.hidden_constant() {
         Some(c) => c * a.powf(c - 1.0),
         None => b * a.pow(b - 1.0),
     }
@@ -275,7 +275,7 @@ impl Var {
         if c == 0.0 {
             self.constant_like(1.0)
         } else if c == 1.0 {
-            self
+            self.own(at)
         } else if c == 2.0 {
             binary(self.into(), self.into(), Binary::Mul, at)
         } else if c == -1.0 {

@@ -138,23 +138,11 @@ pub(super) fn transpose(c: &Contraction, i: usize, args: &[Var], ct: Var) -> Var
     own.transpose(&permutation)
 }
 
-/// Reads an operand that is a transpose where it comes from: any axes can be paired.
-fn see_through(tape: &TapeData, x: &mut NodeId, batch: &mut Axes, sum: &mut Axes) {
-    let node = tape.node(*x);
-    let Op::Transpose(axes) = &node.op else { return };
-    let inner = |list: &Axes| list.iter().map(|&i| axes[i as usize]).collect::<Axes>();
-    // The result has the free axes in the operand's order, which must stay the same.
-    if inner(&free(axes.len(), batch, sum)).is_sorted() {
-        (*batch, *sum) = (inner(batch), inner(sum));
-        *x = node.args[0];
-    }
-}
-
 fn record(
     tape: &mut TapeData,
-    mut a: NodeId,
-    mut b: NodeId,
-    mut c: Contraction,
+    a: NodeId,
+    b: NodeId,
+    c: Contraction,
     op: &'static str,
     at: At,
 ) -> Result<NodeId> {
@@ -170,8 +158,6 @@ fn record(
         }
     };
     tape.check_size(op, &shape, at)?;
-    see_through(tape, &mut a, &mut c.left_batch, &mut c.left_sum);
-    see_through(tape, &mut b, &mut c.right_batch, &mut c.right_sum);
     Ok(tape.push(Op::Contract(Box::new(c)), &[a, b], shape, ta, at))
 }
 

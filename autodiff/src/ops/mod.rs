@@ -82,6 +82,8 @@ pub enum Op {
     Select,
     Cast,
     StopGradient,
+    /// The identity: a variable of its own with the value of another; programs do not contain it.
+    Alias,
     /// The identity, as a leaf that a transform holds fixed; programs do not contain it.
     Hold(u32),
     /// The identity, from which values are computed again that nobody kept. What is recorded
@@ -207,6 +209,7 @@ impl Op {
             Op::Select => "select",
             Op::Cast => "cast",
             Op::StopGradient => "stop_gradient",
+            Op::Alias => "alias",
             Op::Hold(_) => "hold",
             Op::Recompute(_) => "recompute",
             Op::Sum(_) => "sum",
@@ -234,6 +237,7 @@ impl Op {
             Op::Unary(_) | Op::Binary(_) => Kind::Elementwise,
             Op::Select
             | Op::Cast
+            | Op::Alias
             | Op::Hold(_)
             | Op::Recompute(_)
             | Op::Sum(_)
@@ -266,7 +270,7 @@ impl Op {
         let operand = node_of(args[i])?;
         match self {
             Op::Select => select::transpose(i, args, ct),
-            Op::Hold(_) | Op::Recompute(_) => Some(ct),
+            Op::Alias | Op::Hold(_) | Op::Recompute(_) => Some(ct),
             Op::Cast => operand.dtype.is_float().then(|| ct.cast(operand.dtype)),
             Op::Sum(axes) => Some(reduce::transpose_sum(axes, &operand.shape, ct)),
             Op::Contract(c) => Some(contract::transpose(c, i, args, ct)),

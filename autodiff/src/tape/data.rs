@@ -1,4 +1,8 @@
-//! The nodes of a tape, shared when equal.
+//! The nodes of a tape.
+//!
+//! What a user records is a node of its own, since derivatives may be asked with respect to
+//! it. What transforms record inside themselves nobody can name: there equal nodes are shared
+//! and identities applied, as they are when a program is extracted.
 
 use super::Var;
 use super::rewrite::{Rewritten, rewrite};
@@ -8,7 +12,7 @@ use crate::program::Graph;
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -54,14 +58,19 @@ pub(crate) struct TapeData {
     pub(crate) error: Option<Error>,
     /// While a transform or a layer records, nodes and errors carry the place they stem from.
     pub(crate) stems_from: Option<At>,
-    /// Whether any `Hold` or `StopGradient` has been recorded: what programs do not contain.
-    pub(crate) identities: bool,
+    /// Whether any `Hold` has been recorded.
+    pub(crate) holds: bool,
+    /// How many transforms record at the moment, one inside the other.
+    pub(crate) transforms: u32,
     /// Stretches of nodes whose values derivatives compute again, in the order of their ends:
     /// an inner one comes before the one around it.
     pub(crate) regions: Vec<Range<NodeId>>,
     /// For nodes that were recorded again: the node whose value they have.
     pub(crate) originals: FxHashMap<NodeId, NodeId>,
     shared: HashTable<NodeId>,
+    /// For each node, whether nobody can name it: then it may be shared and seen through.
+    hidden: Vec<bool>,
+    input_names: FxHashSet<String>,
 }
 
 impl TapeData {
@@ -92,7 +101,8 @@ impl TapeData {
         self.originals.get(&id).copied().unwrap_or(id)
     }
 
-    /// Records a well-formed primitive: simplified, and shared with an equal one.
+    /// Records a well-formed primitive; inside of transforms simplified, and shared with an
+    /// equal one.
     pub(crate) fn push(
         &mut self,
         op: Op,
@@ -101,6 +111,9 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
+        if self.transforms == 0 {
+            return self.append(op, args, shape, dtype, at);
+        }
         match rewrite(self, &op, args, &shape, dtype) {
             Rewritten::Same => self.insert(op, args, shape, dtype, at),
             Rewritten::Node(id) => id,
@@ -109,6 +122,54 @@ impl TapeData {
         }
     }
 
+    /// A node of its own.
+    pub(crate) fn append(
+        &mut self,
+        op: Op,
+        args: &[NodeId],
+        shape: Shape,
+        dtype: DType,
+        at: At,
+    ) -> NodeId {
+        self.holds |= matches!(op, Op::Hold(_));
+        let id = self.nodes.len() as NodeId;
+        let at = self.stems_from.unwrap_or(at);
+        self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
+        self.hidden.push(false);
+        id
+    }
+
+    /// A variable of its own with the value of a node that others may have, or be shared with.
+    pub(crate) fn alias(&mut self, id: NodeId, at: At) -> NodeId {
+        let (shape, dtype) = self.aval(id);
+        self.append(Op::Alias, &[id], shape, dtype, at)
+    }
+
+    /// From now on, what is recorded cannot be named.
+    pub(crate) fn begin_transform(&mut self) {
+        // What an earlier transform recorded inside a region is not kept for this one.
+        if self.transforms == 0 && !self.regions.is_empty() {
+            self.shared.clear();
+        }
+        self.transforms += 1;
+    }
+
+    /// What a call that began at node `before` returns: a variable of its own, unless a
+    /// transform made the call.
+    pub(crate) fn returned(&mut self, id: NodeId, before: NodeId, at: At) -> NodeId {
+        if self.transforms == 0 && (id < before || self.hidden[id as usize]) {
+            self.alias(id, at)
+        } else {
+            id
+        }
+    }
+
+    /// A node that nobody can name.
+    pub(super) fn hidden(&self, id: NodeId) -> Option<&Node> {
+        self.hidden[id as usize].then(|| self.node(id))
+    }
+
+    /// A hidden node, the same for equal ones.
     fn insert(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
         let key = Node::key(&op, args, &shape, dtype);
         let nodes = &self.nodes;
@@ -117,10 +178,8 @@ impl TapeData {
         {
             return id;
         }
-        self.identities |= matches!(op, Op::Hold(_) | Op::StopGradient);
-        let id = self.nodes.len() as NodeId;
-        let at = self.stems_from.unwrap_or(at);
-        self.nodes.push(Node { op, args: SmallVec::from_slice(args), shape, dtype, at });
+        let id = self.append(op, args, shape, dtype, at);
+        self.hidden[id as usize] = true;
         let nodes = &self.nodes;
         self.shared.insert_unique(key, id, |&id| {
             let n = &nodes[id as usize];
@@ -137,7 +196,7 @@ impl TapeData {
         };
         self.error.get_or_insert(error);
         let unique = self.nodes.len() as u32;
-        self.insert(Op::Poison(unique), &[], shape, dtype, At::caller())
+        self.append(Op::Poison(unique), &[], shape, dtype, At::caller())
     }
 
     pub(super) fn input(
@@ -148,11 +207,11 @@ impl TapeData {
         at: At,
     ) -> Result<NodeId> {
         self.check_size("input", &shape, at)?;
-        if self.inputs.iter().any(|i| i.name == name) {
+        if !self.input_names.insert(name.to_owned()) {
             let problem = format!("there is an input named {name:?} already");
             return Err(Error::Parameter { op: "input", problem, at });
         }
-        let node = self.insert(Op::Input(self.inputs.len() as u32), &[], shape, dtype, at);
+        let node = self.append(Op::Input(self.inputs.len() as u32), &[], shape, dtype, at);
         self.inputs.push(Input { name: name.to_owned(), node });
         Ok(node)
     }
@@ -192,14 +251,23 @@ impl TapeData {
     }
 
     /// The literal that all elements of a node equal, if it is one.
-    pub(crate) fn constant_value(&self, id: NodeId) -> Option<f64> {
-        let node = self.node(id);
-        match node.op {
+    pub(crate) fn constant_value(&self, mut id: NodeId) -> Option<f64> {
+        loop {
+            let node = self.node(id);
+            match node.op {
+                Op::Constant(bits) => return Some(f64::from_bits(bits)),
+                Op::Alias | Op::Broadcast(_) => id = node.args[0],
+                _ => return None,
+            }
+        }
+    }
+
+    /// The same, where no derivative can be asked with respect to it.
+    pub(crate) fn hidden_constant(&self, id: NodeId) -> Option<f64> {
+        let node = self.hidden(id)?;
+        let scalar = if let Op::Broadcast(_) = node.op { self.hidden(node.args[0])? } else { node };
+        match scalar.op {
             Op::Constant(bits) => Some(f64::from_bits(bits)),
-            Op::Broadcast(_) => match self.node(node.args[0]).op {
-                Op::Constant(bits) => Some(f64::from_bits(bits)),
-                _ => None,
-            },
             _ => None,
         }
     }
@@ -237,6 +305,40 @@ impl TapeData {
         Ok(())
     }
 
+    /// Marks the operands of all marked nodes.
+    fn mark_operands(&self, marked: &mut [bool]) {
+        for id in (0..self.nodes.len()).rev() {
+            if marked[id] {
+                for &arg in &self.nodes[id].args {
+                    marked[arg as usize] = true;
+                }
+            }
+        }
+    }
+
+    /// The nodes that tell recomputations apart, with what they are computed from: those whose
+    /// value can be known, to see which are equal. Empty where nothing is recomputed.
+    fn compared(&self, needed: &[bool], inputs: &[Option<u32>]) -> Vec<bool> {
+        let mut compared = Vec::new();
+        let nodes = self.nodes.iter().zip(needed).filter(|(_, needed)| **needed);
+        for (node, _) in nodes {
+            if let Op::Recompute(number) = node.op {
+                compared.resize(self.nodes.len(), false);
+                compared[number as usize] = true;
+            }
+        }
+        if compared.is_empty() {
+            return compared;
+        }
+        self.mark_operands(&mut compared);
+        for id in 0..compared.len() {
+            let node = &self.nodes[id];
+            let known = !matches!(node.op, Op::Input(_)) || inputs[id].is_some();
+            compared[id] &= known && node.args.iter().all(|&a| compared[a as usize]);
+        }
+        compared
+    }
+
     /// The part of the tape that the outputs need, as a graph of its own.
     pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
         if let Some(error) = &self.error {
@@ -255,13 +357,9 @@ impl TapeData {
         for var in outputs {
             needed[var.node() as usize] = true;
         }
-        for id in (0..self.nodes.len()).rev() {
-            if needed[id] {
-                for &arg in &self.nodes[id].args {
-                    needed[arg as usize] = true;
-                }
-            }
-        }
+        self.mark_operands(&mut needed);
+        let compared = self.compared(&needed, &position);
+        let is_kept = |id: usize| needed[id] || compared.get(id) == Some(&true);
         let mut graph = Graph::default();
         for var in inputs {
             let node = self.node(var.node());
@@ -273,11 +371,11 @@ impl TapeData {
                 at: node.at,
             });
         }
-        // Without identities to remove there is nothing to share anew, and hashing is spared.
-        let mut replay = TapeData::default();
+        // Nobody can name what a program contains.
+        let mut replay = TapeData { transforms: 1, ..TapeData::default() };
         let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
         let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
-        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
+        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {
             let args: SmallVec<[NodeId; 3]> =
                 node.args.iter().map(|&a| renumbered[a as usize]).collect();
             let op = match &node.op {
@@ -292,15 +390,16 @@ impl TapeData {
                     replay.literals.push(self.literals[*l as usize].clone());
                     replay.literals.len() as u32 - 1
                 })),
+                // The cotangent that tells sweeps apart may be one with another's by now.
+                Op::Recompute(number) => Op::Recompute(match is_kept(*number as usize) {
+                    true => renumbered[*number as usize],
+                    false => number | 1 << 31,
+                }),
                 op => op.clone(),
             };
             let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
             renumbered[id] = match op {
-                Op::StopGradient | Op::Hold(_) => args[0],
-                op if !self.identities => {
-                    replay.nodes.push(Node { op, args, shape, dtype, at });
-                    replay.nodes.len() as NodeId - 1
-                }
+                Op::StopGradient | Op::Hold(_) | Op::Alias => args[0],
                 op @ (Op::Input(_) | Op::Literal(_)) => replay.insert(op, &[], shape, dtype, at),
                 op => replay.push(op, &args, shape, dtype, at),
             };

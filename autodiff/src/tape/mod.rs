@@ -10,7 +10,9 @@ mod rewrite;
 mod var;
 
 pub(crate) use data::{Node, NodeId, TapeData};
-pub(crate) use registry::{TapeId, node_of, record_many, record1, record2, with_tape};
+pub(crate) use registry::{
+    Hidden, TapeId, enter, node_of, record_many, record1, record2, with_tape,
+};
 pub use var::Var;
 
 use crate::backend::Backend;
@@ -55,7 +57,7 @@ impl Tape {
     pub fn input(&self, name: &str, dtype: DType, shape: impl Into<Shape>) -> Var {
         let at = At::caller();
         let shape = shape.into();
-        self.record(dtype, |tape| tape.input(name, dtype, shape, at))
+        self.record(dtype, at, |tape| tape.input(name, dtype, shape, at))
     }
 
     /// A scalar literal.
@@ -69,7 +71,7 @@ impl Tape {
     pub fn full(&self, dtype: DType, shape: impl Into<Shape>, value: f64) -> Var {
         let at = At::caller();
         let shape = shape.into();
-        self.record(dtype, |tape| {
+        self.record(dtype, at, |tape| {
             tape.check_size("full", &shape, at)?;
             Ok(tape.full(value, &shape, dtype, at))
         })
@@ -85,14 +87,14 @@ impl Tape {
     #[track_caller]
     pub fn literal(&self, array: &Array) -> Var {
         let at = At::caller();
-        self.record(array.dtype(), |tape| Ok(tape.literal(array.clone(), at)))
+        self.record(array.dtype(), at, |tape| Ok(tape.literal(array.clone(), at)))
     }
 
     /// The indices 0, 1, …, n − 1 as `U32`.
     #[track_caller]
     pub fn iota(&self, n: usize) -> Var {
         let at = At::caller();
-        self.record(DType::U32, |tape| {
+        self.record(DType::U32, at, |tape| {
             if n > u32::MAX as usize {
                 return Err(Error::Parameter {
                     op: "iota",
@@ -169,8 +171,8 @@ impl Tape {
         Program::new(graph, backend)
     }
 
-    fn record(&self, dtype: DType, f: impl FnOnce(&mut TapeData) -> Result<NodeId>) -> Var {
-        registry::record(self.id, Shape::scalar(), dtype, f)
+    fn record(&self, dtype: DType, at: At, f: impl FnOnce(&mut TapeData) -> Result<NodeId>) -> Var {
+        registry::record(self.id, Shape::scalar(), dtype, at, f)
     }
 
     pub(crate) fn id(&self) -> registry::TapeId {

@@ -74,10 +74,11 @@ pub(super) fn record(
     id: TapeId,
     shape: Shape,
     dtype: DType,
+    at: At,
     f: impl FnOnce(&mut TapeData) -> Result<NodeId>,
 ) -> Var {
     with_tape(id, |tape| match f(tape) {
-        Ok(node) => Var::new(id, node),
+        Ok(node) => Var::new(id, tape.returned(node, 0, at)),
         Err(error) => Var::new(id, tape.fail(error, shape, dtype)),
     })
     .unwrap_or(Var::dead())
@@ -104,28 +105,42 @@ pub(crate) fn record2(
     record_many(&[a, b], op, at, |tape, nodes| f(tape, nodes[0], nodes[1]))
 }
 
-/// Records an operation on variables of one tape; a poisoned result has the shape and type
-/// of the first of them that is alive.
+/// Records an operation on variables of one tape: the result is a variable of its own. A
+/// poisoned one has the shape and type of the first of them that is alive.
 pub(crate) fn record_many(
     vars: &[Var],
     op: &'static str,
     at: At,
     f: impl FnOnce(&mut TapeData, &[NodeId]) -> Result<NodeId>,
 ) -> Var {
+    let recorded = enter(vars, op, at, |tape, nodes| {
+        let before = tape.next();
+        let node = f(tape, nodes)?;
+        Ok(Var::new(vars[0].tape(), tape.returned(node, before, at)))
+    });
+    recorded.unwrap_or_else(|poisoned| poisoned)
+}
+
+/// Looks at variables of one tape, or returns a poisoned one as [`record_many`] does.
+pub(crate) fn enter<R>(
+    vars: &[Var],
+    op: &'static str,
+    at: At,
+    f: impl FnOnce(&mut TapeData, &[NodeId]) -> Result<R>,
+) -> std::result::Result<R, Var> {
     let mut tapes = vars.iter().map(|v| v.tape());
     let Some(first) = tapes.next() else {
-        return Var::dead();
+        return Err(Var::dead());
     };
     let nodes: smallvec::SmallVec<[NodeId; 4]> = vars.iter().map(|v| v.node()).collect();
     if tapes.all(|id| id == first) {
-        return with_tape(first, |tape| match f(tape, &nodes) {
-            Ok(node) => Var::new(first, node),
-            Err(error) => {
+        return with_tape(first, |tape| {
+            f(tape, &nodes).map_err(|error| {
                 let (shape, dtype) = tape.aval(nodes[0]);
                 Var::new(first, tape.fail(error, shape, dtype))
-            }
+            })
         })
-        .unwrap_or(vars[0]);
+        .unwrap_or(Err(vars[0]));
     }
     // Every tape that took part learns of it, so that no compilation of either succeeds.
     let mut result = vars[0];
@@ -136,5 +151,28 @@ pub(crate) fn record_many(
         });
         result = poisoned.unwrap_or(result);
     }
-    result
+    Err(result)
+}
+
+/// While it lives, what is recorded on a tape cannot be named: equal nodes are shared.
+pub(crate) struct Hidden(TapeId);
+
+impl Hidden {
+    pub(crate) fn begin(tape: TapeId) -> Hidden {
+        with_tape(tape, TapeData::begin_transform);
+        Hidden(tape)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        with_tape(self.0, |t| t.transforms -= 1);
+    }
+}
+
+impl Var {
+    /// A variable of its own with this value, unless a transform asks.
+    pub(crate) fn own(self, at: At) -> Var {
+        record1(self, "alias", at, |_, x| Ok(x))
+    }
 }

@@ -1,8 +1,10 @@
-//! Identities applied as primitives are recorded, so that derivatives of derivatives stay
-//! small. Each holds for all finite operands; only the sign of a zero may differ.
+//! Identities applied as transforms record, so that derivatives of derivatives stay small, and
+//! as programs are extracted. Each holds for all finite operands; only the sign of a zero may
+//! differ. Operands that somebody can name are not seen through: a derivative with respect to
+//! them must find its way.
 
 use super::data::{NodeId, TapeData};
-use crate::ops::{Binary, Op, Range, Unary};
+use crate::ops::{Binary, Contraction, Op, Range, Unary};
 use crate::shape::Axes;
 use crate::{DType, Shape};
 use smallvec::SmallVec;
@@ -20,6 +22,16 @@ pub(super) enum Rewritten {
 
 use Rewritten::{Constant, Node, Same};
 
+/// The primitive of a node, where it may be seen through.
+fn seen(tape: &TapeData, id: NodeId) -> Option<&Op> {
+    tape.hidden(id).map(|node| &node.op)
+}
+
+/// The operand of a primitive that is known to have one.
+fn inside(tape: &TapeData, id: NodeId) -> NodeId {
+    tape.node(id).args[0]
+}
+
 pub(super) fn rewrite(
     tape: &TapeData,
     op: &Op,
@@ -30,20 +42,20 @@ pub(super) fn rewrite(
     match op {
         Op::Unary(f) => unary(tape, *f, args[0], dtype),
         Op::Binary(f) => binary(tape, *f, args[0], args[1], dtype),
-        Op::Select => match tape.constant_value(args[0]) {
+        Op::Select => match tape.hidden_constant(args[0]) {
             Some(mask) => Node(if mask != 0.0 { args[1] } else { args[2] }),
             None if args[1] == args[2] => Node(args[1]),
             None => Same,
         },
         Op::Cast => {
             let from = tape.node(args[0]).dtype;
-            match tape.constant_value(args[0]) {
+            match tape.hidden_constant(args[0]) {
                 _ if from == dtype => Node(args[0]),
                 Some(c) => Constant(c),
                 None => Same,
             }
         }
-        Op::StopGradient | Op::Recompute(_) => match tape.constant_value(args[0]) {
+        Op::StopGradient | Op::Recompute(_) => match tape.hidden_constant(args[0]) {
             Some(_) => Node(args[0]),
             None => Same,
         },
@@ -54,18 +66,20 @@ pub(super) fn rewrite(
         | Op::Flip(_)
         | Op::Concat(_) => movement(tape, op, args, shape),
         Op::Sum(axes) => sum(tape, axes, args[0], dtype),
+        Op::Contract(c) => contract(tape, c, args),
+        Op::Alias => Node(args[0]),
         _ => Same,
     }
 }
 
 fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
-    if let Some(c) = tape.constant_value(x) {
+    if let Some(c) = tape.hidden_constant(x) {
         return Constant(if dtype == DType::F32 { f64::from(f.eval(c as f32)) } else { f.eval(c) });
     }
-    match (&tape.node(x).op, f) {
-        (Op::Unary(Unary::Neg), Unary::Neg) => Node(tape.node(x).args[0]),
-        (Op::Unary(Unary::Neg), Unary::Abs | Unary::Cos | Unary::Sech2) => {
-            one(Op::Unary(f), tape.node(x).args[0])
+    match (seen(tape, x), f) {
+        (Some(Op::Unary(Unary::Neg)), Unary::Neg) => Node(inside(tape, x)),
+        (Some(Op::Unary(Unary::Neg)), Unary::Abs | Unary::Cos | Unary::Sech2) => {
+            one(Op::Unary(f), inside(tape, x))
         }
         _ => Same,
     }
@@ -80,7 +94,7 @@ fn two(f: Binary, a: NodeId, b: NodeId) -> Rewritten {
 }
 
 fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rewritten {
-    let (ca, cb) = (tape.constant_value(a), tape.constant_value(b));
+    let (ca, cb) = (tape.hidden_constant(a), tape.hidden_constant(b));
     if let (Some(x), Some(y)) = (ca, cb) {
         return Constant(match dtype {
             DType::F32 => f64::from(f.eval(x as f32, y as f32)),
@@ -92,8 +106,8 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
     if dtype == DType::Bool {
         return Same;
     }
-    let negated = |id: NodeId| match tape.node(id).op {
-        Op::Unary(Unary::Neg) => Some(tape.node(id).args[0]),
+    let negated = |id: NodeId| match seen(tape, id) {
+        Some(Op::Unary(Unary::Neg)) => Some(inside(tape, id)),
         _ => None,
     };
     match (f, ca, cb) {
@@ -140,11 +154,11 @@ fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
         return Node(x);
     }
     let node = tape.node(x);
-    if let (Some(c), true) = (tape.constant_value(x), dtype.is_float()) {
+    if let (Some(c), true) = (tape.hidden_constant(x), dtype.is_float()) {
         let n: usize = axes.iter().map(|&a| node.shape[a as usize]).product();
         return Constant(c * n as f64);
     }
-    if let Op::Sum(inner) = &node.op {
+    if let Some(Op::Sum(inner)) = seen(tape, x) {
         // Axes of the outer sum count what the inner one left.
         let rank = tape.node(node.args[0]).shape.len();
         let left: Vec<u8> = (0..rank as u8).filter(|a| !inner.contains(a)).collect();
@@ -159,7 +173,7 @@ fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
 fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritten {
     let x = args[0];
     let node = tape.node(x);
-    if let (Some(c), false) = (tape.constant_value(x), matches!(op, Op::Concat(_))) {
+    if let (Some(c), false) = (tape.hidden_constant(x), matches!(op, Op::Concat(_))) {
         return match op {
             // The canonical form of a repeated literal stays as it is.
             Op::Broadcast(axes)
@@ -170,21 +184,22 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
             _ => Constant(c),
         };
     }
-    match (op, &node.op) {
+    let within = seen(tape, x);
+    match (op, within) {
         (Op::Reshape, _) if node.shape == *shape => Node(x),
-        (Op::Reshape, Op::Reshape) => one(Op::Reshape, node.args[0]),
+        (Op::Reshape, Some(Op::Reshape)) => one(Op::Reshape, node.args[0]),
         (Op::Broadcast(_), _) if node.shape == *shape => Node(x),
-        (Op::Broadcast(outer), Op::Broadcast(inner)) => {
+        (Op::Broadcast(outer), Some(Op::Broadcast(inner))) => {
             one(Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()), node.args[0])
         }
         (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => {
             Node(x)
         }
-        (Op::Transpose(outer), Op::Transpose(inner)) => {
+        (Op::Transpose(outer), Some(Op::Transpose(inner))) => {
             one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
         }
         (Op::Flip(axes), _) if axes.is_empty() => Node(x),
-        (Op::Flip(outer), Op::Flip(inner)) => {
+        (Op::Flip(outer), Some(Op::Flip(inner))) => {
             let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
             axes.extend(inner.iter().filter(|a| !outer.contains(a)).copied());
             axes.sort_unstable();
@@ -193,18 +208,42 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Slice(ranges), _) if node.shape == *shape && ranges.iter().all(|r| r.start == 0) => {
             Node(x)
         }
-        (Op::Slice(outer), Op::Slice(inner)) => {
+        (Op::Slice(outer), Some(Op::Slice(inner))) => {
             let both = outer.iter().zip(inner);
             let ranges = both
                 .map(|(o, i)| Range { start: i.start + o.start * i.step, step: i.step * o.step });
             one(Op::Slice(ranges.collect()), node.args[0])
         }
-        (Op::Slice(ranges), Op::Concat(axis)) => {
+        (Op::Slice(ranges), Some(Op::Concat(axis))) => {
             slice_of_concat(tape, ranges, *axis, &node.args, shape)
         }
         (Op::Concat(_), _) if args.len() == 1 => Node(x),
         _ => Same,
     }
+}
+
+/// Operands that are transposes are read where they come from: any axes can be paired.
+fn contract(tape: &TapeData, c: &Contraction, args: &[NodeId]) -> Rewritten {
+    let (mut c, mut a, mut b) = (c.clone(), args[0], args[1]);
+    let left = through_transpose(tape, &mut a, &mut c.left_batch, &mut c.left_sum);
+    let right = through_transpose(tape, &mut b, &mut c.right_batch, &mut c.right_sum);
+    if left || right {
+        return Rewritten::Op(Op::Contract(Box::new(c)), SmallVec::from_slice(&[a, b]));
+    }
+    Same
+}
+
+fn through_transpose(tape: &TapeData, x: &mut NodeId, batch: &mut Axes, sum: &mut Axes) -> bool {
+    let Some(Op::Transpose(axes)) = seen(tape, *x) else { return false };
+    let inner = |list: &Axes| list.iter().map(|&i| axes[i as usize]).collect::<Axes>();
+    // The result has the free axes in the operand's order, which must stay the same.
+    let free = (0..axes.len() as u8).filter(|a| !batch.contains(a) && !sum.contains(a)).collect();
+    if !inner(&free).is_sorted() {
+        return false;
+    }
+    (*batch, *sum) = (inner(batch), inner(sum));
+    *x = inside(tape, *x);
+    true
 }
 
 /// A slice that lies within one part of a concatenation is a slice of that part.

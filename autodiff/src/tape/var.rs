@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 /// A recorded value: `Copy`, without lifetime or type parameters. It has a shape and an
 /// element type but no numbers; those exist only while a program runs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Var {
     tape: TapeId,
     node: NodeId,
@@ -45,6 +45,20 @@ impl Var {
         self.node
     }
 
+    /// Whether both are one recorded value. (`x == y` does not compile: it would have to compare
+    /// numbers, which exist only while a program runs; [`Var::equal`] records that comparison.)
+    ///
+    /// ```
+    /// use burlap_autodiff::{DType, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.input("x", DType::F64, [3]);
+    /// assert!(x.is_same(x));
+    /// assert!(!x.is_same(1.0 * x));
+    /// ```
+    pub fn is_same(self, other: Var) -> bool {
+        (self.tape, self.node) == (other.tape, other.node)
+    }
+
     /// The shape; a scalar's when the tape is gone.
     pub fn shape(self) -> Shape {
         with_tape(self.tape, |t| t.nodes[self.node as usize].shape.clone()).unwrap_or_default()
@@ -63,6 +77,11 @@ impl Var {
     /// The literal that all elements equal, where that is known while recording.
     pub fn constant_value(self) -> Option<f64> {
         with_tape(self.tape, |t| t.constant_value(self.node)).flatten()
+    }
+
+    /// As [`Var::constant_value`], where no derivative can be asked with respect to the literal.
+    pub(crate) fn hidden_constant(self) -> Option<f64> {
+        with_tape(self.tape, |t| t.hidden_constant(self.node)).flatten()
     }
 
     /// A literal on the same tape, of the same shape and type.

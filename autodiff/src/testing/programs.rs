@@ -5,7 +5,7 @@
 //! the values and shapes there are by then, so every list of instructions is well-formed, and
 //! leaving some out (as shrinking does) leaves another.
 
-use super::recorder::Recorder;
+use super::recorder::{Recorder, Variant};
 use crate::ops::{Binary, Compare, Distribution, Unary};
 use crate::{Array, DType, Tape, Var};
 use proptest::prelude::*;
@@ -184,6 +184,8 @@ pub struct Recorded {
     pub decisions: Var,
     /// The operands of `stop_gradient` that depend on the variable.
     pub stopped: Vec<Var>,
+    /// What each line of the listing computed.
+    pub computed: Vec<Var>,
     /// One line for each instruction.
     pub listing: Vec<String>,
 }
@@ -191,14 +193,30 @@ pub struct Recorded {
 impl RandomProgram {
     /// Records the program with reals of the given float type on an empty tape.
     pub fn record(&self, tape: &Tape, dtype: DType) -> Recorded {
-        Recorder::new(self, tape, dtype, false).record()
+        Recorder::new(self, tape, dtype, Variant::default()).record()
+    }
+
+    /// Records the program, each result passed through an operation that changes nothing: a
+    /// product with 1, a reshape to the same shape and the like.
+    pub fn record_with_identities(&self, tape: &Tape, dtype: DType) -> Recorded {
+        let variant = Variant { identities: true, ..Variant::default() };
+        Recorder::new(self, tape, dtype, variant).record()
+    }
+
+    /// Records the program, but what line `number` of the listing computes becomes an input, the
+    /// last one. At the value of that line, derivatives with respect to the input are those with
+    /// respect to the recorded value.
+    pub fn record_with_input(&self, tape: &Tape, dtype: DType, number: usize) -> Recorded {
+        let variant = Variant { replaced: Some(number), ..Variant::default() };
+        Recorder::new(self, tape, dtype, variant).record()
     }
 
     /// Records the program, but what it stops becomes inputs, at the end. At the values of
     /// [`Recorded::stopped`] the derivatives are those of the program itself, and their
     /// differences are those of the derivatives: a stopped value does not move with `x`.
     pub fn record_with_stopped(&self, tape: &Tape, dtype: DType) -> Recorded {
-        Recorder::new(self, tape, dtype, true).record()
+        let variant = Variant { stopped_are_inputs: true, ..Variant::default() };
+        Recorder::new(self, tape, dtype, variant).record()
     }
 
     /// The program with as many instructions left out as possible, while it still fails.

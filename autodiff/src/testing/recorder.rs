@@ -86,13 +86,24 @@ impl Choices {
     }
 }
 
+/// What differs from the program itself.
+#[derive(Default)]
+pub(super) struct Variant {
+    /// Whether stopped values become inputs.
+    pub(super) stopped_are_inputs: bool,
+    /// The instruction whose result becomes an input.
+    pub(super) replaced: Option<usize>,
+    /// Whether results pass through operations that change nothing.
+    pub(super) identities: bool,
+}
+
 /// A program while it is recorded.
 pub(super) struct Recorder<'a> {
     program: &'a RandomProgram,
     pub(super) tape: &'a Tape,
     pub(super) dtype: DType,
-    /// Whether stopped values become inputs.
-    stopped_are_inputs: bool,
+    variant: Variant,
+    computed: Vec<Var>,
     pub(super) reals: Values,
     pub(super) integers: Values,
     pub(super) masks: Values,
@@ -108,13 +119,14 @@ impl<'a> Recorder<'a> {
         program: &'a RandomProgram,
         tape: &'a Tape,
         dtype: DType,
-        stopped_are_inputs: bool,
+        variant: Variant,
     ) -> Self {
         Recorder {
             program,
             tape,
             dtype,
-            stopped_are_inputs,
+            variant,
+            computed: Vec::new(),
             reals: Values::default(),
             integers: Values::default(),
             masks: Values::default(),
@@ -218,8 +230,41 @@ impl<'a> Recorder<'a> {
         };
         let name = format!("{kind}{}", self.listing.len());
         self.listing.push(format!("{name} = {text} : {}{}", var.dtype(), var.shape()));
+        if self.variant.identities {
+            var = self.unchanged(var);
+        }
+        if self.variant.replaced == Some(self.listing.len() - 1) {
+            let (dtype, shape) = (var.dtype(), var.shape());
+            var = self.tape.input("replaced", dtype, shape.clone());
+            self.inputs.push(var);
+            self.values.push(Array::zeros(dtype, shape));
+        }
+        self.computed.push(var);
         let depends = depends && var.dtype().is_float();
         self.values_of(var.dtype()).0.push(Value { var, name, bound, depends, used: false });
+    }
+
+    /// The same value, recorded as the result of an operation that changes nothing.
+    fn unchanged(&self, var: Var) -> Var {
+        let shape = var.shape();
+        let moved = match self.listing.len() % 4 {
+            0 => var.reshape(&shape),
+            1 => var.cast(var.dtype()),
+            2 => var.transpose(&(0..shape.len()).collect::<Vec<_>>()),
+            _ => var.slice_steps(&shape.iter().map(|&n| (0, n, 1)).collect::<Vec<_>>()),
+        };
+        if !var.dtype().is_float() {
+            return moved;
+        }
+        match self.listing.len() % 7 {
+            0 => 1.0 * moved,
+            1 => moved + 0.0,
+            2 => moved / 1.0,
+            3 => -(-moved),
+            4 => moved.powi(1),
+            5 => moved.broadcast_to(&shape),
+            _ => moved.sum_axes(&[]),
+        }
     }
 
     /// Notes what decides between smooth pieces.
@@ -233,7 +278,7 @@ impl<'a> Recorder<'a> {
             return value.var.stop_gradient();
         }
         self.stopped.push(value.var);
-        if !self.stopped_are_inputs {
+        if !self.variant.stopped_are_inputs {
             return value.var.stop_gradient();
         }
         let (shape, dtype) = (value.var.shape(), value.var.dtype());
@@ -286,6 +331,7 @@ impl<'a> Recorder<'a> {
             loss,
             decisions,
             stopped: self.stopped,
+            computed: self.computed,
             listing: self.listing,
         }
     }

@@ -111,7 +111,7 @@ impl Recorder<'_> {
         if f == Unary::Floor {
             self.decide(result);
         }
-        let domain = if argument == a.var { "" } else { ", brought into the domain" };
+        let domain = if argument.is_same(a.var) { "" } else { ", brought into the domain" };
         self.give(format!("{}({}{domain})", f.name(), a.name), result, bound, a.depends);
     }
 

@@ -94,6 +94,7 @@ impl Batching<'_> {
             | Op::Select
             | Op::Cast
             | Op::StopGradient
+            | Op::Alias
             // Keeps its number, so that what is computed again stays apart from what was kept.
             | Op::Recompute(_)
             | Op::Reshape) => self.all(op.clone()),

@@ -2,7 +2,7 @@
 //! keeping them.
 
 use crate::error::{At, Error};
-use crate::tape::{Var, record_many, with_tape};
+use crate::tape::{Var, enter, record1, with_tape};
 
 /// Records f(inputs) so that derivatives keep none of its inner values from the forward
 /// pass, but compute them again, from what enters f, where they need them.
@@ -41,7 +41,7 @@ pub fn checkpoint(inputs: &[Var], f: impl FnOnce(&[Var]) -> Vec<Var>) -> Vec<Var
     let Some(&first) = inputs.first() else {
         let mut outputs = f(inputs);
         for out in &mut outputs {
-            *out = record_many(&[*out], OP, at, |_, _| {
+            *out = record1(*out, OP, at, |_, _| {
                 let problem = "without inputs there is nothing to compute again from".into();
                 Err(Error::Parameter { op: OP, problem, at })
             });
@@ -49,16 +49,24 @@ pub fn checkpoint(inputs: &[Var], f: impl FnOnce(&[Var]) -> Vec<Var>) -> Vec<Var
         return outputs;
     };
     // Says of which tape they are, on every tape.
-    record_many(inputs, OP, at, |_, nodes| Ok(nodes[0]));
+    let _ = enter(inputs, OP, at, |_, _| Ok(()));
     let start = with_tape(first.tape(), |tape| tape.next());
-    let mut outputs = f(inputs);
+    let outputs = f(inputs);
     if let Some(start) = start {
         with_tape(first.tape(), |tape| tape.close_region(start));
     }
-    for out in &mut outputs {
-        *out = record_many(&[*out, first], OP, at, |_, nodes| Ok(nodes[0]));
+    let mut returned: Vec<Var> = Vec::with_capacity(outputs.len());
+    for out in outputs {
+        let before = start.unwrap_or(0);
+        let inner = enter(&[out, first], OP, at, |_, nodes| Ok(nodes[0] >= before));
+        returned.push(match inner {
+            Ok(true) if !returned.iter().any(|r| r.is_same(out)) => out,
+            // What `f` did not record, or returned before, becomes a variable of its own.
+            Ok(_) => out.own(at),
+            Err(poisoned) => poisoned,
+        });
     }
-    outputs
+    returned
 }
 
 impl Var {

@@ -4,7 +4,7 @@ use super::recompute::{Forward, kept, lowest, positions};
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op};
-use crate::tape::{Node, Var, record_many, with_tape};
+use crate::tape::{Hidden, Node, Var, enter, record_many, with_tape};
 use smallvec::SmallVec;
 
 /// The tangent of `op` in operand `i`, everything else fixed.
@@ -133,7 +133,7 @@ pub(super) fn values_and_tangents(
 
 /// Checks that `x` and `v` can be a variable and its (co)tangent: one tape, shape and float type.
 pub(super) fn check_pair(op: &'static str, f: Var, x: Var, v: Var, at: At) -> Option<Var> {
-    let checked = record_many(&[f, x, v], op, at, |tape, nodes| {
+    let checked = enter(&[f, x, v], op, at, |tape, nodes| {
         let ((sx, tx), (sv, tv)) = (tape.aval(nodes[1]), tape.aval(nodes[2]));
         if tx != tv || !tx.is_float() {
             let problem = "variable and direction must be of one float type".into();
@@ -143,9 +143,9 @@ pub(super) fn check_pair(op: &'static str, f: Var, x: Var, v: Var, at: At) -> Op
             let problem = "variable and direction must have one shape".into();
             return Err(Error::Shape { op, problem, operands: vec![sx, sv], at });
         }
-        Ok(nodes[0])
+        Ok(())
     });
-    if checked == f { None } else { Some(checked) }
+    checked.err()
 }
 
 impl Var {
@@ -159,7 +159,7 @@ impl Var {
         if let Some(poisoned) = check_pair("jvp", self, x, v, at) {
             return poisoned;
         }
-        tangents(&[self], &[(x, v)], &[])[0].unwrap_or_else(|| self.constant_like(0.0))
+        self.along(&[(x, v)], at)
     }
 
     /// The directional derivative along several variables at once.
@@ -171,7 +171,15 @@ impl Var {
                 return poisoned;
             }
         }
-        tangents(&[self], pairs, &[])[0].unwrap_or_else(|| self.constant_like(0.0))
+        self.along(pairs, at)
+    }
+
+    /// The directional derivative along well-formed pairs.
+    fn along(self, pairs: &[(Var, Var)], at: At) -> Var {
+        let hidden = Hidden::begin(self.tape());
+        let found = tangents(&[self], pairs, &[])[0].unwrap_or_else(|| self.constant_like(0.0));
+        drop(hidden);
+        found.own(at)
     }
 }
 

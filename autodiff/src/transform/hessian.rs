@@ -6,7 +6,7 @@ use super::reverse::{check_scalar, check_variable, cotangents};
 use super::vmap::vmap_at;
 use crate::error::At;
 use crate::ops::record_concat;
-use crate::tape::{Var, record1};
+use crate::tape::{Hidden, Var, record1};
 use crate::{Array, Shape};
 
 /// Directions that share one recording: the program shrinks by this factor, and the memory of
@@ -56,8 +56,11 @@ impl Var {
         if n == 0 {
             return x.reshape([0, 0]);
         }
+        let hidden = Hidden::begin(self.tape());
         let any = hold(self, x.constant_like(0.0), at);
-        for_unit_vectors(self.hvp(x, any), any, "hessian", at)
+        let hessian = for_unit_vectors(self.hvp(x, any), any, "hessian", at);
+        drop(hidden);
+        hessian.own(at)
     }
 
     /// The dense Jacobian ∂self/∂x: shape `[m, n]` for the m elements of this value and the n
@@ -74,7 +77,8 @@ impl Var {
         if m == 0 || n == 0 {
             return x.flatten().slice_axis(0, 0, 0).reshape([m, n]);
         }
-        if m <= n {
+        let hidden = Hidden::begin(self.tape());
+        let jacobian = if m <= n {
             let any = hold(self, self.constant_like(0.0), at);
             let row = cotangents(&[(self, any)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0));
             for_unit_vectors(row, any, "jacobian", at)
@@ -83,6 +87,8 @@ impl Var {
             let column =
                 tangents(&[self], &[(x, any)], &[])[0].unwrap_or_else(|| self.constant_like(0.0));
             for_unit_vectors(column, any, "jacobian", at).t()
-        }
+        };
+        drop(hidden);
+        jacobian.own(at)
     }
 }

@@ -70,7 +70,7 @@ fn hold(f: Var, v: Var, at: At) -> Var {
         let mut needed = vec![false; f.node() as usize + 1];
         needed[f.node() as usize] = true;
         let mut level = 0;
-        for id in (0..=f.node()).rev().filter(|_| tape.identities) {
+        for id in (0..=f.node()).rev().filter(|_| tape.holds) {
             if needed[id as usize] {
                 let node = tape.node(id);
                 if let Op::Hold(l) = node.op {

@@ -7,6 +7,7 @@ use crate::ops::Op;
 use crate::tape::{Node, NodeId, TapeData, TapeId, Var, with_tape};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -18,10 +19,29 @@ pub(super) fn kept(tape: TapeId, id: NodeId, node: &Node) -> Values {
     (node.args.iter().map(|&a| Var::new(tape, a)).collect(), Var::new(tape, id))
 }
 
-/// The value of a node from outside, on which a region is recorded again.
-fn outside(tape: &mut TapeData, id: NodeId, number: u32) -> NodeId {
-    let ((shape, dtype), at) = (tape.aval(id), tape.node(id).at);
-    tape.push(Op::Recompute(number), &[id], shape, dtype, at)
+/// Values from outside, on which a region is recorded again. A sweep has its own, so that what
+/// another one recorded before does not count as kept.
+#[derive(Default)]
+struct Outside {
+    number: u32,
+    entered: RefCell<FxHashMap<NodeId, NodeId>>,
+}
+
+impl Outside {
+    fn new(number: u32) -> Outside {
+        Outside { number, ..Outside::default() }
+    }
+
+    /// The value of a node from outside.
+    fn enter(&self, tape: &mut TapeData, id: NodeId) -> NodeId {
+        if tape.hidden_constant(id).is_some() {
+            return id;
+        }
+        *self.entered.borrow_mut().entry(id).or_insert_with(|| {
+            let ((shape, dtype), at) = (tape.aval(id), tape.node(id).at);
+            tape.append(Op::Recompute(self.number), &[id], shape, dtype, at)
+        })
+    }
 }
 
 /// The node's primitive on other operands, known to compute the same.
@@ -29,13 +49,11 @@ fn again(tape: &mut TapeData, id: NodeId, args: &[NodeId]) -> NodeId {
     let Node { op, shape, dtype, at, .. } = tape.node(id).clone();
     // Its place is its own, not that of the node for whose sake it is recorded.
     let place = tape.stems_from.replace(at);
-    let copy = tape.push(op.clone(), args, shape, dtype, at);
+    // Neither simplified nor shared: a derivative may be asked with respect to it.
+    let copy = tape.append(op, args, shape, dtype, at);
     tape.stems_from = place;
-    // What the tape had already may be a derivative's; without regions it were this node.
-    if copy != id && tape.node(copy).op == op {
-        let original = tape.original(id);
-        tape.originals.entry(copy).or_insert(original);
-    }
+    let original = tape.original(id);
+    tape.originals.insert(copy, original);
     copy
 }
 
@@ -85,7 +103,7 @@ struct Frame {
 }
 
 struct Opened {
-    number: u32,
+    outside: Outside,
     /// The first node that the sweep recorded for the region.
     first: NodeId,
     copies: Vec<Option<NodeId>>,
@@ -172,7 +190,7 @@ impl Backward {
         let region = self.around[depth].region.clone();
         let start = region.start.max(self.low);
         let copies = vec![None; (up_to - start + 1) as usize];
-        self.around[depth].opened = Some(Opened { number, first, copies });
+        self.around[depth].opened = Some(Opened { outside: Outside::new(number), first, copies });
         let mut inner = Nested::new(tape, start, up_to, &region);
         for id in start..=up_to {
             inner.reach(tape, id);
@@ -201,7 +219,7 @@ impl Backward {
         let found = around.iter().enumerate().rev().find_map(|(d, f)| Some((d + 1, copy(f)?)));
         let (from, value) = found.unwrap_or((0, id));
         let opened = around[from..].iter().filter_map(|f| f.opened.as_ref());
-        opened.fold(value, |value, o| outside(tape, value, o.number))
+        opened.fold(value, |value, o| o.outside.enter(tape, value))
     }
 }
 
@@ -250,7 +268,7 @@ impl Nested {
 pub(super) struct Forward {
     tape: TapeId,
     low: NodeId,
-    number: u32,
+    outside: Outside,
     regions: Nested,
     copies: Vec<Option<NodeId>>,
 }
@@ -288,7 +306,13 @@ impl Forward {
             return None;
         }
         let copies = vec![None; needed.len()];
-        Some(Forward { tape, low, number, regions: Nested::over(regions), copies })
+        Some(Forward {
+            tape,
+            low,
+            outside: Outside::new(number),
+            regions: Nested::over(regions),
+            copies,
+        })
     }
 
     /// Goes up to a node.
@@ -319,7 +343,7 @@ impl Forward {
                 .iter()
                 .map(|&a| match self.copy(a) {
                     Some(copy) => copy.node(),
-                    None if inside => outside(tape, a, self.number),
+                    None if inside => self.outside.enter(tape, a),
                     None => a,
                 })
                 .collect();

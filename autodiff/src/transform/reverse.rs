@@ -6,7 +6,7 @@ use super::recompute::{Backward, kept, lowest, positions};
 use super::{Stemming, needed};
 use crate::error::{At, Error};
 use crate::ops::{Kind, Op, record_concat};
-use crate::tape::{Node, Var, record1, with_tape};
+use crate::tape::{Hidden, Node, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are
@@ -212,7 +212,8 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
 
 /// Checks that `f` is a float scalar.
 pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
-    let checked = record1(f, op, at, |tape, f| {
+    let checked = enter(&[f], op, at, |tape, nodes| {
+        let f = nodes[0];
         let (shape, dtype) = tape.aval(f);
         if !shape.is_empty() {
             let problem = "only a scalar has a gradient; use vjp or jacobian".into();
@@ -222,9 +223,9 @@ pub(super) fn check_scalar(op: &'static str, f: Var, at: At) -> Option<Var> {
             let problem = "only float values have derivatives".into();
             return Err(Error::DType { op, problem, operands: vec![dtype], at });
         }
-        Ok(f)
+        Ok(())
     });
-    if checked == f { None } else { Some(checked) }
+    checked.err()
 }
 
 /// Checks that `x` is a float value on the tape of `f`.
@@ -253,8 +254,7 @@ impl Var {
         {
             return poisoned;
         }
-        let one = self.constant_like(1.0);
-        cotangents(&[(self, one)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+        self.pulled_back(None, &[x], at)[0]
     }
 
     /// The gradients of this scalar with respect to several variables, from one sweep. The
@@ -266,13 +266,7 @@ impl Var {
         if let Some(poisoned) = check_scalar("grads", self, at).or(bad) {
             return vec![poisoned; variables.len()];
         }
-        let one = self.constant_like(1.0);
-        let found = cotangents(&[(self, one)], variables);
-        found
-            .into_iter()
-            .zip(variables)
-            .map(|(g, x)| g.unwrap_or_else(|| x.constant_like(0.0)))
-            .collect()
+        self.pulled_back(None, variables, at)
     }
 
     /// The cotangent Jᵀu of `x`, for a cotangent `u` of this value; it has the shape of `x`.
@@ -284,6 +278,17 @@ impl Var {
         {
             return poisoned;
         }
-        cotangents(&[(self, u)], &[x])[0].unwrap_or_else(|| x.constant_like(0.0))
+        self.pulled_back(Some(u), &[x], at)[0]
+    }
+
+    /// The cotangents of well-formed variables for a cotangent of this value, 1 by default.
+    fn pulled_back(self, ct: Option<Var>, variables: &[Var], at: At) -> Vec<Var> {
+        let hidden = Hidden::begin(self.tape());
+        let ct = ct.unwrap_or_else(|| self.constant_like(1.0));
+        let found = cotangents(&[(self, ct)], variables);
+        let or_zero = |(g, x): (Option<Var>, &Var)| g.unwrap_or_else(|| x.constant_like(0.0));
+        let found: Vec<Var> = found.into_iter().zip(variables).map(or_zero).collect();
+        drop(hidden);
+        found.into_iter().map(|g| g.own(at)).collect()
     }
 }

@@ -5,7 +5,7 @@ use super::hold;
 use super::reverse::{check_scalar, check_variable, cotangents};
 use super::vmap::vmap_at;
 use crate::error::At;
-use crate::tape::Var;
+use crate::tape::{Hidden, Var};
 
 /// A value with its first two derivatives applied to a direction, as
 /// [`Var::value_grad_hvp`] gives them, or to several, as [`Var::value_grad_hvp_many`] does.
@@ -17,6 +17,13 @@ pub struct ValueGradHvp {
     pub grad: Var,
     /// ∇²f(x) v, of the shape of v.
     pub hvp: Var,
+}
+
+impl ValueGradHvp {
+    /// Variables of their own with these values.
+    fn own(self, at: At) -> ValueGradHvp {
+        ValueGradHvp { value: self.value.own(at), grad: self.grad.own(at), hvp: self.hvp.own(at) }
+    }
 }
 
 /// Checks a scalar, a variable and a direction.
@@ -45,7 +52,10 @@ impl Var {
         if let Some(poisoned) = check(op, self, x, v, at) {
             return ValueGradHvp { value: poisoned, grad: poisoned, hvp: poisoned };
         }
-        self.value_grad_hvp_along(x, hold(self, v, at))
+        let hidden = Hidden::begin(self.tape());
+        let all = self.value_grad_hvp_along(x, hold(self, v, at));
+        drop(hidden);
+        all.own(at)
     }
 
     /// Value, gradient and product along a direction that is a leaf of its own.
@@ -112,10 +122,13 @@ impl Var {
         {
             return ValueGradHvp { value: poisoned, grad: poisoned, hvp: poisoned };
         }
+        let hidden = Hidden::begin(self.tape());
         // One direction, a leaf that neither x nor f can depend on, stands for all.
         let any = hold(self, x.constant_like(0.0), at);
         let along = self.value_grad_hvp_along(x, any);
-        ValueGradHvp { hvp: vmap_at(&[along.hvp], &[(any, directions)], op, at)[0], ..along }
+        let hvp = vmap_at(&[along.hvp], &[(any, directions)], op, at)[0];
+        drop(hidden);
+        ValueGradHvp { hvp, ..along }.own(at)
     }
 
     /// The second directional derivative vᵀ∇²f(x)v of this scalar, `v` held fixed, by
@@ -126,8 +139,11 @@ impl Var {
         if let Some(poisoned) = check("second_directional", self, x, v, at) {
             return poisoned;
         }
+        let hidden = Hidden::begin(self.tape());
         let direction = hold(self, v, at);
-        self.twice_along(x, direction).unwrap_or_else(|| self.constant_like(0.0))
+        let q = self.twice_along(x, direction).unwrap_or_else(|| self.constant_like(0.0));
+        drop(hidden);
+        q.own(at)
     }
 
     /// The second directional derivative vᵀ∇²f(x)v and its gradient ∇ₓ(vᵀ∇²f(x)v), `v` held
@@ -138,14 +154,14 @@ impl Var {
         if let Some(poisoned) = check("second_directional_grad", self, x, v, at) {
             return (poisoned, poisoned);
         }
-        let zero = x.constant_like(0.0);
+        let hidden = Hidden::begin(self.tape());
         let direction = hold(self, v, at);
-        let Some(q) = self.twice_along(x, direction) else {
-            return (self.constant_like(0.0), zero);
-        };
+        let q = self.twice_along(x, direction).unwrap_or_else(|| self.constant_like(0.0));
         let one = q.constant_like(1.0);
         let found = cotangents(&[(q, one)], &[x, direction]);
-        (q, found[0].unwrap_or(zero))
+        let gradient = found[0].unwrap_or_else(|| x.constant_like(0.0));
+        drop(hidden);
+        (q.own(at), gradient.own(at))
     }
 
     fn twice_along(self, x: Var, direction: Var) -> Option<Var> {

@@ -5,7 +5,7 @@ use super::batching::{Batching, lift};
 use crate::Shape;
 use crate::error::{At, Error};
 use crate::ops::Op;
-use crate::tape::{Node, NodeId, TapeData, Var, record_many, record1, with_tape};
+use crate::tape::{Hidden, Node, NodeId, TapeData, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// The nodes `low..` that outputs need and that depend on a replaced one, which count
@@ -104,16 +104,19 @@ pub(super) fn vmap_at(outputs: &[Var], over: &[(Var, Var)], op: &'static str, at
     }
     let pairs = over.iter().flat_map(|&(x, batched)| [x, batched]);
     let all: Vec<Var> = outputs.iter().copied().chain(pairs).collect();
-    let mut size = None;
-    let checked = record_many(&all, op, at, |tape, nodes| {
+    let size = enter(&all, op, at, |tape, nodes| {
         let pairs: Vec<(NodeId, NodeId)> =
             nodes[outputs.len()..].chunks_exact(2).map(|p| (p[0], p[1])).collect();
-        size = Some(common_size(tape, &pairs, op, at)?);
-        Ok(nodes[0])
+        common_size(tape, &pairs, op, at)
     });
     match size {
-        Some(size) => record(outputs, over, size, at),
-        None => vec![checked; outputs.len()],
+        Ok(size) => {
+            let hidden = Hidden::begin(outputs[0].tape());
+            let found = record(outputs, over, size, at);
+            drop(hidden);
+            found.into_iter().map(|y| y.own(at)).collect()
+        }
+        Err(poisoned) => vec![poisoned; outputs.len()],
     }
 }
 

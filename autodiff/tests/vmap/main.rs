@@ -7,7 +7,14 @@ mod primitives;
 mod programs;
 mod second_order;
 
-use burlap_autodiff::{Array, DType};
+use burlap_autodiff::{Array, DType, Interpreter, Tape, Var};
+
+/// A program computes two recorded values as one.
+fn assert_one(tape: &Tape, a: Var, b: Var, what: impl Fn() -> String) {
+    let primitives = |outputs: &[Var]| tape.compile(&Interpreter, outputs).unwrap().primitives();
+    let (one, two) = (primitives(&[a]), primitives(&[a, b]));
+    assert_eq!(one, two, "{}", what());
+}
 
 fn bits(array: &Array) -> Vec<u64> {
     array.to_f64_vec().into_iter().map(f64::to_bits).collect()

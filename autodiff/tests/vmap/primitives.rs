@@ -251,7 +251,7 @@ fn vmapped_and_looped(
     let rows: Vec<Var> = (0..k)
         .map(|row| {
             let at = |(i, &x): (usize, &Var)| {
-                let found = over.iter().find(|p| p.0 == x).map(|p| p.1.at(row));
+                let found = over.iter().find(|p| p.0.is_same(x)).map(|p| p.1.at(row));
                 assert_eq!(found.is_some(), is_batched(i));
                 found.unwrap_or(x)
             };
