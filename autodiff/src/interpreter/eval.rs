@@ -225,24 +225,21 @@ impl<'a> Indexing<'a> {
 
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
         let span = if self.along { 1 } else { self.index_shape.len() };
+        let size = whole[self.axis];
+        // All of them, also where another axis leaves nothing to select.
+        if let Some(position) = self.indices.iter().position(|&i| i as usize >= size) {
+            let (op, index, at) =
+                (self.node.op.name(), self.indices[position] as u32, self.node.at);
+            return Err(Error::Index { op, index, position, size, at });
+        }
         for (i, p) in positions(small).enumerate() {
             let at = if self.along {
                 i
             } else {
                 flat(self.index_shape, &p[self.axis..self.axis + span])
             };
-            let index = self.indices[at] as usize;
-            if index >= whole[self.axis] {
-                return Err(Error::Index {
-                    op: self.node.op.name(),
-                    index: index as u32,
-                    position: at,
-                    size: whole[self.axis],
-                    at: self.node.at,
-                });
-            }
             let mut q: Vec<usize> = p[..self.axis].to_vec();
-            q.push(index);
+            q.push(self.indices[at] as usize);
             q.extend(&p[self.axis + span..]);
             f(i, flat(whole, &q));
         }
