@@ -2,11 +2,13 @@
 //! bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_fuzz::TARGETS;
+use burlap::autodiff::Op;
+use burlap_fuzz::{TARGETS, Target, primitives};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Random inputs of each target.
-const RANDOM: u64 = 1500;
+const RANDOM: u64 = 1000;
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(folder).join(target);
@@ -16,9 +18,8 @@ fn files(folder: &str, target: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Runs a target; its panic is preceded by the name of what led there.
-fn run(name: &str, what: &str, data: &[u8]) {
-    let (_, target) = TARGETS.iter().find(|target| target.0 == name).unwrap();
+/// What panics is preceded by the name of what led there.
+fn named(what: &str, f: impl FnOnce()) {
     struct Named<'a>(&'a str);
     impl Drop for Named<'_> {
         fn drop(&mut self) {
@@ -28,14 +29,19 @@ fn run(name: &str, what: &str, data: &[u8]) {
         }
     }
     let _named = Named(what);
-    target(data);
+    f();
+}
+
+fn target(name: &str) -> Target {
+    TARGETS.iter().find(|target| target.0 == name).unwrap().1
 }
 
 fn replay(name: &str) {
     let seeds = files("corpus-seeds", name);
     assert!(!seeds.is_empty(), "no seeds of {name}");
     for path in seeds.into_iter().chain(files("regressions", name)) {
-        run(name, &path.display().to_string(), &std::fs::read(&path).unwrap());
+        let data = std::fs::read(&path).unwrap();
+        named(&path.display().to_string(), || target(name)(&data));
     }
 }
 
@@ -53,20 +59,36 @@ fn bytes(seed: u64) -> Vec<u8> {
     (0..words).flat_map(|_| word().to_le_bytes()).collect()
 }
 
+/// What programs do not contain: identities, which are removed.
+const REMOVED: [&str; 2] = ["stop_gradient", "recompute"];
+
 #[test]
 fn programs() {
     replay("programs");
-    (0..RANDOM).for_each(|seed| run("programs", &format!("seed {seed}"), &bytes(seed)));
+    let mut seen = BTreeSet::new();
+    for seed in 0..RANDOM {
+        let data = bytes(seed);
+        named(&format!("seed {seed}"), || seen.extend(primitives(&data)));
+    }
+    let names = Op::names().into_iter().filter(|name| !REMOVED.contains(name));
+    let missing: Vec<&str> = names.filter(|name| !seen.contains(name)).collect();
+    assert!(missing.is_empty(), "random bytes never became {missing:?}");
+}
+
+/// Seeds and findings, and random bytes.
+fn all(name: &str) {
+    replay(name);
+    for seed in 0..RANDOM {
+        named(&format!("seed {seed}"), || target(name)(&bytes(seed)));
+    }
 }
 
 #[test]
 fn transforms() {
-    replay("transforms");
-    (0..RANDOM).for_each(|seed| run("transforms", &format!("seed {seed}"), &bytes(seed)));
+    all("transforms");
 }
 
 #[test]
 fn readers() {
-    replay("readers");
-    (0..RANDOM).for_each(|seed| run("readers", &format!("seed {seed}"), &bytes(seed)));
+    all("readers");
 }

@@ -70,8 +70,8 @@ const ARITHMETIC: &[Binary] = table! {
     "+" |a, b| a + b, "-" |a, b| a - b, "*" |a, b| a * b, "/" |a, b| a / b,
 };
 
-const ROUNDED_BINARY: &[Binary] = table! {
-    "pow" |a, b| a.pow(b), "dot" |a, b| a.dot(b), "matmul" |a, b| a.matmul(b),
+const PRODUCTS: &[Binary] = table! {
+    "dot" |a, b| a.dot(b), "matmul" |a, b| a.matmul(b),
 };
 
 const EXACT_NUMBERS: &[WithNumber] = table! {
@@ -125,7 +125,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
         let (n, start) = (self.values.len(), self.c.below(self.values.len()));
         let found = (0..n).map(|i| (start + i) % n).find(|&i| fits(self.values[i].var.dtype()));
         match found {
-            Some(i) if !self.c.chance(64) => {
+            Some(i) if !self.c.odd(64) => {
                 self.exact &= self.values[i].exact;
                 (self.values[i].var, format!("v{i}"))
             }
@@ -144,11 +144,57 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
         (a, b)
     }
 
+    /// Two values of one type that go together elementwise: where they do not, one entry of the
+    /// second does.
+    fn fitting(&mut self, real: bool) -> ((Var, String), (Var, String)) {
+        let a = if real { self.real() } else { self.any() };
+        let b = self.of(|dtype| dtype == a.0.dtype());
+        let (of_a, of_b) = (a.0.shape(), b.0.shape());
+        let fit = |(m, n): (&usize, &usize)| m == n || *m == 1 || *n == 1;
+        if of_a.iter().rev().zip(of_b.iter().rev()).all(fit) || self.c.odd(8) {
+            return (a, b);
+        }
+        match of_b.count() {
+            0 => (a.clone(), a),
+            _ => (a, (b.0.flatten().at(0), format!("{}.flatten().at(0)", b.1))),
+        }
+    }
+
+    /// Two reals whose inner sizes agree, mostly.
+    fn product(&mut self) -> ((Var, String), (Var, String)) {
+        let (a, b) = (self.real(), self.real());
+        let fit = a.0.rank() == 1 && a.0.shape() == b.0.shape();
+        match (fit || self.c.odd(4), a.0.rank()) {
+            (true, _) => (a, b),
+            (_, 1) => (a.clone(), a),
+            (_, 2) => (a.clone(), (a.0.t(), format!("{}.t()", a.1))),
+            _ => {
+                let flat = (a.0.flatten(), format!("{}.flatten()", a.1));
+                (flat.clone(), flat)
+            }
+        }
+    }
+
     /// A scalar to differentiate, and a variable that it may depend on.
     fn differentiable(&mut self) -> (Var, Var, String) {
         self.exact = false;
-        let ((f, a), (x, b)) = (self.real(), self.real());
-        (if self.c.chance(32) { f } else { f.sum() }, x, format!("{a}.sum(), {b}"))
+        // Mostly the latest value, which depends on others.
+        let latest = self.values.last().filter(|known| known.var.dtype().is_float()).copied();
+        let (f, a) = match latest {
+            Some(known) if !self.c.chance(4) => (known.var, format!("v{}", self.values.len() - 1)),
+            _ => self.real(),
+        };
+        let (x, b) = self.real();
+        (if self.c.odd(32) { f } else { f.sum() }, x, format!("{a}.sum(), {b}"))
+    }
+
+    /// A value of any type with an axis.
+    fn with_axis(&mut self) -> (Var, String) {
+        let (x, a) = self.any();
+        if x.rank() == 0 && !self.c.odd(4) {
+            return (x.flatten(), format!("{a}.flatten()"));
+        }
+        (x, a)
     }
 
     /// Something with the shape and type of a value.
@@ -164,7 +210,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     /// Many of a value along a new first axis.
     fn stacked(&mut self, x: Var, k: usize) -> Var {
         let sizes: Vec<usize> = std::iter::once(k).chain(x.shape().iter().copied()).collect();
-        if self.c.chance(32) { x } else { x.broadcast_to(sizes) }
+        if self.c.odd(32) { x } else { x.broadcast_to(sizes) }
     }
 
     fn record(&mut self, text: String, var: Var, exact: bool) -> Var {
@@ -177,8 +223,8 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     /// Records one call.
     pub(crate) fn call(&mut self) -> Var {
         self.exact = true;
-        match self.c.below(10) {
-            0 => self.elementwise(),
+        match self.c.below(12) {
+            0 | 10 | 11 => self.elementwise(),
             1 | 2 => self.of_two(),
             3 => self.with_number(),
             4 => self.over_axes(),
@@ -192,12 +238,12 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     }
 
     fn elementwise(&mut self) -> Var {
-        match self.c.below(3) {
+        match self.c.below(6) {
             0 => {
-                let ((x, a), (name, f)) = (self.any(), self.c.pick(EXACT));
+                let ((x, a), (name, f)) = (self.real(), self.c.pick(EXACT));
                 self.record(format!("{a}.{name}()"), f(x), true)
             }
-            1 => {
+            1..=4 => {
                 let ((x, a), (name, f)) = (self.real(), self.c.pick(ROUNDED));
                 self.record(format!("{a}.{name}()"), f(x), false)
             }
@@ -209,11 +255,16 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     }
 
     fn of_two(&mut self) -> Var {
-        let ((a, left), (b, right)) = self.pair();
+        let kind = self.c.below(5);
+        let ((a, left), (b, right)) = match kind {
+            0 => self.product(),
+            _ => self.fitting(kind == 1),
+        };
         let integer = !a.dtype().is_float();
-        let ((name, f), exact) = match self.c.below(4) {
-            0 => (self.c.pick(EXACT_BINARY), true),
-            1 => (self.c.pick(ROUNDED_BINARY), false),
+        let ((name, f), exact) = match kind {
+            0 => (self.c.pick(PRODUCTS), false),
+            1 => (("pow", (|a, b| a.pow(b)) as fn(Var, Var) -> Var), false),
+            2 => (self.c.pick(EXACT_BINARY), true),
             _ => (self.c.pick(ARITHMETIC), integer),
         };
         self.record(format!("{left} {name} {right}"), f(a, b), exact)
@@ -236,14 +287,14 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                 self.record(format!("{a}.clamp({n:?}, {high:?})"), x.clamp(n, high), true)
             }
             _ => {
-                let ((x, a), (name, f)) = (self.any(), self.c.pick(ROUNDED_NUMBERS));
+                let ((x, a), (name, f)) = (self.real(), self.c.pick(ROUNDED_NUMBERS));
                 self.record(format!("{a}.{name}({n:?})"), f(x, n), false)
             }
         }
     }
 
     fn over_axes(&mut self) -> Var {
-        let (x, a) = if self.c.chance(4) { self.any() } else { self.real() };
+        let (x, a) = if self.c.chance(4) { self.with_axis() } else { self.real() };
         let integer = !x.dtype().is_float();
         let axes = self.c.axes(x.rank());
         match self.c.below(6) {
@@ -256,15 +307,17 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                 self.record(format!("{a}.{name}({axes:?})"), f(x, &axes), integer)
             }
             2 => {
+                let x = if x.rank() == 0 { x.flatten() } else { x };
                 let (axis, (name, f)) = (self.c.axis(x.rank()), self.c.pick(ROUNDED_AXIS));
                 self.record(format!("{a}.{name}({axis})"), f(x, axis), false)
             }
             3 => {
+                let x = if x.rank() == 0 { x.flatten() } else { x };
                 let axis = self.c.axis(x.rank());
                 self.record(format!("{a}.argmax({axis})"), x.argmax(axis), true)
             }
             4 => {
-                let correction = self.c.size();
+                let correction = if self.c.odd(4) { self.c.size() } else { 0 };
                 self.record(
                     format!("{a}.variance({axes:?}, {correction})"),
                     x.variance(&axes, correction),
@@ -272,7 +325,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                 )
             }
             _ => {
-                let from = if self.c.chance(8) { self.any().0.shape() } else { x.shape() };
+                let from = if self.c.odd(8) { self.any().0.shape() } else { x.shape() };
                 let reduced = x.sum_axes(&axes);
                 self.record(
                     format!("{a}.sum_axes({axes:?}).keep_axes({axes:?}, {from})"),
@@ -284,7 +337,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     }
 
     fn moved(&mut self) -> Var {
-        let (x, a) = self.any();
+        let (x, a) = self.with_axis();
         let (shape, rank) = (x.shape(), x.rank());
         match self.c.below(9) {
             0 => {
@@ -300,7 +353,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             1 => {
                 let mut to = self.c.sizes();
-                if !self.c.chance(8) {
+                if !self.c.odd(8) {
                     to.truncate(1);
                     to.extend(shape.iter());
                 }
@@ -311,7 +364,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                 let (mut to, kept): (Vec<usize>, Vec<usize>) =
                     (shape.to_vec(), (0..=rank).filter(|&axis| axis != place).collect());
                 to.insert(place, self.c.size());
-                let kept = if self.c.chance(16) { self.c.axes(rank + 1) } else { kept };
+                let kept = if self.c.odd(16) { self.c.axes(rank + 1) } else { kept };
                 self.record(
                     format!("{a}.broadcast_axes({to:?}, {kept:?})"),
                     x.broadcast_axes(to, &kept),
@@ -328,7 +381,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                     let start = self.c.below(n + 1);
                     ranges.push((start, start + self.c.below(n - start + 1), 1 + self.c.below(3)));
                 }
-                if self.c.chance(16) {
+                if self.c.odd(16) {
                     ranges.push((self.c.size(), self.c.size(), self.c.size()));
                 }
                 self.record(format!("{a}.slice_steps({ranges:?})"), x.slice_steps(&ranges), true)
@@ -336,8 +389,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             5 => {
                 let axis = self.c.axis(rank);
                 let n = shape.get(axis).copied().unwrap_or(3);
-                let mut end =
-                    || if self.c.chance(16) { self.c.size() } else { self.c.below(n + 1) };
+                let mut end = || if self.c.odd(16) { self.c.size() } else { self.c.below(n + 1) };
                 let (start, end) = (end(), end());
                 self.record(
                     format!("{a}.slice_axis({axis}, {start}, {end})"),
@@ -345,9 +397,9 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                     true,
                 )
             }
-            6 => {
+            6 if rank > 0 && shape[0] > 0 || self.c.odd(4) => {
                 let n = shape.first().copied().unwrap_or(1);
-                let i = if self.c.chance(16) { self.c.size() } else { self.c.below(n) };
+                let i = if self.c.odd(16) { self.c.size() } else { self.c.below(n) };
                 self.record(format!("{a}.at({i})"), x.at(i), true)
             }
             7 => {
@@ -362,11 +414,11 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
     }
 
     fn indexed(&mut self) -> Var {
-        let ((x, a), (i, b)) = (self.any(), self.of(|dtype| dtype == DType::U32));
+        let ((x, a), (i, b)) = (self.with_axis(), self.of(|dtype| dtype == DType::U32));
         let axis = self.c.axis(x.rank());
         let n = x.shape().get(axis).copied().unwrap_or(1).max(1);
         // Mostly within the axis.
-        let (i, b) = match self.c.chance(8) || i.dtype() != DType::U32 {
+        let (i, b) = match self.c.odd(8) || i.dtype() != DType::U32 {
             true => (i, b),
             false => (i.min((n - 1) as f64), format!("{b}.min({})", n - 1)),
         };
@@ -374,7 +426,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             0 => self.record(format!("{a}.gather({axis}, {b})"), x.gather(axis, i), true),
             1 => {
                 let like = x.gather(axis, i);
-                let updates = if self.c.chance(8) { self.any().0 } else { like };
+                let updates = if self.c.odd(8) { self.any().0 } else { like };
                 let exact = !x.dtype().is_float();
                 self.record(
                     format!("{a}.scatter_add({axis}, {b}, {})", updates.shape()),
@@ -426,8 +478,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             kind => {
                 let ((key, a), stream) = (self.of(|dtype| dtype == DType::U32), self.c.word());
-                let key =
-                    if self.c.chance(16) { key } else { key.flatten().at(0).broadcast_to([2]) };
+                let key = if self.c.odd(16) { key } else { key.flatten().at(0).broadcast_to([2]) };
                 let (float, shape) = (self.c.float(), self.c.sizes());
                 match kind {
                     4 => {
@@ -454,7 +505,9 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
         match self.c.below(7) {
             0 => {
                 let (m, mask) = self.of(|dtype| dtype == DType::Bool);
-                let ((a, left), (b, right)) = self.pair();
+                let ((a, left), (b, right)) = self.fitting(false);
+                let scalar = m.shape() != a.shape() && m.shape().count() > 0 && !self.c.odd(4);
+                let m = if scalar { m.flatten().at(0) } else { m };
                 self.record(format!("{mask}.select({left}, {right})"), m.select(a, b), true)
             }
             1 => {
@@ -463,9 +516,12 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
                 self.record(format!("{mask}.select({left}, {n:?})"), m.select(a, n), true)
             }
             2 => {
-                let ((a, left), (b, right)) = self.pair();
+                let (a, left) = self.with_axis();
+                let (b, right) = self.of(|dtype| dtype == a.dtype());
                 let axis = self.c.axis(a.rank());
-                let parts = &[a, b, a][..self.c.below(4)];
+                let b = if b.shape() == a.shape() || self.c.odd(2) { b } else { a };
+                let n = if self.c.odd(16) { 0 } else { 1 + self.c.below(3) };
+                let parts = &[a, b, a][..n];
                 let text = format!("concat({left}, {right}, {} parts, axis {axis})", parts.len());
                 let var = self.tape.concat(parts, axis);
                 self.record(text, var, true)
@@ -473,7 +529,9 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             3 => {
                 let ((a, left), (b, right)) = self.pair();
                 let axis = self.c.axis(a.rank() + 1);
+                let b = if b.shape() == a.shape() || self.c.odd(2) { b } else { a };
                 let var = match self.c.below(2) {
+                    _ if axis == a.rank() => self.tape.stack(&[a, b], axis),
                     0 => self.tape.stack(&[a, b], axis),
                     _ => a.join(&[b, a], axis),
                 };
@@ -481,7 +539,15 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             4 => {
                 let ((a, left), (b, right)) = (self.real(), self.real());
-                let equation = self.c.pick(&EQUATIONS);
+                let equation = match (a.rank(), b.rank()) {
+                    _ if self.c.odd(4) => self.c.pick(&EQUATIONS),
+                    (1, 1) => "a,b->ba",
+                    (0, 1) => ",a->a",
+                    (0, 0) => ",->",
+                    (1, 2) => "a,bc->cab",
+                    (2, 1) => "ab,c->b",
+                    _ => return self.over_axes(),
+                };
                 self.record(
                     format!("{left}.einsum({equation:?}, {right})"),
                     a.einsum(equation, b),
@@ -490,8 +556,10 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             5 => {
                 let ((a, left), (b, right)) = self.pair();
+                let b = if self.c.odd(2) { b } else { a };
                 let pairs = self.c.below(1 + a.rank().min(b.rank()));
-                let (of_a, of_b) = (self.c.order(a.rank()), self.c.order(b.rank()));
+                let of_a = self.c.order(a.rank());
+                let of_b = if self.c.odd(2) { self.c.order(b.rank()) } else { of_a.clone() };
                 let batch = self.c.below(pairs + 1);
                 let list = |axes: &[usize]| axes.iter().map(|&axis| axis as u8).collect();
                 let part = |axes: &[usize], from: usize, to: usize| {
@@ -508,7 +576,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             _ => {
                 let (x, a) = self.any();
-                let var = match self.c.chance(32) {
+                let var = match self.c.odd(32) {
                     true => x.fail("fuzz", "asked to fail"),
                     false => x.record_at(At::caller(), || x.abs()),
                 };
@@ -521,7 +589,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
         let (f, x, text) = self.differentiable();
         let small = x.shape().count() <= 16 && f.shape().count() <= 16;
         let v = self.like(x);
-        let (name, var) = match self.c.below(16) {
+        let (name, var) = match self.c.below(17) {
             0 => ("grad", f.grad(x)),
             1 => ("grads", f.grads(&[x, v, f])[self.c.below(3)]),
             2 => ("jvp", f.jvp(x, v)),
@@ -556,6 +624,10 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
             }
             14 if self.depth < 2 => ("map_rows", self.inside(x, true)),
             15 if self.depth < 2 => ("checkpoint", self.inside(x, false)),
+            16 if x.rank() > 0 => {
+                let largest = x.take_along(0, x.argmax(0).expand_dims(0));
+                ("grad of the largest", (largest * largest).sum().grad(x))
+            }
             _ => ("grad", f.grad(x)),
         };
         self.exact = false;

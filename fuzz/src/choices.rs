@@ -4,19 +4,23 @@ use arbitrary::Unstructured;
 use burlap::autodiff::testing::{Instruction, RandomProgram, Step};
 use burlap::autodiff::{DType, Padding};
 
-pub(crate) struct Choices<'a>(Unstructured<'a>);
+pub(crate) struct Choices<'a> {
+    bytes: Unstructured<'a>,
+    /// Whether nothing odd is chosen: one odd call is refused, and with it all others.
+    pub(crate) plain: bool,
+}
 
 impl<'a> Choices<'a> {
     pub(crate) fn new(data: &'a [u8]) -> Choices<'a> {
-        Choices(Unstructured::new(data))
+        Choices { bytes: Unstructured::new(data), plain: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0.int_in_range(0..=n.saturating_sub(1)).unwrap_or(0)
+        self.bytes.int_in_range(0..=n.saturating_sub(1)).unwrap_or(0)
     }
 
     pub(crate) fn chance(&mut self, one_in: usize) -> bool {
@@ -24,24 +28,29 @@ impl<'a> Choices<'a> {
         self.below(one_in) + 1 == one_in
     }
 
+    /// Whether something is to be chosen that is mostly refused.
+    pub(crate) fn odd(&mut self, one_in: usize) -> bool {
+        !self.plain && self.chance(one_in)
+    }
+
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
     pub(crate) fn word(&mut self) -> u32 {
-        self.0.arbitrary().unwrap_or(0)
+        self.bytes.arbitrary().unwrap_or(0)
     }
 
     /// Mostly small, at times absurd.
     pub(crate) fn size(&mut self) -> usize {
         const ABSURD: [usize; 8] =
             [65, 256, 257, 1 << 20, 1 << 32, 1 << 59, isize::MAX as usize, usize::MAX];
-        if self.chance(8) { self.pick(&ABSURD) } else { self.pick(&[1, 2, 3, 0, 4, 5, 7]) }
+        if self.odd(8) { self.pick(&ABSURD) } else { self.pick(&[1, 2, 3, 0, 4, 5, 7]) }
     }
 
     /// An axis of a value with so many, seldom one that it does not have.
     pub(crate) fn axis(&mut self, rank: usize) -> usize {
-        if self.chance(32) {
+        if self.odd(32) {
             self.pick(&[rank, 63, 64, 255, 256, usize::MAX])
         } else {
             self.below(rank)
@@ -50,7 +59,7 @@ impl<'a> Choices<'a> {
 
     /// Different axes in any order, seldom any at all.
     pub(crate) fn axes(&mut self, rank: usize) -> Vec<usize> {
-        if self.chance(32) {
+        if self.odd(32) {
             return (0..self.below(5)).map(|_| self.axis(rank)).collect();
         }
         let mut rest: Vec<usize> = (0..rank).collect();
@@ -59,7 +68,7 @@ impl<'a> Choices<'a> {
 
     /// An order of all axes, seldom any list of them.
     pub(crate) fn order(&mut self, rank: usize) -> Vec<usize> {
-        if self.chance(32) {
+        if self.odd(32) {
             return self.axes(rank + 1);
         }
         let mut rest: Vec<usize> = (0..rank).collect();
@@ -106,8 +115,8 @@ impl<'a> Choices<'a> {
     }
 
     pub(crate) fn padding(&mut self, rank: usize) -> Vec<Padding> {
-        let rank = if self.chance(32) { rank + 1 } else { rank };
-        let absurd = self.chance(16);
+        let rank = if self.odd(32) { rank + 1 } else { rank };
+        let absurd = self.odd(16);
         let mut size = || if absurd { self.size() } else { self.below(3) };
         (0..rank).map(|_| Padding { before: size(), between: size(), after: size() }).collect()
     }
@@ -119,7 +128,7 @@ impl<'a> Choices<'a> {
         let mut instructions = Vec::new();
         for _ in 0..1 + self.below(14) {
             let step = self.pick(&steps);
-            let choices = self.0.arbitrary().unwrap_or_default();
+            let choices = self.bytes.arbitrary().unwrap_or_default();
             instructions.push(Instruction { step, choices });
         }
         RandomProgram { seed, variable, data, instructions, smooth: false }

@@ -9,7 +9,7 @@ mod programs;
 mod readers;
 mod transforms;
 
-pub use programs::programs;
+pub use programs::{primitives, programs};
 pub use readers::readers;
 pub use transforms::transforms;
 

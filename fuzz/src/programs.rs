@@ -25,8 +25,18 @@ const MOST: usize = 1 << 18;
 /// was rounded, and then exactly: of what was rounded and may cancel, overflow or decide a
 /// comparison no tolerance could be argued.
 pub fn programs(data: &[u8]) {
+    primitives(data);
+}
+
+/// As [`programs`]; the primitives of a program of any calls, none where it was refused or is
+/// well-formed by construction.
+pub fn primitives(data: &[u8]) -> Vec<&'static str> {
     let mut c = Choices::new(data);
-    if c.chance(4) { agreeing(&mut c) } else { any(&mut c) }
+    if c.chance(4) {
+        agreeing(&mut c);
+        return Vec::new();
+    }
+    any(&mut c).map_or_else(Vec::new, |program| program.census().into_keys().collect())
 }
 
 fn cpus() -> &'static [Cpu; 2] {
@@ -69,19 +79,26 @@ impl Drop for Listing {
     }
 }
 
-fn any(c: &mut Choices<'_>) {
+/// The program, where one was compiled.
+fn any(c: &mut Choices<'_>) -> Option<Program> {
     let (tape, other) = (Tape::new(), Tape::new());
     let mut values = Vec::new();
     let mut arrays = Vec::new();
     let mut listing = Listing(Vec::new());
     for name in ["v0", "v1", "v2", "v3"] {
-        let dtype = if name == "v0" { c.float() } else { c.dtype() };
+        let dtype = match name {
+            "v0" => c.float(),
+            "v1" => c.dtype(),
+            "v2" => DType::U32,
+            _ => DType::Bool,
+        };
         let var = tape.input(name, dtype, c.shape(0));
         values.push(Known { var, exact: true });
         arrays.push(numbers(dtype, &var.shape(), c));
         listing.0.push(format!("{name} = input {:?}", arrays[arrays.len() - 1]));
     }
-    if c.chance(32) {
+    c.plain = c.chance(2);
+    if c.odd(32) {
         let var = match c.chance(2) {
             true => other.input("x", DType::F64, [2]),
             false => Tape::new().constant(DType::F64, 1.0),
@@ -89,7 +106,7 @@ fn any(c: &mut Choices<'_>) {
         listing.0.push(format!("v4 = {var:?} of another tape or of none"));
         values.push(Known { var, exact: false });
     }
-    let (mut outputs, number) = (Vec::new(), 1 + c.below(8));
+    let (mut outputs, number) = (Vec::new(), 1 + c.below(12));
     let mut calls = Calls::new(&tape, values, c);
     for _ in 0..number {
         // Called inside, so that a panic shows the calls before it.
@@ -110,14 +127,14 @@ fn any(c: &mut Choices<'_>) {
         // A plan that no memory holds: said by a backend that needs the memory.
         Err(error @ Error::Backend { .. }) => {
             assert!(error.to_string().contains("no memory"), "{error}");
-            return;
+            return None;
         }
         Err(error) => {
             let text = error.to_string();
             assert!(text.contains("fuzz/src"), "says another place: {text}");
             let same = compile(&Interpreter).map(|_| ()).map_err(|e| e.to_string());
             assert_eq!(same, Err(text), "another error");
-            return;
+            return None;
         }
     };
     assert_eq!(tape.error(), None, "compiled though the tape had an error");
@@ -125,7 +142,7 @@ fn any(c: &mut Choices<'_>) {
     let shapes = program.outputs();
     let total = shapes.iter().fold(0usize, |n, (shape, _)| n.saturating_add(shape.count()));
     if total > MOST {
-        return;
+        return Some(program);
     }
     for (known, (shape, dtype)) in outputs.iter().zip(&shapes) {
         assert_eq!((known.var.shape(), known.var.dtype()), (shape.clone(), *dtype));
@@ -135,7 +152,7 @@ fn any(c: &mut Choices<'_>) {
     let found = program.run(&inputs);
     let (interpreted, found) = match (interpreted, found) {
         (Ok(a), Ok(b)) => (a, b),
-        (Err(_), Err(_)) => return,
+        (Err(_), Err(_)) => return Some(program),
         (a, b) => panic!("the interpreter gives {a:?}, the cpu {b:?}"),
     };
     for (i, known) in outputs.iter().enumerate().filter(|(_, known)| known.exact) {
@@ -159,6 +176,7 @@ fn any(c: &mut Choices<'_>) {
     if calls.c.chance(8) {
         shared(&program, &inputs, &again);
     }
+    Some(program)
 }
 
 /// The program on several threads at once.
