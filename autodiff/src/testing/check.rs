@@ -43,11 +43,6 @@ pub struct Check {
     pub(super) report: Report,
 }
 
-/// Recorded derivatives as a user's own would be: their mistakes are those of the user's line.
-pub(super) fn recorded<R>(check: &Check, f: impl FnOnce() -> R) -> R {
-    check.x.record_at(check.frame.at, f)
-}
-
 /// Why nothing can be checked of what was recorded, if so.
 pub(super) fn recording_problem(tape: &Tape, f: Var, single: bool, at: At) -> Option<Error> {
     let check = "recording";
@@ -125,6 +120,11 @@ impl Check {
         self.tape.compile_with(&Cpu::with_threads(1)?, inputs, outputs)
     }
 
+    /// Records derivatives as a user's own would be: their mistakes are those of the user's line.
+    pub(super) fn recorded<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.x.record_at(self.frame.at, f)
+    }
+
     /// Compares what takes two ways through the tape, relative to the norm and up to a floor.
     pub(super) fn agree(
         &mut self,
@@ -147,7 +147,7 @@ impl Check {
         self.ready(true)?;
         let (x, v, f) = (self.x, self.v, self.f);
         let value = self.compile(&[x], &[f])?;
-        let outputs = recorded(self, || [f.grad(x), f.jvp(x, v)]);
+        let outputs = self.recorded(|| [f.grad(x), f.jvp(x, v)]);
         let program = self.compile(&[x, v], &outputs)?;
         let values = |x: &Array| Ok(value.run(&[x])?[0].to_f64_vec());
         let value_at = norm(&against::value(&self.frame, &self.report, &[], &values)?);
@@ -181,10 +181,10 @@ impl Check {
         self.ready(false)?;
         let (x, v, u, f) = (self.x, self.v, self.u, self.f);
         let value = self.compile(&[x], &[f])?;
-        let outputs = recorded(self, || [f.jvp(x, v), f.vjp(x, u)]);
+        let outputs = self.recorded(|| [f.jvp(x, v), f.vjp(x, u)]);
         let program = self.compile(&[x, v, u], &outputs)?;
         let values = |x: &Array| Ok(value.run(&[x])?[0].to_f64_vec());
-        let (shape, at) = (f.shape(), self.frame.shape().clone());
+        let (shape, variables) = (f.shape(), self.frame.shape().clone());
         against::value(&self.frame, &self.report, &shape, &values)?;
         let weights: Vec<f64> =
             (0..shape.count() as u64).map(|i| philox::normal([0x0BAD_CAFE, 7], 0, i)).collect();
@@ -203,7 +203,7 @@ impl Check {
                 rounding: 0.0,
                 place: &|i, axis| match axis {
                     Some(j) => {
-                        let column = subscript(j, &at);
+                        let column = subscript(j, &variables);
                         format!("∂f{}/∂x{column} of the Jacobian", subscript(i, &shape))
                     }
                     None => element(i, &shape, "J v for a random v"),
@@ -219,7 +219,7 @@ impl Check {
                 (&[left], &[right]),
                 (ADJOINT, floor),
                 &|_| match direction.axis {
-                    Some((j, _)) => element(j, &at, "the vjp"),
+                    Some((j, _)) => element(j, &variables, "the vjp"),
                     None => "⟨Jᵀu, v⟩".into(),
                 },
             )?;

@@ -1,7 +1,7 @@
 //! What is checked of a recorded function: its second and third derivatives.
 
 use super::against::{Derivative, dot, dot_size};
-use super::check::{Check, recorded, run};
+use super::check::{Check, run};
 use super::differences::norm;
 use super::point::{DENSE, Direction, combined, element, subscript};
 use crate::error::Result;
@@ -35,7 +35,7 @@ impl Check {
             self.gradient()?;
         }
         let (x, v, f) = (self.x, self.v, self.f);
-        let outputs = recorded(self, || {
+        let outputs = self.recorded(|| {
             let at = f.value_grad_hvp(x, v);
             [
                 f.hvp(x, v),
@@ -55,7 +55,7 @@ impl Check {
         let (point, shape) = (self.frame.point.clone(), self.frame.shape().clone());
         let dense = match n <= DENSE {
             true => {
-                let hessian = recorded(self, || f.hessian(x));
+                let hessian = self.recorded(|| f.hessian(x));
                 run(&self.compile(&[x], &[hessian])?, &[&point])?.swap_remove(0)
             }
             false => Vec::new(),
@@ -152,12 +152,12 @@ impl Check {
 
     fn third_order(&mut self, directions: &[Direction]) -> Result<()> {
         let (x, v, w, f) = (self.x, self.v, self.w, self.f);
-        let outputs = recorded(self, || {
+        let outputs = self.recorded(|| {
             let (second, third) = f.second_directional_grad(x, v);
             let nested = f.jvp(x, v).jvp(x, v);
             [second, third, third.dot(w), nested.grad(x), nested.jvp(x, w), f, f.grad(x)]
         });
-        let curvature = recorded(self, || f.second_directional(x, v));
+        let curvature = self.recorded(|| f.second_directional(x, v));
         let curvature = self.compile(&[x, v], &[curvature])?;
         let program = self.compile(&[x, v, w], &outputs)?;
         let (point, shape, length) =
