@@ -117,7 +117,7 @@ fn tenths(i: &Instruction) -> usize {
         Scalar::Binary(Binary::Pow) => 150,
         Scalar::Binary(Binary::Div) => 3,
         Scalar::Unary(Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor) => 1,
-        Scalar::Unary(Unary::Recip | Unary::Sqrt | Unary::Rsqrt) => 4,
+        Scalar::Unary(Unary::Recip | Unary::Sqrt | Unary::Root | Unary::Rsqrt) => 4,
         Scalar::Unary(_) => 10,
         _ => 1,
     }

@@ -60,14 +60,18 @@ binary_table! { a, b, y;
     Sub "sub" minus d(Partial::One, Partial::MinusOne);
     /// a · b.
     Mul "mul" times d(Partial::factor(b), Partial::factor(a));
+    /// a · b, but 0 where a is 0, even if b is infinite or NaN: the zeros of a are *strong*.
+    StrongMul "strong_mul" strong_times d(Partial::Strong(b), Partial::Mask(a));
+    /// a · b, but 0 where either is 0: the zeros of both are strong.
+    StrongMulBoth "strong_mul_both" both_strong_times d(Partial::Both(b), Partial::Both(a));
     /// a / b.
     Div "div" over d(Partial::factor(b.recip()), Partial::factor(-(y * b.recip())));
     /// a to the power b.
     Pow "pow" power d(Partial::factor(power_base(a, b)), Partial::factor(power_exponent(a, y)));
     /// The larger of a and b; at ties each has half of the derivative.
-    Max "max" larger d(Partial::factor(chosen(a.gt(b), a, b)), Partial::factor(chosen(b.gt(a), a, b)));
+    Max "max" larger d(Partial::Mask(chosen(a.gt(b), a, b)), Partial::Mask(chosen(b.gt(a), a, b)));
     /// The smaller of a and b; at ties each has half of the derivative.
-    Min "min" smaller d(Partial::factor(chosen(a.lt(b), a, b)), Partial::factor(chosen(b.lt(a), a, b)));
+    Min "min" smaller d(Partial::Mask(chosen(a.lt(b), a, b)), Partial::Mask(chosen(b.lt(a), a, b)));
 }
 
 /// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers
@@ -75,7 +79,8 @@ binary_table! { a, b, y;
 fn power_base(a: Var, b: Var) -> Var {
     match b.hidden_constant() {
         Some(c) => c * a.powf(c - 1.0),
-        None => b * a.pow(b - 1.0),
+        // An exponent of 0, which a derivative brings about too, makes 0 of 0⁻¹.
+        None => b.strong_mul(a.pow(b - 1.0)),
     }
 }
 
@@ -246,6 +251,44 @@ impl Var {
     #[track_caller]
     pub fn min(self, other: impl Into<Operand>) -> Var {
         binary(self.into(), other.into(), Binary::Min, At::caller())
+    }
+
+    /// The product of the two, elementwise, but 0 where this value is 0, even if the other is
+    /// infinite or NaN.
+    ///
+    /// With it, formulas whose limit is 0 are written as they are: entropy p log p at p = 0,
+    /// weights of 0 on infinite losses. Its derivatives are those of the product; where this
+    /// value is 0 and the other is not finite, the derivative of the other is left out, and that
+    /// of this value is the other.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
+    /// let tape = Tape::new();
+    /// let p = tape.input("p", DType::F64, [3]);
+    /// let entropy = -p.strong_mul(p.log()).sum();
+    /// let out = tape.compile(&Cpu::new(), &[entropy])?.run(&[&Array::vector([0.5, 0.0, 0.5])])?;
+    /// assert_eq!(out[0].item()?, 2f64.ln());
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn strong_mul(self, other: impl Into<Operand>) -> Var {
+        binary(self.into(), other.into(), Binary::StrongMul, At::caller())
+    }
+
+    /// The product of the two, elementwise, but 0 where either is 0, even if the other is infinite
+    /// or NaN: [`Var::strong_mul`] for both.
+    #[track_caller]
+    pub fn strong_mul_both(self, other: impl Into<Operand>) -> Var {
+        binary(self.into(), other.into(), Binary::StrongMulBoth, At::caller())
+    }
+
+    /// x log y, which is 0 where x is 0, whatever y is. At x = y = 0, where ∂/∂x = log y is
+    /// infinite, its derivatives are taken as 0: so the entropy −Σ p log p of a softmax with
+    /// elements of −∞ has the right ones.
+    #[track_caller]
+    pub fn xlogy(self, y: Var) -> Var {
+        let vanishes = self.equal(0.0).min(y.equal(0.0));
+        vanishes.select(0.0, self.strong_mul(y.log()))
     }
 
     /// `self` to the power `other`, elementwise, both of a float type.

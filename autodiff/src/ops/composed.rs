@@ -2,6 +2,7 @@
 
 use super::Binary;
 use super::binary::binary;
+use crate::DType;
 use crate::error::At;
 use crate::tape::Var;
 
@@ -86,20 +87,38 @@ impl Var {
     }
 
     /// The elements divided by their sum after exponentiation, along an axis.
+    ///
+    /// An element of −∞ is 0, with derivatives 0 even where that of what follows is infinite,
+    /// as that of √ is; so are all where all are −∞.
     #[track_caller]
     pub fn softmax(self, axis: usize) -> Var {
         let shape = self.shape();
-        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
-        let e = (self - largest).exp();
-        e / e.sum_axes(&[axis]).keep_axes(&[axis], &shape)
+        let (e, sum) = self.below_largest(axis).exponentials(axis);
+        e.strong_mul(sum.recip().keep_axes(&[axis], &shape))
     }
 
-    /// log softmax, without overflow, along an axis.
+    /// log softmax, without overflow, along an axis: x − log Σ eˣ. Where all elements are −∞, so
+    /// is the result, and the derivative of log Σ eˣ is 0.
     #[track_caller]
     pub fn log_softmax(self, axis: usize) -> Var {
         let shape = self.shape();
-        let largest = self.max_axes(&[axis]).stop_gradient().keep_axes(&[axis], &shape);
-        let shifted = self - largest;
-        shifted - shifted.exp().sum_axes(&[axis]).log().keep_axes(&[axis], &shape)
+        let below = self.below_largest(axis);
+        below - below.exponentials(axis).1.log().keep_axes(&[axis], &shape)
+    }
+
+    /// x minus the largest along an axis; −∞ where all are.
+    #[track_caller]
+    fn below_largest(self, axis: usize) -> Var {
+        let lowest = if self.dtype() == DType::F32 { f64::from(f32::MIN) } else { f64::MIN };
+        let largest = self.max_axes(&[axis]).stop_gradient().max(lowest);
+        self - largest.keep_axes(&[axis], &self.shape())
+    }
+
+    /// eˣ, and the sum along an axis, 1 where all are 0.
+    #[track_caller]
+    fn exponentials(self, axis: usize) -> (Var, Var) {
+        let e = self.exp_strong();
+        let sum = e.sum_axes(&[axis]);
+        (e, sum.equal(0.0).select(1.0, sum))
     }
 }

@@ -64,6 +64,9 @@ unary_table! { a, y;
     Sign "sign" sign |x| Real::sign(x), d = Partial::Zero;
     /// eˣ.
     Exp "exp" exp |x| x.exp(), d = Partial::factor(y);
+    /// eˣ whose zeros are strong: at −∞ all derivatives are 0, even where that of what follows is
+    /// infinite. The exponential of softmax and log Σ eˣ.
+    ExpStrong "exp_strong" exp_strong |x| x.exp(), d = Partial::Mask(y);
     /// eˣ − 1, accurate near 0.
     Expm1 "expm1" expm1 |x| x.exp_m1(), d = Partial::factor(a.exp());
     /// The natural logarithm.
@@ -72,6 +75,8 @@ unary_table! { a, y;
     Log1p "log1p" log1p |x| x.ln_1p(), d = Partial::factor((1.0 + a).recip());
     /// √x.
     Sqrt "sqrt" sqrt |x| x.sqrt(), d = Partial::factor(0.5 * a.rsqrt());
+    /// √x whose derivatives at 0 are taken as 0: the last step of a norm.
+    Root "root" root |x| x.sqrt(), d = Partial::factor(half_reciprocal(y));
     /// 1/√x.
     Rsqrt "rsqrt" rsqrt |x| x.sqrt().recip(), d = Partial::factor(-0.5 * (y * a.recip()));
     /// 1/x.
@@ -94,6 +99,11 @@ unary_table! { a, y;
     Erf "erf" erf |x| Real::erf(x), d = Partial::factor(std::f64::consts::FRAC_2_SQRT_PI * (-(a * a)).exp());
     /// The largest integer not above x; its derivative is 0.
     Floor "floor" floor |x| x.floor(), d = Partial::Zero;
+}
+
+/// 1/(2y), and 0 at 0.
+fn half_reciprocal(y: Var) -> Var {
+    y.equal(0.0).select(0.0, 0.5 * y.recip())
 }
 
 impl Var {

@@ -64,6 +64,10 @@ pub trait Scalar: Element + PartialOrd {
     fn plus(self, b: Self) -> Self;
     fn minus(self, b: Self) -> Self;
     fn times(self, b: Self) -> Self;
+    /// The product, but 0 where `self` is 0, whatever `b` is.
+    fn strong_times(self, b: Self) -> Self;
+    /// The product, but 0 where either is 0.
+    fn both_strong_times(self, b: Self) -> Self;
     fn over(self, b: Self) -> Self;
     fn power(self, b: Self) -> Self;
     fn larger(self, b: Self) -> Self;
@@ -84,6 +88,15 @@ macro_rules! scalar_float {
             #[inline(always)]
             fn times(self, b: $t) -> $t {
                 self * b
+            }
+            #[inline(always)]
+            fn strong_times(self, b: $t) -> $t {
+                if self == 0.0 { 0.0 } else { self * b }
+            }
+            #[inline(always)]
+            fn both_strong_times(self, b: $t) -> $t {
+                // Both are compared, since a branch would keep the loop from vectorising.
+                if (self == 0.0) | (b == 0.0) { 0.0 } else { self * b }
             }
             #[inline(always)]
             fn over(self, b: $t) -> $t {
@@ -118,6 +131,12 @@ impl Scalar for u32 {
     fn times(self, b: u32) -> u32 {
         self.wrapping_mul(b)
     }
+    fn strong_times(self, b: u32) -> u32 {
+        self.times(b)
+    }
+    fn both_strong_times(self, b: u32) -> u32 {
+        self.times(b)
+    }
     fn over(self, b: u32) -> u32 {
         self.checked_div(b).unwrap_or(u32::MAX)
     }
@@ -140,6 +159,12 @@ impl Scalar for bool {
         self & !b
     }
     fn times(self, b: bool) -> bool {
+        self & b
+    }
+    fn strong_times(self, b: bool) -> bool {
+        self & b
+    }
+    fn both_strong_times(self, b: bool) -> bool {
         self & b
     }
     fn over(self, b: bool) -> bool {

@@ -154,32 +154,54 @@ impl Var {
         (self - mean).square().sum_axes(axes) * (1.0 / (n - correction) as f64)
     }
 
-    /// log Σ eˣ over the given axes, without overflow; −∞ where all elements are −∞.
+    /// log Σ eˣ over the given axes, without overflow; −∞, with derivatives 0, where all
+    /// elements are −∞.
     #[track_caller]
     pub fn logsumexp(self, axes: &[usize]) -> Var {
         let shape = self.shape();
         let largest = self.max_axes(axes).stop_gradient();
         // An infinite maximum would give ∞ − ∞.
         let finite = largest.abs().lt(f64::INFINITY);
-        let shift = finite.select(largest, largest.constant_like(0.0));
-        (self - shift.keep_axes(axes, &shape)).exp().sum_axes(axes).log() + shift
+        let shift = finite.select(largest, 0.0);
+        (self - shift.keep_axes(axes, &shape)).exp_strong().sum_axes(axes).log() + shift
     }
 
-    /// The Euclidean norm of all elements, without over- or underflow of their squares; its
-    /// derivative at 0 is taken as 0.
+    /// The Euclidean norm of all elements, as [`Var::norm_axes`].
     #[track_caller]
     pub fn norm(self) -> Var {
-        if self.shape().count() == 0 {
-            return self.sum();
+        self.norm_axes(&self.all_axes())
+    }
+
+    /// The Euclidean norm √Σx² over the given axes, without over- or underflow of the squares.
+    ///
+    /// Its derivatives at 0, where it has none, are taken as 0. Its square has the right ones
+    /// there where it is recorded as a square: `x.norm_axes(&[1]).square()`, `n * n` and
+    /// `n.powi(2)` have the Hessian 2I at 0.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.input("x", DType::F64, [2, 2]);
+    /// let n = x.norm_axes(&[1]);
+    /// let program = tape.compile(&Cpu::new(), &[n, n.sum().grad(x), n.square().sum().hessian(x)])?;
+    /// let out = program.run(&[&Array::from_vec([2, 2], vec![3.0, 4.0, 0.0, 0.0])?])?;
+    /// assert_eq!(out[0].to_string(), "[5, 0]");
+    /// assert_eq!(out[1].to_string(), "[[0.6000000000000001, 0.8],\n [0, 0]]");
+    /// assert_eq!(out[2].get(&[3, 3]), Some(2.0));
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn norm_axes(self, axes: &[usize]) -> Var {
+        let shape = self.shape();
+        if axes.iter().any(|&a| shape.get(a) == Some(&0)) {
+            return self.sum_axes(axes);
         }
         // The norm is the same whatever the scale, so none of its derivative is lost.
-        let largest = self.abs().max_all().stop_gradient();
+        let largest = self.abs().max_axes(axes).stop_gradient();
         let usable = largest.is_finite().min(largest.gt(0.0));
-        let scale = usable.select(largest, 1.0);
-        let square = (self / scale).square().sum();
-        let zero = square.equal(0.0);
-        let safe = zero.select(square.constant_like(1.0), square).sqrt();
-        scale * zero.select(square.constant_like(0.0), safe)
+        let scale = usable.select(largest, 1.0).stop_gradient();
+        let scaled = self / scale.keep_axes(axes, &shape);
+        scale * scaled.square().sum_axes(axes).root()
     }
 
     /// Repeats a reduction's result to the shape it was reduced from.

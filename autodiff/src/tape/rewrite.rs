@@ -114,8 +114,16 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
         (Binary::Add, _, Some(0.0)) | (Binary::Sub, _, Some(0.0)) => return Node(a),
         (Binary::Add, Some(0.0), _) => return Node(b),
         (Binary::Sub, Some(0.0), _) if dtype.is_float() => return one(Op::Unary(Unary::Neg), b),
-        (Binary::Mul, _, Some(1.0)) | (Binary::Div, _, Some(1.0)) => return Node(a),
+        (Binary::Mul | Binary::Div, _, Some(1.0)) => return Node(a),
         (Binary::Mul, Some(1.0), _) => return Node(b),
+        (Binary::StrongMul | Binary::StrongMulBoth, Some(0.0), _)
+        | (Binary::StrongMulBoth, _, Some(0.0)) => return Constant(0.0),
+        (Binary::StrongMul | Binary::StrongMulBoth, Some(c), _)
+        | (Binary::StrongMul | Binary::StrongMulBoth, _, Some(c))
+            if c.is_finite() =>
+        {
+            return two(Binary::Mul, a, b);
+        }
         (Binary::Mul, _, Some(-1.0)) | (Binary::Div, _, Some(-1.0)) => {
             return one(Op::Unary(Unary::Neg), a);
         }
@@ -145,7 +153,7 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
         _ => {}
     }
     // One order for commutative operands, so that a + b and b + a are one node.
-    let commutes = matches!(f, Binary::Add | Binary::Mul);
+    let commutes = matches!(f, Binary::Add | Binary::Mul | Binary::StrongMulBoth);
     if commutes && a > b { two(f, b, a) } else { Same }
 }
 

@@ -13,6 +13,8 @@ fn binary(f: Binary, a: Var, b: Var) -> Var {
         Binary::Add => a + b,
         Binary::Sub => a - b,
         Binary::Mul => a * b,
+        Binary::StrongMul => a.strong_mul(b),
+        Binary::StrongMulBoth => a.strong_mul_both(b),
         Binary::Div => a / b,
         Binary::Pow => a.pow(b),
         Binary::Max => a.max(b),
@@ -92,7 +94,7 @@ impl Recorder<'_> {
                 let (argument, largest) = positive(a.var, m, c);
                 (argument, largest.ln().max(1.3))
             }
-            Unary::Sqrt => {
+            Unary::Sqrt | Unary::Root => {
                 let (argument, largest) = positive(a.var, m, c);
                 (argument, largest.sqrt())
             }
@@ -131,6 +133,7 @@ impl Recorder<'_> {
         let literal = c.below(3) == 0;
         let number = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
         let text = if literal { format!("{number}") } else { b.name.clone() };
+        let is_product = matches!(f, Binary::Mul | Binary::StrongMul | Binary::StrongMulBoth);
         let (result, bound) = match f {
             Binary::Div if literal => (number / positive(a.var, m, c).0, 11.0),
             Binary::Div => (a.var / positive(fitted, n, c).0, 3.4 * m),
@@ -151,12 +154,14 @@ impl Recorder<'_> {
                     Binary::Add => a.var + number,
                     Binary::Sub => a.var - number,
                     Binary::Mul => a.var * number,
+                    Binary::StrongMul => a.var.strong_mul(number),
+                    Binary::StrongMulBoth => a.var.strong_mul_both(number),
                     Binary::Max => a.var.max(number),
                     _ => a.var.min(number),
                 };
-                (result, if f == Binary::Mul { 3.0 * m } else { m + 3.0 })
+                (result, if is_product { 3.0 * m } else { m + 3.0 })
             }
-            Binary::Mul => (binary(f, a.var, fitted), m * n),
+            _ if is_product => (binary(f, a.var, fitted), m * n),
             _ => (binary(f, a.var, fitted), m + n),
         };
         if matches!(f, Binary::Max | Binary::Min) {

@@ -1,10 +1,11 @@
 //! Forward mode: tangents recorded next to the primal nodes, which are shared.
 
 use super::recompute::{Forward, kept, lowest, positions};
+use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::ops::{Kind, Op};
-use crate::tape::{Hidden, Node, Var, enter, record_many, with_tape};
+use crate::ops::{Derivative, Kind, Op};
+use crate::tape::{Hidden, Node, NodeId, Var, enter, record_many, with_tape};
 use smallvec::SmallVec;
 
 /// The tangent of `op` in operand `i`, everything else fixed.
@@ -30,25 +31,41 @@ fn apply(node: &Node, operands: &[Var]) -> Var {
 }
 
 /// The tangent of a node, from its operands' tangents, at least one of which is not zero.
-fn tangent(node: &Node, y: Var, args: &[Var], tangents: &[Option<Var>]) -> Option<Var> {
+fn tangent(
+    node: &Node,
+    y: Var,
+    args: &[Var],
+    tangents: &[Option<Derivative>],
+) -> Option<Derivative> {
     let given = || tangents.iter().enumerate().filter_map(|(i, t)| t.map(|t| (i, t)));
-    let sum = |terms: SmallVec<[Var; 3]>| terms.into_iter().reduce(|a, b| a + b);
     match node.op.kind() {
-        Kind::Elementwise => {
-            sum(given().filter_map(|(i, t)| node.op.partial(i, args, y).times(t)).collect())
+        Kind::Elementwise => given()
+            .filter_map(|(i, t)| node.op.partial(i, args, y).times(t))
+            .reduce(Derivative::plus),
+        Kind::Linear => {
+            // An operand that does not depend on the variables has tangents that are strong zeros.
+            let real =
+                |(arg, t): (&Var, &Option<Derivative>)| t.is_none() && arg.dtype().is_float();
+            let strong = node.op.fills_in()
+                || given().any(|(_, t)| t.strong)
+                || args.iter().zip(tangents).any(real);
+            let values: SmallVec<[Option<Var>; 3]> =
+                tangents.iter().map(|t| t.map(|t| t.value)).collect();
+            Some(Derivative { value: linear_part(node, args, &values), strong })
         }
-        Kind::Linear => Some(linear_part(node, args, tangents)),
-        Kind::Bilinear => sum(given()
+        // A sum over products ends what a mask has said of single elements.
+        Kind::Bilinear => given()
             .map(|(i, t)| {
                 let mut operands: SmallVec<[Var; 3]> = SmallVec::from_slice(args);
-                operands[i] = t;
-                apply(node, &operands)
+                operands[i] = t.value;
+                Derivative::plain(apply(node, &operands))
             })
-            .collect()),
+            .reduce(Derivative::plus),
         Kind::Selecting => {
             let (_, t) = given().next()?;
             let (weights, axes) = node.op.weights(args[0], y)?;
-            Some((weights * t).sum_axes(&axes.iter().map(|&a| a as usize).collect::<Vec<_>>()))
+            let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
+            Some(Derivative::plain(t.masked(weights).value.sum_axes(&axes)))
         }
         Kind::Constant => None,
     }
@@ -78,13 +95,13 @@ pub(super) fn values_and_tangents(
         return none();
     }
     let needed = needed(outputs, low, high);
-    let mut table: Vec<Option<Var>> = vec![None; needed.len()];
+    let mut table: Vec<Option<Derivative>> = vec![None; needed.len()];
     let mut fixed = vec![false; needed.len()];
     for (v, _) in positions(id, low, high, held.iter().copied()) {
         fixed[(v - low) as usize] = true;
     }
     for (x, position) in positions(id, low, high, pairs.iter().map(|(x, _)| *x)) {
-        table[(x - low) as usize] = Some(pairs[position].1);
+        table[(x - low) as usize] = Some(Derivative::plain(pairs[position].1));
         fixed[(x - low) as usize] = true;
     }
     let stemming = Stemming::begin(outputs[0]);
@@ -113,14 +130,31 @@ pub(super) fn values_and_tangents(
             None => Some(kept(id, id_node, &node)),
         };
         let (Some((args, y)), true) = (values, active) else { continue };
-        let given: SmallVec<[Option<Var>; 3]> = node.args.iter().map(|&a| look(a)).collect();
-        table[i] = tangent(&node, y, &args, &given);
+        let is_fixed = |id: NodeId| id >= low && fixed[(id - low) as usize];
+        let is_active = |id: NodeId| look(id).is_some();
+        table[i] = match square(id, &node, is_fixed, is_active) {
+            Some(square) => {
+                let value = |f: NodeId| match &again {
+                    Some(again) => again.value(f),
+                    None => Var::new(id, f),
+                };
+                let terms = square.factors.iter().enumerate();
+                terms
+                    .filter_map(|(i, &f)| Some(square.times(i, look(f)?, value)))
+                    .reduce(Derivative::plus)
+            }
+            None => {
+                let given: SmallVec<[Option<Derivative>; 3]> =
+                    node.args.iter().map(|&a| look(a)).collect();
+                tangent(&node, y, &args, &given)
+            }
+        };
     }
     drop(stemming);
     let found = outputs.iter().map(|&o| match o.node().checked_sub(low) {
         Some(i) => {
             let value = again.as_ref().and_then(|again| again.copy(o.node()));
-            (value.unwrap_or(o), table[i as usize])
+            (value.unwrap_or(o), table[i as usize].map(|t| t.value))
         }
         None => (o, None),
     });

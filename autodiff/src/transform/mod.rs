@@ -12,6 +12,7 @@ mod hessian;
 mod recompute;
 mod reverse;
 mod second;
+mod squares;
 mod vmap;
 
 pub use checkpoint::checkpoint;

@@ -209,6 +209,13 @@ impl Backward {
         inner.end(tape);
     }
 
+    /// A node's value where the sweep is, once it has asked for those of the current node.
+    pub(super) fn value_of(&self, id: NodeId) -> Var {
+        let depth = self.around.len();
+        let value = with_tape(self.tape, |tape| self.value(tape, depth, id));
+        Var::new(self.tape, value.unwrap_or(id))
+    }
+
     /// A node's value inside the outermost `depth` regions.
     fn value(&self, tape: &mut TapeData, depth: usize, id: NodeId) -> NodeId {
         let copy = |frame: &Frame| {
@@ -323,6 +330,16 @@ impl Forward {
     /// Leaves the last regions.
     pub(super) fn end(self) {
         with_tape(self.tape, |tape| self.regions.end(tape));
+    }
+
+    /// A node's value where the sweep is.
+    pub(super) fn value(&self, id: NodeId) -> Var {
+        let inside = !self.regions.open.is_empty();
+        self.copy(id).unwrap_or_else(|| {
+            let entered =
+                with_tape(self.tape, |tape| if inside { self.outside.enter(tape, id) } else { id });
+            Var::new(self.tape, entered.unwrap_or(id))
+        })
     }
 
     /// The recomputed value of a node, where there is one.

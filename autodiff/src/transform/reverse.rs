@@ -3,10 +3,11 @@
 
 use super::forward::check_pair;
 use super::recompute::{Backward, kept, lowest, positions};
+use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::ops::{Kind, Op, record_concat};
-use crate::tape::{Hidden, Node, Var, enter, record1, with_tape};
+use crate::ops::{Derivative, Kind, Op, record_concat};
+use crate::tape::{Hidden, Node, NodeId, TapeId, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are
@@ -14,7 +15,7 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy)]
 struct Contribution {
     slice: Option<(usize, usize)>,
-    ct: Var,
+    ct: Derivative,
 }
 
 type Contributions = SmallVec<[Contribution; 1]>;
@@ -36,13 +37,37 @@ fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
     cut
 }
 
+/// Turns what flows into a slice along its own axis into slices of its operand: slices of
+/// slices, too, become one concatenation.
+fn passes_slices(tape: TapeId, node: &Node, contributions: &mut Contributions) -> bool {
+    let cut = match node.op {
+        Op::Alias => None,
+        Op::Slice(_) => {
+            let operand = with_tape(tape, |t| t.node(node.args[0]).shape.clone());
+            let Some(cut) = operand.and_then(|operand| single_cut(node, &operand)) else {
+                return false;
+            };
+            Some(cut)
+        }
+        _ => return false,
+    };
+    let along = |c: &Contribution| c.slice.is_some_and(|s| cut.is_none_or(|cut| cut.0 == s.0));
+    if !contributions.iter().all(along) {
+        return false;
+    }
+    for (_, start) in contributions.iter_mut().filter_map(|c| c.slice.as_mut()) {
+        *start += cut.map_or(0, |cut| cut.1);
+    }
+    true
+}
+
 /// The cotangents of a node's operands, from its own.
 fn pull_back(
     node: &Node,
     y: Var,
     args: &[Var],
     wanted: &[bool],
-    ct: Var,
+    ct: Derivative,
     mut give: impl FnMut(usize, Contribution),
 ) {
     let whole = |ct| Contribution { slice: None, ct };
@@ -54,21 +79,44 @@ fn pull_back(
                 }
             }
         }
-        Kind::Linear | Kind::Bilinear => {
+        Kind::Bilinear => {
+            // A sum over products ends what a mask has said of single elements.
+            for i in (0..args.len()).filter(|&i| wanted[i]) {
+                if let Some(t) = node.op.transpose(i, args, ct.value) {
+                    give(i, whole(Derivative::plain(t)));
+                }
+            }
+        }
+        Kind::Linear => {
             if let Some(cut) = single_cut(node, &args[0].shape()) {
                 give(0, Contribution { slice: Some(cut), ct });
                 return;
             }
+            if let Op::Concat(axis) = node.op {
+                // Each part begins where the last one ended.
+                let (axis, mut start) = (axis as usize, 0);
+                for (i, arg) in args.iter().enumerate() {
+                    let end = start + arg.shape()[axis];
+                    if wanted[i] {
+                        let value = ct.value.slice_axis(axis, start, end);
+                        give(i, whole(Derivative { value, ..ct }));
+                    }
+                    start = end;
+                }
+                return;
+            }
+            let strong = ct.strong || node.op.transpose_leaves_out();
             for i in (0..args.len()).filter(|&i| wanted[i]) {
-                if let Some(t) = node.op.transpose(i, args, ct) {
-                    give(i, whole(t));
+                if let Some(value) = node.op.transpose(i, args, ct.value) {
+                    give(i, whole(Derivative { value, strong }));
                 }
             }
         }
         Kind::Selecting => {
             if let Some((weights, axes)) = node.op.weights(args[0], y) {
                 let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
-                give(0, whole(weights * ct.keep_axes(&axes, &args[0].shape())));
+                let value = ct.value.keep_axes(&axes, &args[0].shape());
+                give(0, whole(Derivative { value, ..ct }.masked(weights)));
             }
         }
         Kind::Constant => {}
@@ -76,14 +124,19 @@ fn pull_back(
 }
 
 /// The sum of all contributions.
-fn gather(x: Var, contributions: Contributions) -> Option<Var> {
+fn gather(x: Var, contributions: Contributions) -> Option<Derivative> {
     let mut whole: Option<Var> = None;
+    // What lies beside a slice is not reached by it.
+    let strong = contributions.iter().any(|c| c.ct.strong || c.slice.is_some());
     let mut slices: Vec<(usize, usize, usize, Var)> = Vec::new();
     let mut add = |ct: Var| whole = Some(whole.map_or(ct, |sum| sum + ct));
     for c in &contributions {
         match c.slice {
-            None => add(c.ct),
-            Some((axis, start)) => slices.push((axis, start, c.ct.shape()[axis], c.ct)),
+            None => add(c.ct.value),
+            Some((axis, start)) => {
+                let ct = c.ct.value;
+                slices.push((axis, start, ct.shape()[axis], ct));
+            }
         }
     }
     slices.sort_by_key(|&(axis, start, size, _)| (axis, start, size));
@@ -127,7 +180,7 @@ fn gather(x: Var, contributions: Contributions) -> Option<Var> {
         }
         add(record_concat(&parts, axis, At::caller()));
     }
-    whole
+    whole.map(|value| Derivative { value, strong })
 }
 
 /// Cotangents of `variables`, given `(output, cotangent)` pairs. The variables count as
@@ -165,7 +218,8 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
     for &(y, ct) in
         outputs.iter().filter(|(y, _)| y.node() >= low && active[(y.node() - low) as usize])
     {
-        table[(y.node() - low) as usize].push(Contribution { slice: None, ct });
+        table[(y.node() - low) as usize]
+            .push(Contribution { slice: None, ct: Derivative::plain(ct) });
     }
     let mut found: Vec<Option<Var>> = vec![None; variables.len()];
     let stemming = Stemming::begin(outputs[0].0);
@@ -181,21 +235,39 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
             continue;
         };
         stemming.from(node.at);
+        if !is_leaf[i] && passes_slices(id, &node, &mut table[i]) {
+            let contributions = std::mem::take(&mut table[i]);
+            table[(node.args[0] - low) as usize].extend(contributions);
+            continue;
+        }
         let Some(ct) = gather(Var::new(id, node_id), std::mem::take(&mut table[i])) else {
             continue;
         };
         if is_leaf[i] {
             for &(_, position) in leaves.iter().filter(|(x, _)| *x == node_id) {
-                let sum = found[position].map_or(ct, |sum| sum + ct);
+                let sum = found[position].map_or(ct.value, |sum| sum + ct.value);
                 found[position] = Some(sum);
             }
             continue;
         }
         let values = match &mut again {
-            Some(again) => again.values(node_id, &node, ct, &is_leaf),
+            Some(again) => again.values(node_id, &node, ct.value, &is_leaf),
             None => Some(kept(id, node_id, &node)),
         };
         let Some((args, y)) = values else { continue };
+        let is_fixed = |id: NodeId| id >= low && is_leaf[(id - low) as usize];
+        let is_active = |id: NodeId| id >= low && active[(id - low) as usize];
+        if let Some(square) = square(id, &node, is_fixed, is_active) {
+            let value = |f: NodeId| match &again {
+                Some(again) => again.value_of(f),
+                None => Var::new(id, f),
+            };
+            for (i, &f) in square.factors.iter().enumerate().filter(|(_, f)| is_active(**f)) {
+                let ct = square.times(i, ct, value);
+                table[(f - low) as usize].push(Contribution { slice: None, ct });
+            }
+            continue;
+        }
         let wanted: SmallVec<[bool; 3]> =
             node.args.iter().map(|&a| a >= low && active[(a - low) as usize]).collect();
         pull_back(&node, y, &args, &wanted, ct, |operand, contribution| {

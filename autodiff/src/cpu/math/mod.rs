@@ -104,7 +104,7 @@ pub(in crate::cpu) fn map<const FMA: bool, T: Fast>(f: Unary, x: &[T], y: &mut [
         };
     }
     match f {
-        Unary::Exp => each!(exp),
+        Unary::Exp | Unary::ExpStrong => each!(exp),
         Unary::Expm1 => each!(expm1),
         Unary::Log => each!(log),
         Unary::Log1p => each!(log1p),
