@@ -210,12 +210,14 @@ pub enum Error {
         problem: String,
     },
     /// A derivative or agreement check that failed.
-    #[error("{check}: {problem}")]
+    #[error("{check}: {problem} ({at})")]
     Check {
         /// The property that was checked.
         check: &'static str,
-        /// How it failed.
+        /// How it failed: where, what was expected, and what was found.
         problem: String,
+        /// The place in the user's code that asked for the check.
+        at: At,
     },
 }
 

@@ -231,20 +231,20 @@ impl<'a> Indexing<'a> {
 
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
         let span = if self.along { 1 } else { self.index_shape.len() };
+        let size = whole[self.axis];
+        // All of them, also where another axis leaves nothing to select.
+        if let Some(position) = self.indices.iter().position(|&i| i as usize >= size) {
+            let (op, index) = (self.node.op.name(), self.indices[position] as u32);
+            return Err(Error::beyond(self.labels, op, (index, position), size, self.node.at));
+        }
         for (i, p) in positions(small).enumerate() {
             let at = if self.along {
                 i
             } else {
                 flat(self.index_shape, &p[self.axis..self.axis + span])
             };
-            let index = self.indices[at] as usize;
-            if index >= whole[self.axis] {
-                let (op, size) = (self.node.op.name(), whole[self.axis]);
-                let index = (index as u32, at);
-                return Err(Error::beyond(self.labels, op, index, size, self.node.at));
-            }
             let mut q: Vec<usize> = p[..self.axis].to_vec();
-            q.push(index);
+            q.push(self.indices[at] as usize);
             q.extend(&p[self.axis + span..]);
             f(i, flat(whole, &q));
         }

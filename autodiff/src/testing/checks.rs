@@ -1,62 +1,35 @@
-//! Derivative checks for a function of one variable array.
+//! Derivative checks for a recorded function of one variable array.
 
 use super::check::Check;
+use super::point::Point;
 use super::report::Report;
-use crate::error::Result;
-use crate::{Array, DType, Var};
-
-/// The point at which a function is checked: a vector, or an array of any shape.
-#[derive(Clone, Debug)]
-pub struct Point(pub(super) Array);
-
-impl From<Array> for Point {
-    fn from(array: Array) -> Point {
-        Point(array.cast(DType::F64))
-    }
-}
-
-impl From<&Array> for Point {
-    fn from(array: &Array) -> Point {
-        Point(array.cast(DType::F64))
-    }
-}
-
-impl From<&[f64]> for Point {
-    fn from(values: &[f64]) -> Point {
-        Point(Array::vector(values))
-    }
-}
-
-impl From<&Vec<f64>> for Point {
-    fn from(values: &Vec<f64>) -> Point {
-        Point(Array::vector(values.as_slice()))
-    }
-}
-
-impl<const N: usize> From<[f64; N]> for Point {
-    fn from(values: [f64; N]) -> Point {
-        Point(Array::vector(values))
-    }
-}
+use crate::Var;
+use crate::error::{At, Result};
 
 /// Checks the gradient of a scalar function at a point.
 ///
-/// Along random directions `v`, and along every axis for up to 64 variables, the forward
-/// derivative is compared with extrapolated differences ([`derivative`](super::derivative)), and ⟨∇f, v⟩ with it.
+/// Every element of it (for up to 64 variables), and ⟨∇f, v⟩ for random directions `v`, is
+/// compared with extrapolated differences of the function ([`derivative`](super::derivative)),
+/// and with the forward derivative.
 ///
 /// ```
 /// use burlap_autodiff::testing::check_gradient;
 /// let report = check_gradient(|x| (x.sin() * x).sum(), [0.3, 2.0])?;
 /// println!("{report}");
 /// // The derivative of a stopped value is 0, its differences are not:
-/// assert!(check_gradient(|x| (x * x.stop_gradient()).sum(), [0.3, 2.0]).is_err());
+/// let wrong = check_gradient(|x| x.square().sum() + x.at(1).exp().stop_gradient(), [0.25, 0.0]);
+/// let text = wrong.unwrap_err().to_string();
+/// println!("{text}");
+/// assert!(text.starts_with("∇f = differences of f: element [1] of the gradient: expected "));
 /// # Ok::<(), burlap_autodiff::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property, the element and the numbers that
+/// disagree, or the element that is not finite; errors of recording.
+#[track_caller]
 pub fn check_gradient(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
-    let mut check = Check::new(|_, x| f(x), point);
+    let mut check = Check::at(|_, x| f(x), point.into(), At::caller());
     check.gradient()?;
     Ok(check.report().clone())
 }
@@ -71,14 +44,19 @@ pub fn check_gradient(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property, the element and the numbers that
+/// disagree, or the element that is not finite; errors of recording.
+#[track_caller]
 pub fn check_jvp_vjp(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
-    let mut check = Check::new(|_, x| f(x), point);
+    let mut check = Check::at(|_, x| f(x), point.into(), At::caller());
     check.jvp_vjp()?;
     Ok(check.report().clone())
 }
 
-/// Checks second and third derivatives of a scalar function at a point.
+/// Checks first, second and third derivatives of a scalar function at a point.
+///
+/// The gradient comes first, as [`check_gradient`] does it: a Hessian may well be the derivative
+/// of a wrong gradient.
 ///
 /// Hessian-vector products are compared with extrapolated differences of the gradient, with
 /// all orders of nesting forward and reverse mode, and with the dense Hessian (up to 64
@@ -93,9 +71,11 @@ pub fn check_jvp_vjp(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<
 /// ```
 ///
 /// # Errors
-/// [`Error::Check`](crate::Error::Check) with the property and the numbers that disagree; errors of recording.
+/// [`Error::Check`](crate::Error::Check) with the property, the element and the numbers that
+/// disagree, or the element that is not finite; errors of recording.
+#[track_caller]
 pub fn check_hessian(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<Report> {
-    let mut check = Check::new(|_, x| f(x), point);
+    let mut check = Check::at(|_, x| f(x), point.into(), At::caller());
     check.hessian()?;
     Ok(check.report().clone())
 }
@@ -112,6 +92,22 @@ pub fn check_hessian(f: impl Fn(Var) -> Var, point: impl Into<Point>) -> Result<
 #[allow(clippy::panic, reason = "an assertion for tests is meant to panic")]
 pub fn assert_gradient(f: impl Fn(Var) -> Var, point: impl Into<Point>) {
     if let Err(error) = check_gradient(f, point) {
+        panic!("{error}");
+    }
+}
+
+/// As [`check_jvp_vjp`], for tests.
+///
+/// ```
+/// burlap_autodiff::testing::assert_jvp_vjp(|x| x.softmax(0), [0.3, 2.0, -1.0]);
+/// ```
+///
+/// # Panics
+/// When the check fails.
+#[track_caller]
+#[allow(clippy::panic, reason = "an assertion for tests is meant to panic")]
+pub fn assert_jvp_vjp(f: impl Fn(Var) -> Var, point: impl Into<Point>) {
+    if let Err(error) = check_jvp_vjp(f, point) {
         panic!("{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::differences::{distance, norm};
 use super::programs::{RandomProgram, random_programs};
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::ops::philox;
 use crate::{Array, Backend, DType, Interpreter, Program, Tape};
 use std::fmt;
@@ -94,8 +94,13 @@ fn run(compiled: &Compiled) -> Result<Vec<Array>> {
     compiled.program.run(&compiled.values.iter().collect::<Vec<_>>())
 }
 
-fn check(condition: bool, check: &'static str, problem: impl FnOnce() -> String) -> Result<()> {
-    if condition { Ok(()) } else { Err(Error::Check { check, problem: problem() }) }
+fn check(
+    condition: bool,
+    check: &'static str,
+    at: At,
+    problem: impl FnOnce() -> String,
+) -> Result<()> {
+    if condition { Ok(()) } else { Err(Error::Check { check, problem: problem(), at }) }
 }
 
 /// Compares a backend with the interpreter on one random program: loss, gradient and
@@ -108,14 +113,24 @@ fn check(condition: bool, check: &'static str, problem: impl FnOnce() -> String)
 ///
 /// # Errors
 /// [`Error::Check`] with the program and the numbers that disagree; what the backend reports.
+#[track_caller]
 pub fn check_program(
     backend: &dyn Backend,
     program: &RandomProgram,
     dtype: DType,
 ) -> Result<Agreement> {
+    check_program_at(backend, program, dtype, At::caller())
+}
+
+fn check_program_at(
+    backend: &dyn Backend,
+    program: &RandomProgram,
+    dtype: DType,
+    at: At,
+) -> Result<Agreement> {
     let mut agreement = Agreement { programs: 1, ..Agreement::default() };
     for wide in [false, true] {
-        compare(backend, program, dtype, wide, &mut agreement)?;
+        compare(backend, program, dtype, wide, at, &mut agreement)?;
     }
     Ok(agreement)
 }
@@ -125,6 +140,7 @@ fn compare(
     program: &RandomProgram,
     dtype: DType,
     wide: bool,
+    at: At,
     agreement: &mut Agreement,
 ) -> Result<()> {
     let expected = run(&compile(program, dtype, &Interpreter, wide)?)?;
@@ -134,6 +150,7 @@ fn compare(
     check(
         run(&compiled)?.iter().zip(&found).all(|(a, b)| same_bits(a, b)),
         "same bits from run to run",
+        at,
         || format!("{name} gave other bits when run again: {program:?}"),
     )?;
     let exact = match dtype {
@@ -160,7 +177,7 @@ fn compare(
                 _ => F64_TOLERANCE * size,
             };
             let error = distance(&found, &exact);
-            check(error <= granted, "agreement with the interpreter", || {
+            check(error <= granted, "agreement with the interpreter", at, || {
                 let output = OUTPUTS.get(i - 1).copied().unwrap_or("an intermediate result");
                 format!(
                     "{output} (output {i}) in {dtype} {how}: {name} gives {found:?}, the interpreter \
@@ -200,18 +217,22 @@ fn same_bits(a: &Array, b: &Array) -> bool {
 /// # Errors
 /// As [`check_program`], for the smallest part of a program that fails; also when more than
 /// one program in twenty is undecided.
+#[track_caller]
 pub fn conformance(backend: &dyn Backend, programs: usize) -> Result<Agreement> {
+    let at = At::caller();
     let mut agreement = Agreement::default();
     for program in random_programs(programs, 3, false) {
         for dtype in [DType::F64, DType::F32] {
             agreement =
-                agreement.and(check_program(backend, &program, dtype).map_err(|error| {
-                    let again = |part: &RandomProgram| check_program(backend, part, dtype).err();
+                agreement.and(check_program_at(backend, &program, dtype, at).map_err(|error| {
+                    let again =
+                        |part: &RandomProgram| check_program_at(backend, part, dtype, at).err();
                     again(&program.smallest(|part| again(part).is_some())).unwrap_or(error)
                 })?);
         }
     }
-    check(agreement.undecided * 20 <= agreement.programs, "decided by more than rounding", || {
+    let decided = agreement.undecided * 20 <= agreement.programs;
+    check(decided, "decided by more than rounding", at, || {
         format!("{} of {} programs are undecided", agreement.undecided, agreement.programs)
     })?;
     Ok(agreement)

@@ -1,7 +1,7 @@
 //! Derivatives from differences: central quotients extrapolated to step 0, with an estimate
 //! of their own error, so that a comparison knows how much it may ask for.
 
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 
 /// A derivative that was estimated from differences.
 #[derive(Clone, Debug)]
@@ -61,15 +61,23 @@ pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// # Errors
 /// What the function returns, and [`Error::Check`] when it is finite at no two steps.
+#[track_caller]
 pub fn derivative(mut f: impl FnMut(f64) -> Result<Vec<f64>>, first_step: f64) -> Result<Estimate> {
+    let at = At::caller();
     let mut best: Option<Estimate> = None;
     let mut former: Vec<Vec<f64>> = Vec::new();
     let mut step = first_step;
+    let mut culprit = None;
     for _ in 0..LEVELS {
         let (ahead, behind) = (f(step)?, f(-step)?);
         let size = norm(&ahead).max(norm(&behind));
-        let finite = ahead.iter().chain(&behind).all(|x| x.is_finite());
-        if !finite {
+        let sides = [(step, &ahead), (-step, &behind)];
+        let wrong = sides.iter().find_map(|(t, values)| {
+            let i = values.iter().position(|x| !x.is_finite())?;
+            Some((*t, i, values[i], values.len()))
+        });
+        if wrong.is_some() {
+            culprit = wrong;
             (former, best) = (Vec::new(), None);
             step /= 2.0;
             continue;
@@ -95,15 +103,65 @@ pub fn derivative(mut f: impl FnMut(f64) -> Result<Vec<f64>>, first_step: f64) -
         former = row;
         step /= 2.0;
     }
-    best.ok_or_else(|| Error::Check {
-        check: "differences",
-        problem: format!("the function is not finite within {first_step:e} of the point"),
+    best.ok_or_else(|| {
+        let what = match culprit {
+            Some((t, i, value, n)) if n > 1 => format!(": element {i} is {value} at {t:.1e}"),
+            Some((t, _, value, _)) => format!(": it is {value} at {t:.1e}"),
+            None => String::new(),
+        };
+        let problem = format!("not finite at two steps within {first_step:.1e} of the point{what}");
+        Error::Check { check: "differences", problem, at }
     })
+}
+
+/// Places, beside the point and not at it, where a function is sampled for its noise.
+const PLACES: [f64; 2] = [0.011, -0.013];
+
+/// Distance of the samples.
+const SPACING: f64 = 1.0 / (1 << 30) as f64;
+
+/// The noise of a function near 0: the standard deviation of its values from a smooth curve,
+/// the largest of all numbers, at the quieter of two places. A sum that cancels is noisier than
+/// its value tells.
+///
+/// Third differences of values so near to each other are those of the noise alone:
+/// σ² = E(Δ³f)² (3!)²/6!.
+///
+/// Source: J. J. Moré and S. M. Wild, Estimating computational noise, SIAM Journal on Scientific
+/// Computing 33 (2011) 1292–1314, eq. (2.3).
+pub(super) fn noise(f: impl Fn(f64) -> Result<Vec<f64>>, scale: f64) -> Result<f64> {
+    let mut least = f64::INFINITY;
+    for place in PLACES {
+        let samples: Vec<Vec<f64>> = (0..8)
+            .map(|i| f(scale * (place + f64::from(i) * SPACING)))
+            .collect::<Result<Vec<_>>>()?;
+        let third = |i: usize, j: usize| {
+            samples[j][i] - 3.0 * samples[j + 1][i] + 3.0 * samples[j + 2][i] - samples[j + 3][i]
+        };
+        let square = |i| (0..5).map(|j| third(i, j).powi(2)).sum::<f64>() / 5.0;
+        let largest = (0..samples[0].len()).map(square).fold(0.0, f64::max);
+        least = least.min((largest * 36.0 / 720.0).sqrt());
+    }
+    // Where it is not even finite nothing is known.
+    Ok(if least.is_finite() { least } else { 0.0 })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::derivative;
+    use super::{derivative, noise};
+
+    /// What is rounded to multiples of 2⁻²⁰ is uniformly off by up to half of that.
+    #[test]
+    fn noise_is_told_from_curves_and_kinks() {
+        let curve = |t: f64| (3.0 * t).exp() + t.abs();
+        let smooth = noise(|t| Ok(vec![curve(t)]), 1.0).unwrap_or(1.0);
+        // A rounding or two of a number of order one, and no more.
+        assert!(smooth > 1e-17 && smooth < 1e-15, "{smooth:e}");
+        let step = (-33f64).exp2();
+        let rounded = |t: f64| ((curve(t) + (1e9 * t).sin() * step) / step).round() * step;
+        let noisy = noise(|t| Ok(vec![rounded(t)]), 1.0).unwrap_or(1.0);
+        assert!(noisy > 0.1 * step && noisy < 3.0 * step, "{:e}", noisy / step);
+    }
 
     /// The error that is claimed is the error that is made.
     #[test]

@@ -12,28 +12,37 @@
 //!
 //! Random programs and the conformance test need the feature `proptest`.
 
+mod against;
 mod check;
 mod checks;
 #[cfg(feature = "proptest")]
 mod conformance;
 mod differences;
+mod given;
 #[cfg(feature = "proptest")]
 mod moves;
+mod point;
 #[cfg(feature = "proptest")]
 mod programs;
 #[cfg(feature = "proptest")]
 mod recorder;
 mod report;
+mod second_order;
 #[cfg(feature = "proptest")]
 mod steps;
 
 pub use check::Check;
 pub use checks::{
-    Point, assert_gradient, assert_hessian, check_gradient, check_hessian, check_jvp_vjp,
+    assert_gradient, assert_hessian, assert_jvp_vjp, check_gradient, check_hessian, check_jvp_vjp,
 };
 #[cfg(feature = "proptest")]
 pub use conformance::{Agreement, check_program, conformance};
 pub use differences::{Estimate, derivative};
+pub use given::{
+    Function, HostValue, OnHost, OnTape, Product, assert_gradient_of, assert_hvp_of,
+    check_gradient_of, check_hvp_of,
+};
+pub use point::Point;
 #[cfg(feature = "proptest")]
 pub use programs::{Instruction, RandomProgram, Recorded, Step, programs, random_programs};
 pub use report::{Property, Report};

@@ -234,7 +234,11 @@ fn an_index_beyond_its_axis_is_an_error_of_the_run_on_both_backends() {
     let along = x.slice_axis(0, 0, 2).take_along(1, i);
     let inputs =
         [&Array::zeros(DType::F64, [3, 2]), &Array::from_vec([2, 2], vec![0u32, 1, 9, 0]).unwrap()];
-    for y in [rows, along, along.sum().grad(x)] {
+    // Also where another axis leaves nothing to select.
+    let empty = x.slice_axis(1, 0, 0);
+    let nothing = empty.gather(0, i);
+    let scattered = empty.scatter_add(0, i, nothing);
+    for y in [rows, along, along.sum().grad(x), nothing, scattered] {
         for run in [tape.compile(&Cpu::new(), &[y]), tape.compile(&Interpreter, &[y])] {
             let error = run.unwrap().run(&inputs);
             // The gradient needs the indices only, which are still checked.
