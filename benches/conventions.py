@@ -109,7 +109,7 @@ def text(x):
 
 def main():
     with open(sys.argv[1], "w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
+        out = csv.writer(file, delimiter=";", lineterminator="\n")
         out.writerow(["function", "at", f"PyTorch {torch.__version__.split('+')[0]}", f"JAX {jax.__version__}"])
         for name, at, in_torch, in_jax in CASES:
             both = [torch_derivatives(in_torch, at), jax_derivatives(in_jax, at)]

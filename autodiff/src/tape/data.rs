@@ -4,11 +4,9 @@
 //! it. What transforms record inside themselves nobody can name: there equal nodes are shared
 //! and identities applied, as they are when a program is extracted.
 
-use super::Var;
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::{At, Error, Result};
 use crate::ops::{Binary, Op};
-use crate::program::Graph;
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
@@ -69,6 +67,10 @@ pub(crate) struct TapeData {
     pub(crate) regions: Vec<Range<NodeId>>,
     /// For nodes that were recorded again: the node whose value they have.
     pub(crate) originals: FxHashMap<NodeId, NodeId>,
+    /// The stand-ins of `map_rows`, which mean nothing outside of its function.
+    pub(crate) rows: FxHashSet<NodeId>,
+    /// Where the parts of a hidden concatenation end.
+    pub(super) ends: FxHashMap<NodeId, Vec<usize>>,
     shared: HashTable<NodeId>,
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
@@ -78,6 +80,11 @@ pub(crate) struct TapeData {
 }
 
 impl TapeData {
+    /// An empty copy from which a program is made.
+    pub(super) fn for_extraction() -> TapeData {
+        TapeData { transforms: 1, is_extraction: true, ..TapeData::default() }
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id as usize]
     }
@@ -184,7 +191,14 @@ impl TapeData {
     }
 
     /// A hidden node, the same for equal ones.
-    fn insert(&mut self, op: Op, args: &[NodeId], shape: Shape, dtype: DType, at: At) -> NodeId {
+    pub(super) fn insert(
+        &mut self,
+        op: Op,
+        args: &[NodeId],
+        shape: Shape,
+        dtype: DType,
+        at: At,
+    ) -> NodeId {
         let key = Node::key(&op, args, &shape, dtype);
         let nodes = &self.nodes;
         if let Some(&id) =
@@ -194,6 +208,9 @@ impl TapeData {
         }
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
+        if let Op::Concat(axis) = self.node(id).op {
+            self.note_ends(id, axis as usize);
+        }
         let nodes = &self.nodes;
         self.shared.insert_unique(key, id, |&id| {
             let n = &nodes[id as usize];
@@ -255,6 +272,17 @@ impl TapeData {
         self.insert(Op::Literal(position), &[], shape, dtype, at)
     }
 
+    fn note_ends(&mut self, id: NodeId, axis: usize) {
+        let mut end = 0;
+        let parts = self.node(id).args.iter();
+        let ends = parts.map(|&part| {
+            end += self.node(part).shape[axis];
+            end
+        });
+        let ends = ends.collect();
+        self.ends.insert(id, ends);
+    }
+
     /// A literal repeated to a shape.
     pub(crate) fn full(&mut self, value: f64, shape: &Shape, dtype: DType, at: At) -> NodeId {
         let bits = dtype.round(value).to_bits();
@@ -311,111 +339,5 @@ impl TapeData {
             None => Ok(()),
             Some(problem) => Err(Error::Parameter { op, problem, at }),
         }
-    }
-
-    /// Marks the operands of all marked nodes.
-    fn mark_operands(&self, marked: &mut [bool]) {
-        for id in (0..self.nodes.len()).rev() {
-            if marked[id] {
-                for &arg in &self.nodes[id].args {
-                    marked[arg as usize] = true;
-                }
-            }
-        }
-    }
-
-    /// The nodes that tell recomputations apart, with what they are computed from: those whose
-    /// value can be known, to see which are equal. Empty where nothing is recomputed.
-    fn compared(&self, needed: &[bool], inputs: &[Option<u32>]) -> Vec<bool> {
-        let mut compared = Vec::new();
-        let nodes = self.nodes.iter().zip(needed).filter(|(_, needed)| **needed);
-        for (node, _) in nodes {
-            if let Op::Recompute(number) = node.op {
-                compared.resize(self.nodes.len(), false);
-                compared[number as usize] = true;
-            }
-        }
-        if compared.is_empty() {
-            return compared;
-        }
-        self.mark_operands(&mut compared);
-        for id in 0..compared.len() {
-            let node = &self.nodes[id];
-            let known = !matches!(node.op, Op::Input(_)) || inputs[id].is_some();
-            compared[id] &= known && node.args.iter().all(|&a| compared[a as usize]);
-        }
-        compared
-    }
-
-    /// The part of the tape that the outputs need, as a graph of its own.
-    pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
-        if let Some(error) = &self.error {
-            return Err(error.clone());
-        }
-        let mut position = vec![None; self.nodes.len()];
-        for (i, var) in inputs.iter().enumerate() {
-            let Op::Input(_) = self.node(var.node()).op else {
-                let node = self.node(var.node());
-                let problem = format!("a listed input is the result of {}", node.op.name());
-                return Err(Error::Parameter { op: "compile", problem, at });
-            };
-            position[var.node() as usize] = Some(i as u32);
-        }
-        let mut needed = vec![false; self.nodes.len()];
-        for var in outputs {
-            needed[var.node() as usize] = true;
-        }
-        self.mark_operands(&mut needed);
-        let compared = self.compared(&needed, &position);
-        let is_kept = |id: usize| needed[id] || compared.get(id) == Some(&true);
-        let mut graph = Graph::default();
-        for var in inputs {
-            let node = self.node(var.node());
-            let Op::Input(i) = node.op else { continue };
-            graph.inputs.push(crate::program::InputSpec {
-                name: self.inputs[i as usize].name.clone(),
-                shape: node.shape.clone(),
-                dtype: node.dtype,
-                at: node.at,
-            });
-        }
-        // Nobody can name what a program contains.
-        let mut replay = TapeData { transforms: 1, is_extraction: true, ..TapeData::default() };
-        let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
-        let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
-        for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {
-            let args: SmallVec<[NodeId; 3]> =
-                node.args.iter().map(|&a| renumbered[a as usize]).collect();
-            let op = match &node.op {
-                Op::Input(i) => match position[id] {
-                    Some(p) => Op::Input(p),
-                    None => {
-                        let name = self.inputs[*i as usize].name.clone();
-                        return Err(Error::UnlistedInput { name, at: node.at });
-                    }
-                },
-                Op::Literal(l) => Op::Literal(*literals.entry(*l).or_insert_with(|| {
-                    replay.literals.push(self.literals[*l as usize].clone());
-                    replay.literals.len() as u32 - 1
-                })),
-                // The cotangent that tells sweeps apart may be one with another's by now.
-                Op::Recompute(number) => Op::Recompute(match is_kept(*number as usize) {
-                    true => renumbered[*number as usize],
-                    false => number | 1 << 31,
-                }),
-                op => op.clone(),
-            };
-            let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);
-            renumbered[id] = match op {
-                Op::StopGradient | Op::Hold(_) | Op::Alias => args[0],
-                op @ (Op::Input(_) | Op::Literal(_)) => replay.insert(op, &[], shape, dtype, at),
-                op => replay.push(op, &args, shape, dtype, at),
-            };
-        }
-        graph.outputs = outputs.iter().map(|v| renumbered[v.node() as usize]).collect();
-        graph.nodes = replay.nodes;
-        graph.literals = replay.literals;
-        graph.prune();
-        Ok(graph)
     }
 }

@@ -5,6 +5,7 @@
 //! node's operands come before it, so recording order is topological order.
 
 mod data;
+mod extract;
 mod literals;
 mod registry;
 mod rewrite;

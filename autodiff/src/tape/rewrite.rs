@@ -244,7 +244,7 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
             one(Op::Slice(ranges.collect()), node.args[0])
         }
         (Op::Slice(ranges), Some(Op::Concat(axis))) => {
-            slice_of_concat(tape, ranges, *axis, &node.args, shape)
+            slice_of_concat(tape, ranges, *axis, x, shape)
         }
         (Op::Concat(_), _) if args.len() == 1 => Node(x),
         _ => Same,
@@ -293,24 +293,19 @@ fn slice_of_concat(
     tape: &TapeData,
     ranges: &[Range],
     axis: u8,
-    parts: &[NodeId],
+    concat: NodeId,
     shape: &Shape,
 ) -> Rewritten {
     let axis = axis as usize;
-    if shape[axis] == 0 {
-        return Same;
-    }
+    let Some(ends) = tape.ends.get(&concat).filter(|_| shape[axis] > 0) else { return Same };
     let first = ranges[axis].start;
     let last = first + (shape[axis] - 1) * ranges[axis].step;
-    let mut begin = 0;
-    for &part in parts {
-        let end = begin + tape.node(part).shape[axis];
-        if first >= begin && last < end {
-            let mut ranges: SmallVec<[Range; 2]> = SmallVec::from_slice(ranges);
-            ranges[axis].start -= begin;
-            return one(Op::Slice(ranges), part);
-        }
-        begin = end;
+    // The first part that ends behind it, by bisection: there may be many parts, and slices.
+    let place = ends.partition_point(|&end| end <= first);
+    if last >= ends[place] {
+        return Same;
     }
-    Same
+    let mut ranges: SmallVec<[Range; 2]> = SmallVec::from_slice(ranges);
+    ranges[axis].start -= if place > 0 { ends[place - 1] } else { 0 };
+    one(Op::Slice(ranges), tape.node(concat).args[place])
 }

@@ -165,7 +165,9 @@ fn row_of(rows: Var, at: At) -> Var {
         let zeros = tape.full(0.0, &row, dtype, at);
         // A level that no other `Hold` has: levels grow along the tape by at most one a node.
         let level = tape.nodes.len() as u32;
-        Ok(tape.push(Op::Hold(level), &[zeros], row, dtype, at))
+        let id = tape.append(Op::Hold(level), &[zeros], row, dtype, at);
+        tape.rows.insert(id);
+        Ok(id)
     })
 }
 
@@ -194,7 +196,8 @@ fn row_of(rows: Var, at: At) -> Var {
 /// ```
 ///
 /// # Errors
-/// On the tape, as [`vmap`]; [`Error::Shape`] for a scalar, which has no rows.
+/// On the tape, as [`vmap`]; [`Error::Shape`] for a scalar, which has no rows;
+/// [`Error::Parameter`] when an output depends on a row outside of `f`.
 #[track_caller]
 pub fn map_rows<const N: usize, R: AsRef<[Var]>>(
     rows: [Var; N],

@@ -136,6 +136,21 @@ fn nothing_that_is_shared_is_recorded_again() {
 }
 
 #[test]
+fn a_row_means_nothing_outside() {
+    let tape = Tape::new();
+    let xs = tape.input("xs", DType::F64, [3, 2]);
+    let mut leaked = None;
+    let inside = map_rows([xs], |[row]| {
+        leaked = Some(row);
+        [row.sum()]
+    });
+    assert!(tape.compile(&Cpu::new(), &inside).is_ok());
+    let text = error(&tape, &[leaked.unwrap().sum()]).to_string();
+    assert!(text.starts_with("map_rows: an output depends on a row of its function"), "{text}");
+    assert!(text.contains("errors.rs:"), "{text}");
+}
+
+#[test]
 fn no_entries_and_one() {
     let tape = Tape::new();
     let x = tape.input("x", DType::F64, [3]);
