@@ -189,7 +189,7 @@ impl Layout {
         }
         let expected = match arrays.first().map(|(_, array)| array.dtype()) {
             Some(DType::F64) => DType::F64,
-            _ => DType::F32,
+            None | Some(DType::F32 | DType::U32 | DType::Bool) => DType::F32,
         };
         let mut parts = Vec::with_capacity(given.len());
         for (entry, array) in self.entries.iter().zip(given) {
@@ -210,7 +210,7 @@ impl Layout {
         }
         match expected {
             DType::F64 => joined::<f64>(&parts, self.total),
-            _ => joined::<f32>(&parts, self.total),
+            DType::F32 | DType::U32 | DType::Bool => joined::<f32>(&parts, self.total),
         }
     }
 }

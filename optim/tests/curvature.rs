@@ -428,7 +428,7 @@ fn a_hessian_refuses_vectors_and_losses_that_do_not_fit() {
     let objective = Objective::new(Cpu::new(), DType::F64, 4, logistic);
     let batch = rows(0, 5);
     let short = HessianOperator::new(&objective, &Array::vector([1.0; 3]), &[&batch]).unwrap_err();
-    assert_eq!(short.to_string(), "hessian: expected f64[4], found f64[3]");
+    assert_eq!(short.to_string(), "hessian, parameters: expected f64[4], found f64[3]");
     let nan = Array::vector([f64::NAN; 4]);
     let e = HessianOperator::new(&objective, &nan, &[&batch]).unwrap_err();
     assert!(matches!(e, Error::NonFiniteLoss { .. }), "{e}");

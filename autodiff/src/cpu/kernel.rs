@@ -132,10 +132,14 @@ pub(super) fn nanoseconds(kernel: &Kernel) -> usize {
 fn tenths(i: &Instruction) -> usize {
     match i.scalar {
         Scalar::Constant(_) => 0,
-        Scalar::Binary(Binary::Pow) => 150,
+        Scalar::Binary(Binary::Pow | Binary::LogAddExp | Binary::Atan2) => 150,
         Scalar::Binary(Binary::Div) => 3,
         Scalar::Unary(Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor) => 1,
         Scalar::Unary(Unary::Recip | Unary::Sqrt | Unary::Root | Unary::Rsqrt) => 4,
+        // Calls of scalar functions.
+        Scalar::Unary(Unary::Exp2 | Unary::Log2 | Unary::Log10 | Unary::Erfc) => 100,
+        Scalar::Unary(Unary::Asin | Unary::Acos | Unary::Sinh | Unary::Cosh) => 100,
+        Scalar::Unary(Unary::Asinh | Unary::Acosh | Unary::Atanh | Unary::LogCosh) => 100,
         Scalar::Unary(_) => 10,
         _ => 1,
     }

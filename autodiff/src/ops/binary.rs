@@ -65,13 +65,44 @@ binary_table! { a, b, y;
     /// a · b, but 0 where either is 0: the zeros of both are strong.
     StrongMulBoth "strong_mul_both" both_strong_times d(Partial::Both(b), Partial::Both(a));
     /// a / b.
-    Div "div" over d(Partial::factor(b.recip()), Partial::factor(-(y * b.recip())));
+    Div "div" over d(Partial::factor(b.recip()), Partial::factors([-y, b.recip()]));
     /// a to the power b.
     Pow "pow" power d(Partial::factor(power_base(a, b)), Partial::factor(power_exponent(a, y)));
     /// The larger of a and b; at ties each has half of the derivative.
     Max "max" larger d(Partial::Mask(chosen(a.gt(b), a, b)), Partial::Mask(chosen(b.gt(a), a, b)));
     /// The smaller of a and b; at ties each has half of the derivative.
     Min "min" smaller d(Partial::Mask(chosen(a.lt(b), a, b)), Partial::Mask(chosen(b.lt(a), a, b)));
+    /// log(eᵃ + eᵇ).
+    LogAddExp "logaddexp" log_add_exp d(Partial::factor(gap(a, b).sigmoid()), Partial::factor(gap(b, a).sigmoid()));
+    /// The angle of the point (b, a) in (−π, π].
+    Atan2 "atan2" angle d(turn(a, b, true), turn(a, b, false));
+}
+
+impl Binary {
+    /// Whether it is defined for real numbers alone.
+    pub fn is_real(self) -> bool {
+        matches!(self, Binary::LogAddExp | Binary::Atan2)
+    }
+}
+
+/// a − b; 0 where both are the same infinity.
+fn gap(a: Var, b: Var) -> Var {
+    let infinite = a.equal(b).min(a.abs().equal(f64::INFINITY));
+    infinite.select(0.0, a - b)
+}
+
+/// ∂ atan2(y, x) by the ordinate or the abscissa: x/(x² + y²) and −y/(x² + y²). With the larger of
+/// them in the denominator, q = smaller/larger and 1/(x² + y²) = 1/(larger² (1 + q²)), whose root is
+/// `cos_atan` of q.
+fn turn(y: Var, x: Var, by_ordinate: bool) -> Partial {
+    let flat = y.abs().le(x.abs());
+    let (larger, smaller) = (flat.select(x, y), flat.select(y, x));
+    let origin = larger.equal(0.0);
+    let divisor = origin.select(1.0, larger);
+    let q = smaller / divisor;
+    let first =
+        if by_ordinate { flat.select(1.0, q) } else { flat.select(-q, -q.constant_like(1.0)) };
+    Partial::factors([first, origin.select(0.0, divisor.recip()), q.cos_atan(), q.cos_atan()])
 }
 
 /// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers
@@ -256,6 +287,18 @@ pub(crate) fn binary(a: Operand, b: Operand, f: Binary, at: At) -> Var {
     })
 }
 
+/// A function of real numbers alone.
+fn real_binary(a: Var, b: Operand, f: Binary, at: At) -> Var {
+    let dtype = a.dtype();
+    if dtype.is_float() {
+        return binary(a.into(), b, f, at);
+    }
+    record1(a, f.name(), at, |_, _| {
+        let problem = "the operands must be f32 or f64".into();
+        Err(Error::DType { op: f.name(), problem, operands: vec![dtype], at })
+    })
+}
+
 impl Var {
     /// The larger of the two, elementwise; NaN where either is. At ties each has half of the derivative.
     #[track_caller]
@@ -305,6 +348,25 @@ impl Var {
     pub fn xlogy(self, y: Var) -> Var {
         let vanishes = self.equal(0.0).min(y.equal(0.0));
         vanishes.select(0.0, self.strong_mul(y.log()))
+    }
+
+    /// log(eᵃ + eᵇ) of `self` and `other`, elementwise, without overflow; the derivatives are σ(a − b)
+    /// and σ(b − a).
+    ///
+    /// Two equal infinities give that infinity, with first derivatives of ½ and further ones of 0.
+    #[track_caller]
+    pub fn logaddexp(self, other: impl Into<Operand>) -> Var {
+        real_binary(self, other.into(), Binary::LogAddExp, At::caller())
+    }
+
+    /// The angle in (−π, π] of the point with ordinate `self` and abscissa `x`, elementwise.
+    ///
+    /// All its derivatives at the origin are taken as 0. They neither overflow nor underflow before
+    /// the result does, unless |x| and |y| are both below 2⁻¹⁰²³ (2⁻¹²⁷ in F32); third ones that overflow
+    /// may be NaN, as differences. Where both are infinite derivatives are NaN.
+    #[track_caller]
+    pub fn atan2(self, x: impl Into<Operand>) -> Var {
+        real_binary(self, x.into(), Binary::Atan2, At::caller())
     }
 
     /// `self` to the power `other`, elementwise, both of a float type.

@@ -19,6 +19,7 @@ mod cumulative;
 mod einsum;
 mod elementwise;
 mod index;
+mod log_ndtr;
 mod operators;
 pub(crate) mod philox;
 mod random;
@@ -26,6 +27,7 @@ mod real;
 mod reduce;
 mod select;
 mod shape_ops;
+mod special;
 
 pub(crate) use binary::TakesFunction;
 pub use binary::{Binary, Compare, Operand};
@@ -193,6 +195,11 @@ impl Partial {
     /// One factor.
     pub(crate) fn factor(factor: Var) -> Partial {
         Partial::Factors(SmallVec::from_slice(&[factor]))
+    }
+
+    /// Several factors.
+    pub(crate) fn factors<const N: usize>(factors: [Var; N]) -> Partial {
+        Partial::Factors(SmallVec::from_slice(&factors))
     }
 
     /// The partial derivative times a tangent or cotangent.

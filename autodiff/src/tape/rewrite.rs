@@ -80,11 +80,15 @@ fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     }
     match (seen(tape, x), f) {
         (Some(Op::Unary(Unary::Neg)), Unary::Neg) => Node(inside(tape, x)),
-        (Some(Op::Unary(Unary::Neg)), Unary::Abs | Unary::Cos | Unary::Sech2) => {
-            one(Op::Unary(f), inside(tape, x))
-        }
+        (Some(Op::Unary(Unary::Neg)), f) if is_even(f) => one(Op::Unary(f), inside(tape, x)),
         _ => Same,
     }
+}
+
+/// Whether f(−x) = f(x).
+fn is_even(f: Unary) -> bool {
+    use Unary::*;
+    matches!(f, Abs | Cos | Cosh | Sech2 | LogCosh | CosAtan | SecAsin | Gaussian | NormalPdf)
 }
 
 fn one(op: Op, x: NodeId) -> Rewritten {

@@ -115,6 +115,10 @@ fn ill_formed_operations_name_what_does_not_fit() {
             Box::new(move |t| f(t, "a", &[3]).uniform(0, DType::F64, [2])),
         ),
         (
+            "logaddexp: the operands must be f32 or f64: u32",
+            Box::new(|t| t.input("a", DType::U32, [3]).logaddexp(t.input("b", DType::U32, [3]))),
+        ),
+        (
             "select: expected a bool mask",
             Box::new(move |t| f(t, "a", &[3]).select(f(t, "b", &[3]), 0.0)),
         ),

@@ -147,7 +147,7 @@ impl Landscape {
     }
 }
 
-/// Losses on a grid, a row of it at a time, averaged over batches by their sizes.
+/// Losses on a grid, a row of it at a time, averaged over batches by their shares.
 fn losses(
     objective: &Objective,
     x: &Array,
@@ -159,23 +159,23 @@ fn losses(
     let mut plane = Array::zeros(objective.dtype(), [2, objective.dim()]);
     plane.fill_from_f64(&directions.concat());
     let mut values = vec![0.0; n * n];
-    let total: f64 = batches.iter().map(|b| b[0].shape()[0] as f64).sum();
-    for batch in batches {
-        let program = objective.program(&format!("losses at {n} points"), batch, |r| {
+    let slices: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
+    let shares = objective.shares(x, &slices)?;
+    for (batch, share) in batches.iter().zip(shares).filter(|(_, share)| *share != 0.0) {
+        let program = objective.program("losses at points", batch, move |r| {
             let plane = r.vectors("plane", 2);
-            let places = r.tape.input("places", objective.dtype(), [n, 2]);
+            let places = r.tape.input("places", r.x.dtype(), [n, 2]);
             let offsets = places.matmul(plane);
             map_rows([offsets], |[offset]| [r.loss(r.x + offset)])
         })?;
         let bound: Vec<&Array> = std::iter::once(x).chain(batch).chain([&plane]).collect();
         let bound = program.bind(&bound)?;
-        let weight = batch[0].shape()[0] as f64 / total;
         let mut places = Array::zeros(objective.dtype(), [n, 2]);
         for (row, b) in values.chunks_mut(n).zip(at) {
             let pairs: Vec<f64> = at.iter().flat_map(|a| [*a, *b]).collect();
             places.fill_from_f64(&pairs);
             let found = bound.run(&[&places])?[0].to_f64_vec();
-            row.iter_mut().zip(found).for_each(|(v, loss)| *v += weight * loss);
+            row.iter_mut().zip(found).for_each(|(v, loss)| *v += share * loss);
         }
     }
     Ok(values)

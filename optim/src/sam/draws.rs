@@ -28,7 +28,7 @@ impl Draws {
             });
         };
         let vector = vector.cast(objective.dtype());
-        objective.check_vector(&self.of, &vector)?;
+        objective.check_vector(&self.of, "draw", &vector)?;
         Ok(vector)
     }
 }

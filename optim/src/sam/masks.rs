@@ -3,7 +3,6 @@
 
 use super::rule::{Perturbation, Perturbing, Preparing};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
-use crate::pieces::{examples, take};
 use burlap_autodiff::{Array, Var};
 
 /// Those `count` of the candidates with the largest scores; of equal ones the first.
@@ -32,7 +31,8 @@ fn masked(at: &Perturbing<'_>) -> Var {
 }
 
 /// SSAM-F: the mask holds the 1 − s of the parameters with the largest empirical Fisher
-/// information, the sum of squared gradients of the loss on single examples (option I of the
+/// information, the sum of squared gradients of the loss on single examples, weighted by the
+/// denominators of a [ratio](crate::Loss::Ratio) (option I of the
 /// paper's algorithm 2; the labels are those of the data, as in the published code). The mask is renewed every k steps
 /// from the first examples of that step's batch, before it is used; the published code, which
 /// renews it after the first step of an epoch, perturbs nothing in the very first step. A loss
@@ -91,13 +91,23 @@ impl Perturbation for FisherMask {
             return Ok(0);
         }
         let mut information = vec![0.0; at.objective.dim()];
-        let count = examples(at.batch).map_or(1, |n| n.min(self.samples));
-        for i in 0..count {
-            // One at a time: a gradient of the network's size for each would be much memory.
-            let example = take(at.batch, &[i])?;
-            let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, &example)?;
+        let n = at.objective.examples(at.batch)?;
+        let count = n.map_or(1, |n| n.min(self.samples));
+        let first = at.objective.take(at.batch, &(0..count).collect::<Vec<_>>())?;
+        let mut add = |batch: &[Array], weight: f64| -> Result<()> {
+            let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, batch)?;
             let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
-            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
+            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
+            Ok(())
+        };
+        match at.objective.parts(self.name(), at.x, &first, Some(1))? {
+            None => add(&first, 1.0)?,
+            // One at a time: a gradient of the network's size for each would be much memory.
+            Some(parts) => {
+                for part in parts.iter().filter(|part| part.share != 0.0) {
+                    add(&at.objective.take(&first, &part.indices)?, part.share)?;
+                }
+            }
         }
         self.renew(at, &mut state[0], &information);
         Ok(count)

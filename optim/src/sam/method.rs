@@ -7,10 +7,10 @@ use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
+use crate::programs::next_id;
 use crate::state::State;
 use burlap_autodiff::Array;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sharpness-aware minimisation with a perturbation rule, and what it makes of the gradients.
 ///
@@ -27,7 +27,7 @@ pub struct Sam {
     pub(super) rule: Box<dyn Perturbation>,
     pub(super) combination: Option<Box<dyn Combination>>,
     pub(super) name: String,
-    /// Rules of one name may differ in their settings; their programs must not be shared.
+    /// Of this rule, combination and ranges; rules of one name may differ in their settings.
     pub(super) id: u64,
     pub(super) radius: Option<Radius>,
     pub(super) ranges: Option<Vec<Range<usize>>>,
@@ -38,12 +38,6 @@ pub struct Sam {
     pub(super) draws: Option<Draws>,
     /// The state vectors of rule and combination; none before the first step.
     pub(super) vectors: Vec<Array>,
-}
-
-/// A number that no other method has.
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl std::fmt::Debug for Sam {
@@ -124,8 +118,10 @@ impl Sam {
 
     /// m-sharpness: the batch in parts of at most m examples, each with a perturbation of its
     /// own, and the gradients averaged by the parts' sizes (Foret et al., arXiv 2010.01412,
-    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232). State vectors are averaged,
-    /// too: a running mean of gradients is then that of the batch's gradient.
+    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232), or by their denominators where
+    /// the loss is a [ratio](crate::Loss::Ratio). State vectors are averaged,
+    /// too: a running mean of gradients is then that of the batch's gradient. Batches are cut as
+    /// into [pieces](Objective::with_pieces).
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of 0.
@@ -137,8 +133,8 @@ impl Sam {
 
     /// Sharpness-sensitive data selection (Du et al., arXiv 2110.03141, section 3.2): gradients at
     /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
-    /// x to x + ε. For losses that are means over examples, of batches of at most 4 arrays that
-    /// all have an axis of examples; a batch of no arrays stays whole. It takes two
+    /// x to x + ε, taken by [itself](Objective::per_example_gradients). For batches of at most 4 arrays
+    /// of examples; a batch of no arrays stays whole. It takes two
     /// evaluations of the losses besides. (The published code leaves out one example more, that
     /// at the threshold.)
     ///
@@ -229,14 +225,14 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Evaluation> {
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let first = self.vectors.is_empty();
         if first {
             let names = self.state_names();
             self.vectors = names.iter().map(|_| objective.rows(1)).collect();
         }
         for vector in &self.vectors {
-            objective.check_vector(&self.name, vector)?;
+            objective.check_vector(&self.name, "state", vector)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())
@@ -281,7 +277,7 @@ impl Method for Sam {
         if found.is_err() {
             self.vectors = former;
         }
-        found
+        found.map_err(|error| objective.on_batch(error, batch))
     }
 
     fn state(&self) -> State {

@@ -7,7 +7,8 @@ use super::rule::{Combined, Combining, Perturbing};
 use crate::error::Result;
 use crate::method::Evaluation;
 use crate::objective::Objective;
-use crate::pieces::{add_share, examples, split, take};
+use crate::pieces::{Part, add_share};
+use crate::programs::Key;
 use crate::random::{Draw, Purpose};
 use crate::recording::Recording;
 use burlap_autodiff::{Array, Program, Var};
@@ -37,6 +38,11 @@ struct Ascended {
     points: Vec<Array>,
     gradient: Option<Array>,
     buffers: Vec<Array>,
+}
+
+/// As keys hold numbers.
+fn bits(points: &[f64]) -> Vec<u64> {
+    points.iter().map(|factor| factor.to_bits()).collect()
 }
 
 impl Sam {
@@ -142,9 +148,9 @@ impl Sam {
     ) -> Result<Ascended> {
         let rest: Vec<&Array> = inputs.iter().collect();
         let count = points.len();
-        let named = |what: &str| format!("{what} {} of {points:?}", self.id);
-        if objective.is_whole(batch) {
-            let program = objective.program(&named("perturbed with loss"), batch, |r| {
+        objective.check_vector(&self.name, "parameters", x)?;
+        if objective.is_whole(batch)? {
+            let program = objective.program_of(self.points_key(points, true), batch, |r| {
                 let (loss, buffers) = r.loss_and_buffers(r.x);
                 let gradient = loss.grad(r.x);
                 let mut outputs = vec![loss];
@@ -165,6 +171,10 @@ impl Sam {
         Ok(Ascended { loss, points, gradient: Some(gradient), buffers })
     }
 
+    fn points_key(&self, points: &[f64], with_loss: bool) -> Key {
+        Key::Points { of: self.id, with_loss, factors: bits(points) }
+    }
+
     /// The perturbed points by a gradient that is known.
     fn points_from(
         &self,
@@ -173,8 +183,7 @@ impl Sam {
         gradient: &Array,
         (rest, points): (&[&Array], &[f64]),
     ) -> Result<Vec<Array>> {
-        let name = format!("perturbed {} of {points:?}", self.id);
-        let program = objective.algebra(&name, |r| {
+        let program = objective.algebra(self.points_key(points, false), |r| {
             let gradient = r.vector("gradient");
             self.record_points(r, gradient, points)
         })?;
@@ -190,19 +199,26 @@ impl Sam {
         batch: &[Array],
         point: &Array,
     ) -> Result<Option<Vec<Array>>> {
-        let Some(n) = examples(batch).filter(|_| self.selected < 1.0) else {
+        if self.selected == 1.0 {
+            return Ok(None);
+        }
+        let Some(n) = objective.examples(batch)? else {
             return Ok(None);
         };
         let count = ((n as f64 * self.selected) as usize).max(1);
         let before = objective.example_losses(&self.name, x, batch)?;
         let after = objective.example_losses(&self.name, point, batch)?;
         let mut order: Vec<usize> = (0..n).collect();
-        let rise = |i: usize| after[i] - before[i];
+        // An example that counts for nothing comes last.
+        let rise = |i: usize| match (after[i], before[i]) {
+            (Some(after), Some(before)) => after - before,
+            _ => f64::NEG_INFINITY,
+        };
         order.sort_by(|&a, &b| rise(b).total_cmp(&rise(a)));
         order.truncate(count);
         // In the batch's order, so that sums are those of the batch where all are chosen.
         order.sort_unstable();
-        Ok(Some(take(batch, &order)?))
+        Ok(Some(objective.take(batch, &order)?))
     }
 
     /// The step on a batch or a micro-batch.
@@ -286,12 +302,11 @@ impl Sam {
     }
 
     fn combine_program(&self, objective: &Objective, points: &[f64]) -> Result<Rc<Program>> {
-        objective.algebra(&format!("combined {} of {points:?}", self.id), |r| {
-            self.record_combination(r, points)
-        })
+        let key = Key::Combine { of: self.id, factors: bits(points) };
+        objective.algebra(key, |r| self.record_combination(r, points))
     }
 
-    /// Each micro-batch by itself, averaged by size.
+    /// Each micro-batch by itself, averaged by its share in the loss.
     pub(super) fn averaged(
         &self,
         objective: &Objective,
@@ -299,22 +314,26 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Found> {
-        let size = self.micro_batch.unwrap_or(usize::MAX);
-        let mut parts = split(batch, size)?;
-        if parts.len() < 2 {
+        let Some(parts) = objective.parts(&self.name, x, batch, self.micro_batch)? else {
             return self.two_point(objective, x, batch, Place { step, part: 0, parts: 1 });
-        }
+        };
         let count = parts.len() as u32;
         let (mut loss, mut gradients) = (0.0, 0);
         let (mut main, mut buffers, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, (part, share)) in parts.drain(..).enumerate() {
+        for (i, Part { indices, share, of_examples }) in parts.into_iter().enumerate() {
+            let part = objective.take(batch, &indices)?;
+            if share == 0.0 {
+                // Where no example counts there is no gradient.
+                add_share(&mut buffers, of_examples, objective.new_buffers(x, &part)?)?;
+                continue;
+            }
             let place = Place { step, part: i as u32, parts: count };
             let found = self.two_point(objective, x, &part, place)?;
             let e = found.evaluation;
             loss += share * e.loss;
             gradients = e.gradients;
             add_share(&mut main, share, std::iter::once(e.gradient).chain(e.decoupled).collect())?;
-            add_share(&mut buffers, share, e.buffers)?;
+            add_share(&mut buffers, of_examples, e.buffers)?;
             add_share(&mut vectors, share, found.vectors)?;
         }
         let decoupled = if main.len() > 1 { main.pop() } else { None };

@@ -7,11 +7,11 @@ use super::given::Given;
 use super::measure::{DrawContext, Drawn, Measure, Source};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
+use crate::programs::next_id;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A member of the universal class: functional, measure, estimator.
 ///
@@ -35,12 +35,6 @@ pub struct Sharpness {
     /// Distinguishes programs of different measures at one objective.
     pub(super) id: u64,
     weights: RefCell<Option<(usize, usize, Rc<Program>)>>,
-}
-
-/// A number that no other measure has.
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Samples as programs take them.
@@ -282,6 +276,7 @@ impl Sharpness {
         (seed, step): (u64, u64),
     ) -> Result<Vec<(Array, f64)>> {
         self.check(samples)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
         self.prepare((objective, x, batch), draw, samples)?;
         let tape = Tape::new();
@@ -360,7 +355,7 @@ impl Sharpness {
         seed: u64,
     ) -> Result<Estimate> {
         self.check(samples)?;
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
         self.prepare((objective, x, batch), draw, samples)?;
         let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };

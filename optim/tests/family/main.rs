@@ -201,7 +201,7 @@ fn draws_that_do_not_fit_are_errors() {
     };
     assert_eq!(fails(vec![], 2), "draws of esam: expected at least 3 vectors, found 0");
     let short = vec![Array::vector([0.5])];
-    assert_eq!(fails(short, 0), "draws of esam: expected f64[13], found f64[1]");
+    assert_eq!(fails(short, 0), "draws of esam, draw: expected f64[13], found f64[1]");
     let nothing = Sam::new(0.1).unwrap().with_draws(vec![x.clone()]).unwrap_err().to_string();
     let expected =
         "sam: the number of draws is 1, but must be 0: its perturbation has nothing random";
