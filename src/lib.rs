@@ -27,8 +27,8 @@ pub mod prelude {
     pub use burlap_autodiff::{Array, Backend, Cpu, DType, Interpreter, Program, Shape, Tape, Var};
     pub use burlap_nn::{Activation, Dropout, Linear, Model, Sequential, loss, mlp};
     pub use burlap_optim::{
-        Adam, AdamW, Decay, Estimator, Method, Objective, Optimizer, Plain, Sam, Schedule, Sgd,
-        Sharpness, SharpnessMethod, Training,
+        Adam, AdamW, BatchSpec, Decay, Estimator, Loss, Method, Objective, Optimizer, Plain, Sam,
+        Schedule, Sgd, Sharpness, SharpnessMethod, Training,
     };
 }
 

@@ -5,24 +5,16 @@
 //! is asked for by name does not bring an older example up to date.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod examples;
+
 use burlap::autodiff::philox4x32;
-use std::path::{Path, PathBuf};
+use examples::example;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The train example beside this test; built if only this test was asked for.
-fn train() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples/train");
-    if !example.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--example", "train"]).status();
-        assert!(built.unwrap().success());
-    }
-    example
-}
-
 fn command(optimizer: &str, file: &Path) -> Command {
-    let mut command = Command::new(train());
+    let mut command = Command::new(example("train"));
     command
         .args(["--optimizer", optimizer, "--epochs", "12", "--probes", "2", "--threads", "1"])
         .arg("--save")
@@ -70,6 +62,10 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bits() {
         assert!(command(optimizer, &file).status().unwrap().success());
         assert!(std::fs::read(&file).unwrap() == expected, "{optimizer}: other bits");
     }
+    // What a killed run had half written is removed by the next.
+    let entries = std::fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2 * optimizers.len(), "{names:?}");
     println!("{killed} kills; {resumed} runs went on from a file; {ended} more reached the end");
     // Otherwise nothing was shown.
     assert!(resumed > KILLS / 4, "only {resumed} runs went on");

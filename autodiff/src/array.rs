@@ -109,14 +109,52 @@ impl Array {
         Array { shape, data, home: None }
     }
 
-    /// An array of any contents in the given storage, where that fits, which goes back home.
-    pub(crate) fn at_home(dtype: DType, shape: Shape, data: Option<Data>, home: Home) -> Array {
-        let mut array = match data {
-            Some(data) => Array { shape, data, home: None },
-            None => Array::zeros(dtype, shape),
+    /// An array of zeros (of `false` for `Bool`), where there is memory for it: for sizes that
+    /// come from outside. The constructors without a result abort as those of `Vec` do.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, DType};
+    /// assert_eq!(Array::allocate(DType::F32, [2])?.to_string(), "[0, 0]");
+    /// let error = Array::allocate(DType::F64, [1 << 40, 1 << 10]).unwrap_err();
+    /// assert!(error.to_string().starts_with("array: there is no memory for"));
+    /// # Ok::<(), burlap_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where the system does not grant it.
+    pub fn allocate(dtype: DType, shape: impl Into<Shape>) -> Result<Array> {
+        fn zeros<T: Element>(n: usize) -> Option<Data> {
+            let mut values: Vec<T> = Vec::new();
+            values.try_reserve_exact(n).ok()?;
+            values.resize(n, T::from_f64(0.0));
+            Some(T::data(values))
+        }
+        let shape = shape.into();
+        let n = shape.count();
+        let data = match dtype {
+            DType::F32 => zeros::<f32>(n),
+            DType::F64 => zeros::<f64>(n),
+            DType::U32 => zeros::<u32>(n),
+            DType::Bool => zeros::<bool>(n),
         };
-        array.home = Some(home);
-        array
+        let bytes = n.saturating_mul(dtype.size());
+        let data = data.ok_or_else(|| Error::Memory {
+            op: "array",
+            what: format!("{dtype}{shape}"),
+            bytes,
+        })?;
+        Ok(Array { shape, data, home: None })
+    }
+
+    /// An array in storage that fits.
+    pub(crate) fn of_data(shape: Shape, data: Data) -> Array {
+        Array { shape, data, home: None }
+    }
+
+    /// The same array, whose storage goes home in the end.
+    pub(crate) fn at_home(mut self, home: Home) -> Array {
+        self.home = Some(home);
+        self
     }
 
     /// An array of zeros (of `false` for `Bool`).
@@ -140,13 +178,18 @@ impl Array {
 
     /// The identity matrix of size `n`.
     pub fn eye(dtype: DType, n: usize) -> Array {
-        let mut values = vec![0.0; n * n];
-        for i in 0..n {
-            values[i * n + i] = 1.0;
-        }
         let mut array = Array::zeros(dtype, [n, n]);
-        array.fill_from_f64(&values);
+        array.fill_diagonal();
         array
+    }
+
+    /// Puts ones on the diagonal of a square matrix.
+    pub(crate) fn fill_diagonal(&mut self) {
+        fn fill<T: Element>(out: &mut Arc<Vec<T>>, step: usize) {
+            Arc::make_mut(out).iter_mut().step_by(step).for_each(|x| *x = T::from_f64(1.0));
+        }
+        let step = self.shape.first().map_or(1, |n| n + 1);
+        each!(&mut self.data, v => fill(v, step));
     }
 
     /// The shape.
@@ -275,13 +318,30 @@ impl Array {
     }
 }
 
+/// The shortest digits that give the number again, with an exponent below 10⁻⁵ and from 10¹⁶ on.
+fn number<T: Element + fmt::Display + fmt::LowerExp>(x: T) -> String {
+    let size = x.to_f64().abs();
+    let small = size != 0.0 && size < T::from_f64(1e-5).to_f64();
+    if small || size >= 1e16 { format!("{x:e}") } else { x.to_string() }
+}
+
+/// As NumPy prints it: the middle of long axes is left out, and numbers have their shortest digits.
+///
+/// ```
+/// use burlap_autodiff::Array;
+/// let a = Array::vector([1e-200, -2.5e-6, 0.00001, 0.1, 1e15, 1e16, f64::MAX, f64::INFINITY]);
+/// let text = "[1e-200, -2.5e-6, 0.00001, 0.1, 1000000000000000, 1e16, 1.7976931348623157e308, inf]";
+/// assert_eq!(a.to_string(), text);
+/// assert_eq!(Array::vector([1e-30f32, 0.1, 3e16]).to_string(), "[1e-30, 0.1, 3e16]");
+/// ```
 impl fmt::Display for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn item(a: &Array, i: usize) -> String {
-            match a.dtype() {
-                DType::F32 => format!("{}", a.at(i) as f32),
-                DType::Bool => format!("{}", a.at(i) != 0.0),
-                _ => format!("{}", a.at(i)),
+            match &a.data {
+                Data::F32(v) => number(v[i]),
+                Data::F64(v) => number(v[i]),
+                Data::U32(v) => v[i].to_string(),
+                Data::Bool(v) => v[i].to_string(),
             }
         }
         if self.shape.is_empty() {
@@ -335,5 +395,32 @@ impl fmt::Display for Array {
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{} {self}", self.dtype(), self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn printed_numbers_are_short_and_read_as_themselves() {
+        // All exponents of both types, with fractions of every kind.
+        for bits in (0..=u32::MAX).step_by(9_999_991) {
+            let x = f32::from_bits(bits);
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 22, "{text}");
+            let x = f64::from_bits(u64::from(bits) << 32 | u64::from(bits.reverse_bits()));
+            let text = number(x);
+            assert!(x.is_nan() || text.parse() == Ok(x), "{text}");
+            assert!(text.len() <= 26, "{text}");
+        }
+        let plain = [(0.0, "0"), (-0.0, "-0"), (0.00001, "0.00001"), (9e15, "9000000000000000")];
+        let exponent = [(9.9e-6, "9.9e-6"), (1e16, "1e16"), (-5e-324, "-5e-324")];
+        for (x, text) in plain.into_iter().chain(exponent) {
+            assert_eq!(number(x), text);
+        }
+        assert_eq!((number(1e-5f32), number(1e16f32)), ("0.00001".into(), "1e16".into()));
+        assert_eq!((number(f64::NAN), number(f32::NEG_INFINITY)), ("NaN".into(), "-inf".into()));
     }
 }

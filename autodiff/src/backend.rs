@@ -5,17 +5,6 @@ use crate::error::Result;
 use crate::program::Plan;
 use std::time::Duration;
 
-/// Which part of a program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Everything.
-    All,
-    /// What depends on the early inputs only; its results are kept.
-    Early,
-    /// The rest, on the kept results.
-    Late,
-}
-
 /// Something that runs programs.
 pub trait Backend: Send + Sync {
     /// The name, as in error messages.
@@ -31,21 +20,34 @@ pub trait Backend: Send + Sync {
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>>;
 }
 
-/// A program made executable by a backend.
-pub trait Executable: Send {
-    /// Runs a part on arrays that have the shapes and types of the plan. Whatever part runs,
-    /// all inputs are given; `Early` leaves the outputs alone.
+/// A program made executable by a backend. Threads share it: runs go on side by side, and one may
+/// begin on a thread that waits for another.
+pub trait Executable: Send + Sync {
+    /// Runs what depends on the plan's early inputs alone, which are given, and keeps the results
+    /// for [`run`](Executable::run). After an error nothing is bound.
     ///
     /// # Errors
-    /// What goes wrong with the numbers, such as an index beyond its axis.
-    fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()>;
+    /// As [`Executable::run`].
+    fn bind(&mut self, early: &[&Array]) -> Result<()>;
 
-    /// Runs everything, each kernel alone, and tells how long each took, in the plan's order;
+    /// Runs everything, or, where the plan has early inputs, the rest on what was kept. All inputs
+    /// are given, the early ones too.
+    ///
+    /// # Errors
+    /// [`Error::Count`], [`Error::Input`] and [`Error::Output`] for arrays that are not of the
+    /// plan's shapes and types; what goes wrong with the numbers, such as an index beyond its axis.
+    ///
+    /// [`Error::Count`]: crate::Error::Count
+    /// [`Error::Input`]: crate::Error::Input
+    /// [`Error::Output`]: crate::Error::Output
+    fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()>;
+
+    /// Does what a run does, each kernel alone, and tells how long each took, in the plan's order;
     /// `None` where that cannot be told.
     ///
     /// # Errors
     /// As [`Executable::run`].
-    fn times(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
+    fn times(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
         let _ = (inputs, outputs);
         Ok(None)
     }

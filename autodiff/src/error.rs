@@ -35,6 +35,14 @@ fn types(dtypes: &[DType]) -> String {
     texts.join(" × ")
 }
 
+fn numbered(classes: usize) -> String {
+    match classes {
+        0 => "there are no classes".into(),
+        1 => "there is 1 class, 0".into(),
+        _ => format!("there are {classes} classes, 0 to {}", classes - 1),
+    }
+}
+
 /// An error of the engine: each variant carries what is needed to mend the cause.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -149,6 +157,20 @@ pub enum Error {
         /// The place in the user's code.
         at: At,
     },
+    /// A label that is none of the classes.
+    #[error("{op}: label {label} at position {position}, but {} ({at})", numbered(*.classes))]
+    Label {
+        /// The loss.
+        op: &'static str,
+        /// The label.
+        label: u32,
+        /// Its position among the labels, row-major.
+        position: usize,
+        /// The number of classes.
+        classes: usize,
+        /// The place in the user's code.
+        at: At,
+    },
     /// A NaN or an infinity, while the check for them was on.
     #[error("{op}: element {position} of the result, of shape {shape}, is {value} ({at})")]
     NonFinite {
@@ -162,6 +184,16 @@ pub enum Error {
         value: f64,
         /// The place in the user's code.
         at: At,
+    },
+    /// Memory that the system does not grant.
+    #[error("{op}: there is no memory for {bytes} bytes of {what}")]
+    Memory {
+        /// What was asked for.
+        op: &'static str,
+        /// What it would hold.
+        what: String,
+        /// Its size.
+        bytes: usize,
     },
     /// Data whose length does not fill the shape, or of another element type.
     #[error("array: {problem}")]
@@ -190,6 +222,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// An index (with its position) beyond an axis, or a label beyond the classes where the indices
+    /// are the labels of a loss.
+    pub(crate) fn beyond(
+        labels: Option<&'static str>,
+        op: &'static str,
+        (index, position): (u32, usize),
+        size: usize,
+        at: At,
+    ) -> Error {
+        match labels {
+            Some(op) => Error::Label { op, label: index, position, classes: size, at },
+            None => Error::Index { op, index, position, size, at },
+        }
+    }
+
     /// The same error, said of another place: a layer's mistakes are its user's.
     pub(crate) fn relocated(mut self, place: At) -> Error {
         if let Error::Shape { at, .. }

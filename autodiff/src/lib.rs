@@ -43,7 +43,7 @@ pub mod testing;
 mod transform;
 
 pub use array::Array;
-pub use backend::{Backend, Executable, Part};
+pub use backend::{Backend, Executable};
 pub use cpu::{Cpu, InstructionSet, ProductKernel, philox4x32_blocks};
 pub use dtype::{DType, Element};
 pub use error::{At, Error, Result};

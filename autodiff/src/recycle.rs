@@ -1,6 +1,7 @@
 //! Storage that comes back: the outputs of a run that nobody holds any more are those of the next.
 
 use crate::array::Data;
+use crate::error::{Error, Result};
 use crate::{Array, DType, Shape};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -24,14 +25,32 @@ impl Returned {
     }
 
     /// An array for an output, of any contents.
-    pub(crate) fn array(self: &Arc<Returned>, place: usize, dtype: DType, shape: Shape) -> Array {
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where the system does not grant it.
+    pub(crate) fn array(
+        self: &Arc<Returned>,
+        place: usize,
+        dtype: DType,
+        shape: Shape,
+    ) -> Result<Array> {
         if shape.count() < LEAST {
-            return Array::zeros(dtype, shape);
+            return Ok(Array::zeros(dtype, shape));
         }
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let data = places.get_mut(place).and_then(Option::take);
         drop(places);
-        Array::at_home(dtype, shape, data, Home { to: Arc::downgrade(self), place })
+        let home = Home { to: Arc::downgrade(self), place };
+        let array = match data {
+            Some(data) => Array::of_data(shape, data),
+            None => Array::allocate(dtype, shape).map_err(|error| match error {
+                Error::Memory { what, bytes, .. } => {
+                    Error::Memory { op: "run", what: format!("output {place}, {what}"), bytes }
+                }
+                error => error,
+            })?,
+        };
+        Ok(array.at_home(home))
     }
 }
 

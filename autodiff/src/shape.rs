@@ -4,6 +4,9 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::ops::Deref;
 
+/// Axes of a value, at most: numbers of axes of two values together fit a byte.
+const MOST_AXES: usize = 64;
+
 /// The sizes of the axes of a value, outermost first; `[]` is a scalar.
 ///
 /// ```
@@ -27,13 +30,21 @@ impl Shape {
         self.0.iter().fold(1usize, |n, &d| n.saturating_mul(d))
     }
 
-    /// Whether the element count can be addressed on this machine.
-    pub(crate) fn is_addressable(&self) -> bool {
+    /// Why no value has this shape, if none has: more than 64 axes, or more elements than a
+    /// machine can address.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.len() > MOST_AXES {
+            return Some(format!("{} axes; at most {MOST_AXES}", self.len()));
+        }
         // A zero size makes the product zero, but kernels also form partial products.
-        self.0
-            .iter()
-            .try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))
-            .is_some_and(|n| n <= isize::MAX as usize / 16)
+        let count = self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+        let fits = count.is_some_and(|n| n <= isize::MAX as usize / 16);
+        (!fits).then(|| format!("the shape {self} has more elements than memory can hold"))
+    }
+
+    /// A shape of as many axes, but of one element and no more axes than there may be.
+    pub(crate) fn of_ones(&self) -> Shape {
+        Shape(SmallVec::from_elem(1, self.len().min(MOST_AXES)))
     }
 
     /// Row-major strides, in elements.

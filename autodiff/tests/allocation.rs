@@ -1,4 +1,5 @@
-//! A second run allocates nothing, on one thread and on several.
+//! A second run allocates nothing, on one thread and on several, and programs that do not run at
+//! once share their memory.
 #![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Program, Tape};
@@ -10,15 +11,20 @@ struct Counting;
 /// Of all threads: kernels run on several.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
+/// Bytes in use.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
 // SAFETY: passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::SeqCst);
+        LIVE.fetch_add(layout.size(), Ordering::SeqCst);
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::SeqCst);
         // SAFETY: the caller's.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -85,6 +91,50 @@ fn products(cpu: &Cpu) {
     assert_eq!(of_second_runs(&program, &inputs, 2, cpu), [0, 0]);
 }
 
+/// One network on batches of many sizes, each a program that keeps a megabyte or more while it
+/// runs: all together keep what the largest one does, and give it back in the end.
+fn many_sizes(cpu: &Cpu) {
+    let start = LIVE.load(Ordering::SeqCst);
+    let compiled = |batch: usize| {
+        let tape = Tape::new();
+        let w = tape.input("w", DType::F32, [32, 32]);
+        let x = tape.input("x", DType::F32, [batch, 32]);
+        let loss = (0..20).fold(x, |h, _| h.matmul(w).tanh()).square().mean();
+        let program = tape.compile(cpu, &[loss.grad(w)]).unwrap();
+        let inputs =
+            [Array::full(DType::F32, [32, 32], 0.1), Array::zeros(DType::F32, [batch, 32])];
+        program.run(&[&inputs[0], &inputs[1]]).unwrap();
+        (program, inputs)
+    };
+    let before = LIVE.load(Ordering::SeqCst);
+    let alone = compiled(600);
+    let one = LIVE.load(Ordering::SeqCst) - before;
+    drop(alone);
+    let mut all: Vec<(Program, [Array; 2])> = (460..500).map(compiled).collect();
+    // Programs and inputs have memory of their own.
+    for (_, inputs) in &mut all {
+        *inputs = [0; 2].map(|_| Array::zeros(DType::F32, ()));
+    }
+    let together = LIVE.load(Ordering::SeqCst) - before;
+    // An arena has 20 layers of 32 × 460 numbers at the least; forty plans are a few megabytes.
+    assert!(one > 1_200_000 && together < 20_000_000, "{one} {together}");
+    let inputs: Vec<Array> =
+        (460..500).map(|batch| Array::zeros(DType::F32, [batch, 32])).collect();
+    let w = Array::full(DType::F32, [32, 32], 0.1);
+    let mut outputs = [Array::zeros(DType::F32, [32, 32])];
+    let before = count();
+    for ((program, _), x) in all.iter().zip(&inputs) {
+        program.run_into(&[&w, x], &mut outputs).unwrap();
+    }
+    // With helpers the queue in which threads enter the pool grows by a block now and then.
+    let allowed = if cpu.threads() == 1 { 0 } else { 20 };
+    assert!(count() - before <= allowed, "{}", count() - before);
+    drop((all, inputs, w, outputs));
+    let left = LIVE.load(Ordering::SeqCst).saturating_sub(start);
+    // Less than one arena: what threads keep to pack operands in, and the queues of the pool.
+    assert!(left < 1_000_000, "{left}");
+}
+
 // One test: the counter is everybody's.
 #[test]
 fn a_second_run_allocates_nothing() {
@@ -95,5 +145,6 @@ fn a_second_run_allocates_nothing() {
         let cpu = Cpu::with_threads(threads).unwrap();
         expressions(&cpu);
         products(&cpu);
+        many_sizes(&cpu);
     }
 }

@@ -1,7 +1,11 @@
 //! The CPU backend: same bits at any number of threads, staging, and unusual programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_autodiff::{Array, Cpu, DType, Error, Interpreter, Program, Shape, Tape, Var};
+use burlap_autodiff::{
+    Array, Backend, Cpu, DType, Error, Executable, Interpreter, Plan, Program, Result, Shape, Tape,
+    Var,
+};
+use std::sync::{Arc, Mutex};
 
 /// Reproducible numbers in (−1, 1) without pattern.
 fn noise(dtype: DType, shape: impl Into<Shape>, salt: u64) -> Array {
@@ -290,4 +294,88 @@ fn a_gradient_and_a_product_share_their_products() {
     let all = f.value_grad_hvp(weights, v);
     assert_eq!(count(&[all.value, all.grad, all.hvp]), 40);
     assert_eq!(count(&[all.hvp]), 35);
+}
+
+/// A backend that keeps what another one made executable.
+#[derive(Clone)]
+struct Keeping<B>(B, Arc<Mutex<Vec<Box<dyn Executable>>>>);
+
+impl<B: Backend + Clone + 'static> Backend for Keeping<B> {
+    fn name(&self) -> &'static str {
+        "keeping"
+    }
+
+    fn boxed(&self) -> Box<dyn Backend> {
+        Box::new(self.clone())
+    }
+
+    fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
+        assert!(plan.kernels().iter().all(|k| plan.bytes(k) > 0));
+        assert_eq!(plan.early_inputs() > 0, plan.early_steps() > 0);
+        self.1.lock().unwrap().push(self.0.compile(plan.clone())?);
+        self.0.compile(plan)
+    }
+}
+
+fn kept<B: Backend + Clone + 'static>(backend: B) -> Vec<Box<dyn Executable>> {
+    let backend = Keeping(backend, Arc::default());
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F64, [2, 3]);
+    let i = tape.input("i", DType::U32, [4]);
+    let program = tape.compile(&backend, &[x.exp().gather(1, i), x.sum()]).unwrap();
+    let one = Array::full(DType::F64, [2, 3], 0.0);
+    program.bind(&[&one]).unwrap();
+    backend.1.lock().unwrap().drain(..).collect()
+}
+
+#[test]
+fn an_executable_checks_what_it_is_given() {
+    let x = Array::full(DType::F64, [2, 3], 0.0);
+    let i = Array::vector([0u32, 1, 2, 0]);
+    let outputs = || [Array::zeros(DType::F64, [2, 4]), Array::zeros(DType::F64, ())];
+    let narrow = Array::zeros(DType::F32, [2, 3]);
+    let (short, long) = (Array::zeros(DType::F64, [2, 2]), Array::zeros(DType::F64, [2, 4]));
+    for executables in [kept(Cpu::with_threads(2).unwrap()), kept(Interpreter)] {
+        let [whole, mut staged] = <[_; 2]>::try_from(executables).ok().unwrap();
+        let mut out = outputs();
+        whole.run(&[&x, &i], &mut out).unwrap();
+        assert_eq!(out[0].to_string(), "[[1, 1, 1, 1],\n [1, 1, 1, 1]]");
+        for inputs in [&[&x][..], &[], &[&x, &i, &i], &[&i, &x], &[&narrow, &i], &[&short, &i]] {
+            assert!(whole.run(inputs, &mut outputs()).is_err());
+            assert!(
+                whole.times(inputs, &mut outputs()).is_ok_and(|t| t.is_none()) || {
+                    whole.times(inputs, &mut outputs()).is_err()
+                }
+            );
+        }
+        let error = whole.run(&[&x, &i], &mut outputs()[..1]).unwrap_err();
+        assert!(matches!(error, Error::Count { what: "outputs", .. }), "{error}");
+        for wrong in [&narrow, &short, &x, &i] {
+            let mut out = outputs();
+            out[0] = wrong.clone();
+            let error = whole.run(&[&x, &i], &mut out).unwrap_err();
+            assert!(matches!(error, Error::Output { index: 0, .. }), "{error}");
+        }
+        for early in [&[&narrow][..], &[&long], &[&i]] {
+            assert!(staged.bind(early).is_err());
+        }
+        staged.bind(&[&x]).unwrap();
+        staged.run(&[&x, &i], &mut out).unwrap();
+        assert_eq!(out[1].item().unwrap(), 0.0);
+    }
+}
+
+#[test]
+fn the_late_part_of_a_program_needs_the_early_one() {
+    let mut staged = kept(Cpu::new()).pop().unwrap();
+    let (x, i) = (Array::full(DType::F64, [2, 3], 0.0), Array::vector([0u32, 1, 2, 0]));
+    let mut out = [Array::zeros(DType::F64, [2, 4]), Array::zeros(DType::F64, ())];
+    let error = staged.run(&[&x, &i], &mut out).unwrap_err();
+    assert_eq!(error.to_string(), "backend cpu: the early inputs of this program are not bound");
+    for early in [&[][..], &[&x, &i]] {
+        assert!(matches!(staged.bind(early), Err(Error::Count { what: "bound inputs", .. })));
+    }
+    staged.bind(&[&x]).unwrap();
+    staged.run(&[&x, &i], &mut out).unwrap();
+    assert_eq!(out[0].get(&[1, 3]), Some(1.0));
 }

@@ -43,7 +43,7 @@ fn passes(activation: impl Fn(Var) -> Var, expected: f64) {
     assert!((found - expected).abs() < 0.1, "{found}: {}", program.explain());
 }
 
-/// Forward reads the product and writes the activation, tanh and sech²; backward reads the
+/// Forward reads the product and writes the activation, sigmoid and sech²; backward reads the
 /// product, those two and the cotangent and writes one. Halves, powers and the sum with the
 /// bias are not stored.
 #[test]

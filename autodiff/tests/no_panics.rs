@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{
-    Array, Contraction, Cpu, DType, Padding, Shape, Tape, Var, checkpoint, vmap,
+    Array, Backend, Contraction, Cpu, DType, Error, Executable, Padding, Plan, Result, Shape, Tape,
+    Var, checkpoint, vmap,
 };
 
 /// Reproducible choices (SplitMix64).
@@ -219,5 +220,77 @@ fn random_calls_never_panic() {
         }
     }
     println!("{accepted} programs accepted and run, {refused} refused");
+    assert!(accepted > 1000 && refused > 1000);
+}
+
+/// Whether a value of this shape can be addressed, and its axes numbered.
+fn can_be(shape: &[usize]) -> bool {
+    let elements: u128 = shape.iter().map(|&n| n.max(1) as u128).fold(1, u128::saturating_mul);
+    shape.len() <= 64 && elements <= isize::MAX as u128 / 16
+}
+
+/// A backend that looks at plans and runs none.
+struct Looking;
+
+impl Backend for Looking {
+    fn name(&self) -> &'static str {
+        "looking"
+    }
+
+    fn boxed(&self) -> Box<dyn Backend> {
+        Box::new(Looking)
+    }
+
+    fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
+        let cost = plan.kernels().iter().map(|k| plan.bytes(k).max(k.flops())).max();
+        let problem = format!("a kernel that costs {cost:?}, {} bytes in all", plan.arena());
+        Err(Error::Backend { backend: "looking", problem })
+    }
+}
+
+/// Of views that take no memory, whatever their sizes: results are refused or can be addressed,
+/// whichever call makes them, in transforms too; and no sum of bytes or costs overflows.
+#[test]
+fn no_value_that_is_recorded_is_more_than_memory_can_hold() {
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 0..8_000 {
+        let mut c = Choices(seed);
+        let tape = Tape::new();
+        let x = tape.input("x", DType::F64, ());
+        let key = tape.input("key", DType::U32, [2]);
+        let most: &[usize] = &[1; 64];
+        let shapes: [&[usize]; 8] = [
+            &[1 << 40, 1],
+            &[1, 1 << 22],
+            &[1 << 32, 1],
+            &[1, 1 << 32],
+            &[1 << 18, 1, 1, 1 << 18],
+            &[1 << 58],
+            most,
+            &most[1..],
+        ];
+        let mut vars = vec![x, key, x.broadcast_to([2, 3])];
+        for shape in shapes {
+            let y = x.broadcast_to(shape);
+            vars.push(if c.below(4) == 0 { y.gt(0.0) } else { y });
+        }
+        for _ in 0..4 {
+            let y = call(&tape, &vars, &mut c);
+            assert!(can_be(&y.shape()), "{seed}: {}", y.shape());
+            if tape.error().is_some() {
+                refused += 1;
+                break;
+            }
+            accepted += 1;
+            vars.push(y);
+        }
+        let ends: Vec<Var> = vars.iter().map(|v| v.flatten().flip(&[0])).collect();
+        for outputs in [&vars, &ends] {
+            let error = tape.compile(&Looking, outputs).unwrap_err();
+            let planned = matches!(error, Error::Backend { .. } | Error::Memory { .. });
+            assert!(planned == tape.error().is_none(), "{seed}: {error}");
+        }
+    }
+    println!("{accepted} calls accepted, {refused} refused");
     assert!(accepted > 1000 && refused > 1000);
 }

@@ -32,6 +32,10 @@ fn positive(shape: &'static [usize], f: Function) -> Case {
     Case { shape, between: POSITIVE, f }
 }
 
+fn unit(shape: &'static [usize], f: Function) -> Case {
+    Case { shape, between: (-0.8, 0.8), f }
+}
+
 /// Distinct elements in no order, none of them on a kink.
 fn point(case: &Case) -> Array {
     let n = case.shape.iter().product();
@@ -83,6 +87,23 @@ fn unary_spec(f: Unary) -> Spec {
         Unary::Sigmoid => both!(case, sigmoid),
         Unary::Softplus => both!(case, softplus),
         Unary::Erf => both!(case, erf),
+        Unary::Asin => both!(unit, asin),
+        Unary::Acos => both!(unit, acos),
+        Unary::CosAtan => both!(case, cos_atan),
+        Unary::SecAsin => both!(unit, sec_asin),
+        Unary::Sinh => both!(case, sinh),
+        Unary::Cosh => both!(case, cosh),
+        Unary::LogCosh => both!(case, log_cosh),
+        Unary::Asinh => both!(case, asinh),
+        Unary::Acosh => Spec::Smooth(vec![positive(&[2, 3], |_, x| (x + 1.0).acosh())]),
+        Unary::Atanh => both!(unit, atanh),
+        Unary::Erfc => both!(case, erfc),
+        Unary::Gaussian => both!(case, gaussian),
+        Unary::NormalCdf => both!(case, normal_cdf),
+        Unary::NormalPdf => both!(case, normal_pdf),
+        Unary::Exp2 => both!(case, exp2),
+        Unary::Log2 => both!(positive, log2),
+        Unary::Log10 => both!(positive, log10),
         Unary::Sign => Spec::Constant(vec![case(&[2, 3], |_, x| x.sign())]),
         Unary::Floor => Spec::Constant(vec![case(&[2, 3], |_, x| x.floor())]),
     }
@@ -115,6 +136,8 @@ fn binary_spec(f: Binary) -> Spec {
         Binary::StrongMul => binary!(WIDE, |a, b| a.strong_mul(b)),
         Binary::Max => binary!(WIDE, |a, b| a.max(b)),
         Binary::Min => binary!(WIDE, |a, b| a.min(b)),
+        Binary::LogAddExp => binary!(WIDE, |a, b| a.logaddexp(b)),
+        Binary::Atan2 => binary!(POSITIVE, |a, b| (a - 0.9).atan2(b)),
     }
 }
 

@@ -1,9 +1,15 @@
 //! The same bits at any number of threads, for random programs on values that are large
-//! enough to be divided; and programs of scalars only.
+//! enough to be divided; programs that threads share; and programs of scalars only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::testing::{RandomProgram, random_programs};
-use burlap_autodiff::{Array, Cpu, DType, Interpreter, Tape};
+use burlap_autodiff::{Array, Bound, Cpu, DType, Error, Interpreter, Program, Tape};
+use rayon::prelude::*;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 fn bits(arrays: &[Array]) -> Vec<u64> {
     arrays.iter().flat_map(Array::to_f64_vec).map(f64::to_bits).collect()
@@ -158,6 +164,222 @@ fn attention_has_the_same_bits_at_any_number_of_threads() {
             assert!(one == bits(&program.run(&values).unwrap()), "{threads} threads, turn {turn}");
         }
     }
+}
+
+/// Fails where the work stands still: it takes a second.
+fn within_a_minute(work: impl FnOnce() + Send + 'static) {
+    let (done, waiting) = channel();
+    let worker = std::thread::spawn(move || {
+        work();
+        done.send(()).unwrap();
+    });
+    match waiting.recv_timeout(Duration::from_secs(60)) {
+        Err(RecvTimeoutError::Timeout) => panic!("the threads stand still"),
+        _ => worker.join().unwrap(),
+    }
+}
+
+/// Loss, gradient and product of a layer, enough work to be shared with other threads.
+struct Layer {
+    program: Program,
+    inputs: Vec<Array>,
+    expected: Vec<u64>,
+}
+
+impl Layer {
+    fn new(cpu: &Cpu) -> Layer {
+        let tape = Tape::new();
+        let w = tape.input("w", DType::F32, [48, 64]);
+        let x = tape.input("x", DType::F32, [96, 64]);
+        let v = tape.input("v", DType::F32, [48, 64]);
+        let all = x.matmul(w.t()).tanh().log_softmax(1).square().mean().value_grad_hvp(w, v);
+        let program = tape.compile(cpu, &[all.value, all.grad, all.hvp]).unwrap();
+        let wave = |shape: [usize; 2], step: f32| {
+            let values = (0..shape[0] * shape[1]).map(|i| (i as f32 * step).sin());
+            Array::from_vec(shape, values.collect()).unwrap()
+        };
+        let inputs = vec![wave([48, 64], 0.37), wave([96, 64], 0.11), wave([48, 64], 0.73)];
+        let expected = bits(&program.run(&inputs.iter().collect::<Vec<_>>()).unwrap());
+        Layer { program, inputs, expected }
+    }
+
+    fn inputs(&self) -> Vec<&Array> {
+        self.inputs.iter().collect()
+    }
+
+    fn check(&self) {
+        assert!(bits(&self.program.run(&self.inputs()).unwrap()) == self.expected);
+    }
+}
+
+#[test]
+fn tasks_of_one_pool_share_a_program_that_has_its_own() {
+    for threads in [2, 3] {
+        within_a_minute(move || {
+            let layer = Layer::new(&Cpu::with_threads(threads).unwrap());
+            (0..200).into_par_iter().for_each(|_| layer.check());
+        });
+    }
+}
+
+/// A worker that took up its next task while a run goes on elsewhere would do so for all of them,
+/// one inside the other.
+#[test]
+fn many_tasks_wait_beside_one_another_and_not_inside() {
+    for cpu in [Cpu::with_threads(2).unwrap(), Cpu::new()] {
+        let layer = Layer::new(&cpu);
+        let (deepest, depth) = (AtomicUsize::new(0), |by: isize| {
+            DEPTH.with(|depth| {
+                depth.set(depth.get().wrapping_add_signed(by));
+                depth.get()
+            })
+        });
+        rayon::scope(|scope| {
+            for _ in 0..2000 {
+                scope.spawn(|_| {
+                    deepest.fetch_max(depth(1), Ordering::Relaxed);
+                    layer.check();
+                    depth(-1);
+                });
+            }
+        });
+        let deepest = deepest.into_inner();
+        println!("{cpu:?}: {deepest}");
+        assert!(deepest < 50, "{deepest}");
+    }
+}
+
+thread_local! {
+    /// Tasks that this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+#[test]
+fn tasks_of_a_pool_share_a_program_that_runs_in_it() {
+    within_a_minute(|| {
+        let layer = Layer::new(&Cpu::new());
+        rayon::scope(|scope| {
+            for _ in 0..300 {
+                scope.spawn(|_| layer.check());
+            }
+        });
+        (0..60).into_par_iter().for_each(|_| layer.check());
+        let two = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        two.install(|| (0..60).into_par_iter().for_each(|_| layer.check()));
+    });
+}
+
+#[test]
+fn threads_share_programs_of_one_backend() {
+    within_a_minute(|| {
+        let cpu = Cpu::with_threads(2).unwrap();
+        let layers = [Layer::new(&cpu), Layer::new(&cpu.clone())];
+        std::thread::scope(|scope| {
+            for i in 0..6 {
+                let layer = &layers[i % 2];
+                scope.spawn(move || (0..20).for_each(|_| layer.check()));
+            }
+        });
+    });
+}
+
+#[test]
+fn threads_share_what_is_bound() {
+    within_a_minute(|| {
+        let layer = Layer::new(&Cpu::with_threads(2).unwrap());
+        let mut bound: Bound = layer.program.bind(&layer.inputs()[..2]).unwrap();
+        let directions: Vec<Array> = (0..8)
+            .map(|k| {
+                let values = (0..48 * 64).map(|i| ((i + 7 * k) as f32 * 0.3).cos()).collect();
+                Array::from_vec([48, 64], values).unwrap()
+            })
+            .collect();
+        for turn in 0..2 {
+            let expected: Vec<Vec<u64>> =
+                directions.iter().map(|v| bits(&bound.run(&[v]).unwrap())).collect();
+            (0..80).into_par_iter().for_each(|i| {
+                assert!(bits(&bound.run(&[&directions[i % 8]]).unwrap()) == expected[i % 8]);
+            });
+            let [w, x, _] = layer.inputs()[..] else { panic!("three inputs") };
+            assert_eq!(
+                turn == 0,
+                expected[0] != expected[1] && {
+                    let whole = layer.program.run(&[w, x, &directions[0]]).unwrap();
+                    bits(&whole) == expected[0]
+                }
+            );
+            let doubled = w.to_f64_vec().iter().map(|w| 2.0 * w).collect::<Vec<_>>();
+            let doubled = Array::from_f64(DType::F32, [48, 64], &doubled).unwrap();
+            bound.rebind(&[&doubled, x]).unwrap();
+        }
+    });
+}
+
+#[test]
+fn tasks_that_panic_between_runs_leave_the_program_alone() {
+    within_a_minute(|| {
+        for cpu in [Cpu::new(), Cpu::with_threads(2).unwrap()] {
+            let layer = Layer::new(&cpu);
+            for _ in 0..4 {
+                let unwound = catch_unwind(AssertUnwindSafe(|| {
+                    (0..40).into_par_iter().for_each(|i| {
+                        layer.check();
+                        if i % 13 == 5 {
+                            // As a panic, without its message.
+                            resume_unwind(Box::new("on purpose"));
+                        }
+                    });
+                }));
+                assert!(unwound.is_err());
+                layer.check();
+            }
+        }
+    });
+}
+
+/// Several bad indices, in kernels that lie in one chain, in others, and behind one another: the
+/// first one in the order of recording is told.
+#[test]
+fn of_several_bad_indices_the_same_is_told_at_any_number_of_threads() {
+    let (rows, columns, tables) = (400, 40, 5);
+    let tape = Tape::new();
+    let x = tape.input("x", DType::F32, [rows, columns]);
+    let picks: Vec<_> =
+        (0..tables).map(|i| tape.input(&format!("i{i}"), DType::U32, [rows, columns])).collect();
+    let along = x.exp().take_along(1, picks[0]).tanh();
+    let again = (along * x).take_along(1, picks[1]);
+    let down = x.sin().take_along(0, picks[2]) + again;
+    let apart = x.cos().sum_axes(&[1]).gather(0, picks[3].flatten()).square();
+    let outputs = [down, apart.sum(), (x * down).take_along(1, picks[4])];
+    let mut programs: Vec<Program> = (1..=4)
+        .map(|threads| tape.compile(&Cpu::with_threads(threads).unwrap(), &outputs).unwrap())
+        .collect();
+    programs.push(tape.compile(&Interpreter, &outputs).unwrap());
+    let values = Array::full(DType::F32, [rows, columns], 0.3);
+    let mut met = std::collections::BTreeSet::new();
+    for seed in 0..40u64 {
+        let mut state = seed;
+        let mut below = |n: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % n
+        };
+        let mut indices = vec![vec![0u32; rows * columns]; tables];
+        for bad in 0..2 + below(4) {
+            let (table, position) = (below(tables), below(rows * columns));
+            indices[table][position] = 1000 + bad as u32;
+        }
+        let arrays: Vec<Array> =
+            indices.into_iter().map(|i| Array::from_vec([rows, columns], i).unwrap()).collect();
+        let inputs: Vec<&Array> = std::iter::once(&values).chain(&arrays).collect();
+        let mut errors = programs.iter().map(|p| p.run(&inputs).unwrap_err());
+        let first = errors.next().unwrap();
+        let Error::Index { index, .. } = first else { panic!("{first}") };
+        met.insert(index);
+        // Again, since threads come in another order each time.
+        let again = (0..3).map(|_| programs[3].run(&inputs).unwrap_err());
+        errors.chain(again).for_each(|e| assert_eq!(e, first, "{seed}"));
+    }
+    assert!(met.len() > 2, "{met:?}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example bench -- w1 --threads 2 --batch 128`
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod gpt;
 mod methods;
 mod mlp;
@@ -14,27 +16,23 @@ mod w4;
 
 use anyhow::{Context, Result, bail};
 use burlap::autodiff::{Array, Cpu, DType, Tape};
-use clap::Parser;
 use mlp::{Mlp, Stepper, normal};
 use options::{Options, Work};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
+use support::say;
 use timing::{Line, ms_since, rounded};
 
 fn main() -> ExitCode {
     let begin = Instant::now();
-    match bench(begin) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    support::exit(bench(begin))
 }
 
 fn bench(begin: Instant) -> Result<()> {
-    let options = Options::parse();
-    let cpu = Cpu::with_threads(options.threads).context("--threads")?;
+    let mut options: Options = support::parse();
+    let cpu = support::cpu(Some(options.threads))?;
+    // Those that are there, which the lines tell.
+    options.threads = cpu.threads();
     let cpu = cpu.with_products(options.products.into());
     match &options.work {
         Work::W1 => w1::run(&options, &cpu),
@@ -106,7 +104,7 @@ fn profile(options: &Options, cpu: &Cpu, of: &str) -> Result<()> {
             _ => (w4::program(cpu)?, vec![w4::point()?]),
         };
         let inputs: Vec<&Array> = inputs.iter().collect();
-        println!("{what}\n{}", program.profile(&inputs)?);
+        say!("{what}\n{}", program.profile(&inputs)?)?;
     }
     Ok(())
 }

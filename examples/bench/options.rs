@@ -2,7 +2,12 @@
 
 use anyhow::{Context, Result, bail};
 use burlap::autodiff::ProductKernel;
+use burlap::nn::memory;
 use clap::{Parser, Subcommand, ValueEnum};
+use support::numbers;
+
+/// Examples in a batch, at most: some gigabytes.
+const MOST_EXAMPLES: usize = 100_000;
 
 /// Times the engine on fixed workloads and prints one JSON object a line.
 #[derive(Parser, Clone, Debug)]
@@ -11,12 +16,12 @@ pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) work: Work,
 
-    /// Threads of the engine
-    #[arg(long, global = true, default_value_t = 2)]
+    /// Threads of the engine, at most one for each processor
+    #[arg(long, global = true, default_value_t = 2, value_parser = numbers::count)]
     pub(crate) threads: usize,
 
     /// Examples in a batch; the default is 128, and 16 in w3
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = numbers::whole(1..=MOST_EXAMPLES))]
     batch: Option<usize>,
 
     /// Only these measurements, by name; the default is all of the workload
@@ -28,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) products: Products,
 
     /// Seconds that each measurement is repeated for
-    #[arg(long, global = true, default_value_t = 1.2)]
+    #[arg(long, global = true, default_value_t = 1.2, value_parser = numbers::positive)]
     pub(crate) budget: f64,
 }
 
@@ -63,7 +68,7 @@ pub(crate) enum Work {
     /// From the start of the process to the end of the first step of w1
     W5 {
         /// When the process was started, in nanoseconds since 1970; the default is now
-        #[arg(long)]
+        #[arg(long, value_parser = numbers::whole_u64(0..=u64::MAX))]
         t0: Option<u64>,
     },
     /// A product of two matrices
@@ -104,11 +109,18 @@ impl Options {
     }
 }
 
-/// Three sizes with x between them.
+/// Three sizes with x between them, of matrices that memory holds.
 pub(crate) fn sizes(shape: &str) -> Result<[usize; 3]> {
-    let parsed: std::result::Result<Vec<usize>, _> = shape.split('x').map(str::parse).collect();
-    match parsed.with_context(|| format!("--shape {shape}"))?[..] {
-        [m, k, n] => Ok([m, k, n]),
-        _ => bail!("--shape {shape}: three sizes such as 64x784x128"),
+    let size = numbers::whole(1..=1 << 20);
+    let parsed: std::result::Result<Vec<usize>, _> = shape.split('x').map(size).collect();
+    match parsed.as_deref() {
+        Ok(&[m, k, n]) => {
+            let numbers = (m * k + k * n + m * n) as u64;
+            // Random numbers are drawn in double precision.
+            memory::check(8 * numbers).with_context(|| format!("--shape {shape}"))?;
+            Ok([m, k, n])
+        }
+        Ok(_) => bail!("--shape {shape}: three sizes such as 64x784x128 are needed"),
+        Err(error) => bail!("--shape {shape}: {error}"),
     }
 }

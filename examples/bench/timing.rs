@@ -4,6 +4,7 @@ use crate::options::Options;
 use anyhow::Result;
 use serde::Serialize;
 use std::time::Instant;
+use support::say;
 
 /// Fewest and most repetitions of a measurement.
 const REPETITIONS: (usize, usize) = (5, 3000);
@@ -71,8 +72,7 @@ impl Line {
     }
 
     pub(crate) fn print(&self) -> Result<()> {
-        println!("{}", serde_json::to_string(self)?);
-        Ok(())
+        say!("{}", serde_json::to_string(self)?)
     }
 }
 

@@ -3,13 +3,16 @@
 //!
 //! `cargo run --release --example landscape -- --help` lists the options.
 
-use anyhow::Result;
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::plot::Picture;
 use support::{
     Experiment, FilesArgs, Landscape, LandscapeArgs, Table, TrainingArgs, landscapes_caption,
-    landscapes_picture, writable_folder,
+    landscapes_picture, say, writable_folder,
 };
 
 /// Trains a network and draws its loss over a plane through the solution (with --epochs 0 through
@@ -40,11 +43,12 @@ fn main() -> ExitCode {
 }
 
 fn draw() -> Result<()> {
-    let options = Options::parse();
+    let options: Options = support::parse();
     let files = options.files.check(&options.optimizer)?;
     options.landscape.check()?;
-    writable_folder(&options.out)?;
     let experiment = Experiment::new(&options.training)?;
+    experiment.check(&options.optimizer)?;
+    writable_folder(&options.out, Picture::files("landscape")).context("--out")?;
     let mut landscapes = Vec::new();
     for name in &options.optimizer {
         let fitted = experiment.fit(name, &files, |_| Ok(()))?;
@@ -64,8 +68,8 @@ fn draw() -> Result<()> {
         let numbers = ends.into_iter().chain(l.lengths).map(|x| format!("{x:.5}"));
         table.row(std::iter::once(l.name.clone()).chain(numbers));
     }
-    println!("{table}\n{}", landscapes_caption(&landscapes));
+    say!("{table}\n{}", landscapes_caption(&landscapes))?;
     let [svg, png] = landscapes_picture(&landscapes).write(&options.out, "landscape")?;
-    println!("Drawn to {} and {}.", svg.display(), png.display());
+    say!("Drawn to {} and {}.", svg.display(), png.display())?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example paper -- --help` lists them and their options.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use anyhow::Result;
 use clap::Parser;
 use std::process::ExitCode;
@@ -27,8 +29,8 @@ fn main() -> ExitCode {
 }
 
 fn paper() -> Result<()> {
-    let paper = Paper::new(&Options::parse().paper)?;
+    let options: Options = support::parse();
+    let paper = Paper::new(&options.paper)?;
     paper.run()?;
-    print!("{}", paper.table()?);
-    Ok(())
+    support::print(format_args!("{}", paper.table()?))
 }

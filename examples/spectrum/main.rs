@@ -3,12 +3,15 @@
 //!
 //! `cargo run --release --example spectrum -- --help` lists the options.
 
-use anyhow::Result;
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::plot::Picture;
 use support::{
-    Experiment, FilesArgs, Spectrum, SpectrumArgs, Table, TrainingArgs, spectra_caption,
+    Experiment, FilesArgs, Spectrum, SpectrumArgs, Table, TrainingArgs, say, spectra_caption,
     spectra_picture, writable_folder,
 };
 
@@ -40,10 +43,11 @@ fn main() -> ExitCode {
 }
 
 fn draw() -> Result<()> {
-    let options = Options::parse();
+    let options: Options = support::parse();
     let files = options.files.check(&options.optimizer)?;
-    writable_folder(&options.out)?;
     let experiment = Experiment::new(&options.training)?;
+    experiment.check(&options.optimizer)?;
+    writable_folder(&options.out, Picture::files("spectrum")).context("--out")?;
     let mut spectra = Vec::new();
     for name in &options.optimizer {
         let fitted = experiment.fit(name, &files, |_| Ok(()))?;
@@ -63,8 +67,8 @@ fn draw() -> Result<()> {
         let end = |(value, residual): (f64, f64)| format!("{value:.5} ± {residual:.5}");
         table.row([s.name.clone(), end(s.low), end(s.high)]);
     }
-    println!("{table}\n{}", spectra_caption(&spectra));
+    say!("{table}\n{}", spectra_caption(&spectra))?;
     let [svg, png] = spectra_picture(&spectra)?.write(&options.out, "spectrum")?;
-    println!("Drawn to {} and {}.", svg.display(), png.display());
+    say!("Drawn to {} and {}.", svg.display(), png.display())?;
     Ok(())
 }

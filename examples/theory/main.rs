@@ -2,42 +2,34 @@
 //!
 //! `cargo run --release --example theory -- --help` lists the options.
 
-use anyhow::Result;
-use clap::Parser;
-use std::path::PathBuf;
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod options;
+
+use anyhow::{Context, Result};
+use options::Options;
 use std::process::ExitCode;
 use support::plot::Picture;
-use support::{Table, theory, writable_folder};
+use support::{Table, say, theory, writable_folder};
 
-/// Tables of what sharpness measures give on functions whose Hessians are known, and pictures.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "theory")]
-struct Options {
-    /// Random directions an estimate
-    #[arg(long, default_value_t = 20_000)]
-    samples: usize,
-
-    /// Seed of the directions
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-
-    /// Write each picture into this folder, as SVG and PNG
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
+/// The pictures.
+const ONE_SIDED: &str = "one-sided";
+const SADDLE: &str = "saddle";
+const RESCALING: &str = "rescaling";
 
 fn main() -> ExitCode {
     support::exit(tell())
 }
 
 fn tell() -> Result<()> {
-    let options = Options::parse();
+    let options: Options = support::parse();
     let Options { samples, seed, out } = &options;
     if let Some(folder) = out {
-        writable_folder(folder)?;
+        let names = [ONE_SIDED, SADDLE, RESCALING].into_iter().flat_map(Picture::files);
+        writable_folder(folder, names).context("--out")?;
     }
     let show = |title: &str, table: Table, said: String, picture: Picture, name: &str| {
-        println!("{title}\n\n{table}\n{said}\n");
+        say!("{title}\n\n{table}\n{said}\n")?;
         match out {
             Some(folder) => picture.write(folder, name).map(|_| ()),
             None => Ok(()),
@@ -53,7 +45,7 @@ fn tell() -> Result<()> {
         theory::penalty_table(&cells),
         theory::penalty_conclusion(&cells),
         theory::penalty_picture(&cells),
-        "one-sided",
+        ONE_SIDED,
     )?;
 
     let measures = theory::saddle_measures(*samples, *seed)?;
@@ -63,7 +55,7 @@ fn tell() -> Result<()> {
         theory::saddle_table(&paths),
         theory::saddle_conclusion(&measures, &paths),
         theory::saddle_picture(&paths),
-        "saddle",
+        SADDLE,
     )?;
 
     let factors: Vec<f64> = (-4..=4).map(|k| 10f64.powf(0.25 * f64::from(k))).collect();
@@ -73,10 +65,10 @@ fn tell() -> Result<()> {
         theory::rescaling_table(&rows),
         theory::rescaling_conclusion(&rows),
         theory::rescaling_picture(&rows),
-        "rescaling",
+        RESCALING,
     )?;
     if let Some(folder) = out {
-        println!("Pictures are in {}.", folder.display());
+        say!("Pictures are in {}.", folder.display())?;
     }
     Ok(())
 }

@@ -3,31 +3,38 @@
 //!
 //! `cargo run --release --example train -- --help` lists the options.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod options;
 mod outcome;
 mod report;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use burlap::nn::files;
 use options::Options;
 use outcome::Outcome;
 use report::Pages;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
-use support::{CURVATURE_EXAMPLES, Experiment, Table};
+use support::{CURVATURE_EXAMPLES, Experiment, Table, say};
 
 fn main() -> ExitCode {
     support::exit(train())
 }
 
 fn train() -> Result<()> {
-    let options = Options::parse();
-    let files = options.files.check(&options.optimizer)?;
-    let mut pages = Pages::new(&options)?;
+    let options: Options = support::parse();
+    let run = options.files.check(&options.optimizer)?;
+    options.landscape.check()?;
     let experiment = Experiment::new(&options.training)?;
+    experiment.check(&options.optimizer)?;
+    let mut pages = Pages::new(&options)?;
+    let mut json = match &options.json {
+        Some(path) => Some(files::open_to_append(path).context("--json")?),
+        None => None,
+    };
     let Experiment { args, backend, model, train, test } = &experiment;
-    println!(
+    say!(
         "{}: {} training and {} test examples; {} parameters; {} epochs of batches of {}; {} threads",
         args.data.data,
         train.len(),
@@ -36,17 +43,10 @@ fn train() -> Result<()> {
         args.epochs,
         args.batch,
         backend.threads(),
-    );
-    let mut json = match &options.json {
-        Some(path) => {
-            let open = OpenOptions::new().create(true).append(true).open(path);
-            Some(open.with_context(|| format!("--json {}", path.display()))?)
-        }
-        None => None,
-    };
+    )?;
     let mut outcomes = Vec::new();
     for name in &options.optimizer {
-        let fitted = experiment.fit(name, &files, |epoch| pages.observe(&experiment, epoch))?;
+        let fitted = experiment.fit(name, &run, |epoch| pages.observe(&experiment, epoch))?;
         let outcome = Outcome::judge(name, &experiment, &fitted, options.probes)?;
         pages.look(name, &experiment, &fitted)?;
         if let Some(file) = &mut json {
@@ -58,9 +58,9 @@ fn train() -> Result<()> {
     }
     let table = table(&outcomes);
     let explained = explanation(train.len().min(CURVATURE_EXAMPLES), options.probes);
-    println!("\n{table}\n{explained}");
+    say!("\n{table}\n{explained}")?;
     if let Some(path) = pages.write(&experiment, &table, &explained)? {
-        println!("The report is {}.", path.display());
+        say!("The report is {}.", path.display())?;
     }
     Ok(())
 }

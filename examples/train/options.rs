@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use std::path::PathBuf;
-use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs};
+use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, numbers};
 
 /// Trains one network with several optimizers and compares the sharpness of what they find.
 #[derive(Parser, Clone, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) optimizer: Vec<String>,
 
     /// Random probes for trace and Frobenius norm at the solution
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = numbers::whole(2..=numbers::MANY))]
     pub(crate) probes: usize,
 
     /// Append the results to a file, one JSON object a line
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) report: Option<PathBuf>,
 
     /// For the report: measure curvature every so many epochs
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
     pub(crate) measure_every: u64,
 
     #[command(flatten)]

@@ -1,13 +1,18 @@
 //! The report of a comparison.
 
 use crate::options::Options;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
+use support::plot::Picture;
 use support::{
     Epoch, Experiment, Fitted, History, Landscape, Report, Spectrum, Table, curves_caption,
     curves_picture, landscapes_caption, landscapes_picture, spectra_caption, spectra_picture,
     writable_folder,
 };
+
+/// The files of a report: its page, and pictures as SVG and PNG.
+const PAGE: &str = "report.html";
+const PICTURES: [&str; 3] = ["curves", "spectra", "landscapes"];
 
 /// What a report is made of; nothing where none is asked for.
 pub(crate) struct Pages<'a> {
@@ -21,8 +26,8 @@ pub(crate) struct Pages<'a> {
 impl Pages<'_> {
     pub(crate) fn new(options: &Options) -> Result<Pages<'_>> {
         if let Some(folder) = &options.report {
-            options.landscape.check()?;
-            writable_folder(folder)?;
+            let pictures = PICTURES.into_iter().flat_map(Picture::files);
+            writable_folder(folder, pictures.chain([PAGE.to_owned()])).context("--report")?;
         }
         Ok(Pages {
             options,
@@ -122,12 +127,10 @@ impl Pages<'_> {
         }
         report.table(&shared);
         report.table(&self.settings);
-        for (picture, name) in
-            [(&curves, "curves"), (&spectra, "spectra"), (&landscapes, "landscapes")]
-        {
+        for (picture, name) in [&curves, &spectra, &landscapes].into_iter().zip(PICTURES) {
             picture.write(folder, name)?;
         }
-        let path = folder.join("report.html");
+        let path = folder.join(PAGE);
         report.write(&path)?;
         Ok(Some(path))
     }

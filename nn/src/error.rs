@@ -4,6 +4,8 @@ use burlap_autodiff::{DType, Shape};
 
 use crate::checkpoint::CheckpointError;
 use crate::data::DataError;
+use crate::files::FileError;
+use crate::memory::OutOfMemory;
 
 /// Everything that can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum Error {
     /// Recording, compiling or running failed.
     #[error(transparent)]
     Autodiff(#[from] burlap_autodiff::Error),
+    /// Reading or writing a file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Saving or loading a checkpoint failed.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -74,6 +79,26 @@ pub enum Error {
         /// The shape found.
         found: Shape,
     },
+    /// So many parameters that no vector of them fits into memory.
+    #[error("a vector of {total} parameters does not fit into memory: {short}")]
+    Memory {
+        /// The number of parameters.
+        total: usize,
+        /// How much is needed, and how much there is.
+        short: OutOfMemory,
+    },
+    /// A layer without inputs or without outputs.
+    #[error(
+        "the linear layer {path:?} has {inputs} inputs and {outputs} outputs; both must be at least 1"
+    )]
+    LayerSize {
+        /// Where the layer stands.
+        path: String,
+        /// Its number of inputs.
+        inputs: usize,
+        /// Its number of outputs.
+        outputs: usize,
+    },
     /// So many parameters that their number does not fit `usize`.
     #[error("the parameters up to {name:?} are too many to count")]
     TooLarge {
@@ -93,6 +118,14 @@ pub enum Error {
     /// A number that must lie in [0, 1) but does not.
     #[error("{what} must lie in [0, 1), but is {found}")]
     Fraction {
+        /// What it is.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+    },
+    /// A number that must be positive and finite but is not.
+    #[error("{what} must be positive and finite, but is {found}")]
+    Positive {
         /// What it is.
         what: &'static str,
         /// Its value.

@@ -4,7 +4,8 @@ use burlap_autodiff::{Array, DType, Shape};
 use rand_distr::{Distribution, Normal, Uniform};
 
 use crate::data::random::{Purpose, Stream};
-use crate::{Error, Result};
+use crate::layout::elements;
+use crate::{Error, Result, memory};
 
 /// What the first values of a parameter are drawn from.
 ///
@@ -86,7 +87,9 @@ impl Init {
     /// # Errors
     ///
     /// [`Error::Init`] for a distribution with parameters that are not finite, a negative
-    /// standard deviation or low > high, or if the shape has no fan and one is needed.
+    /// standard deviation or low > high, if the shape has no fan and one is needed, or for an element
+    /// type that is not of floats; [`Error::TooLarge`] and [`Error::Memory`] for shapes that fit no
+    /// memory.
     pub fn draw(
         self,
         seed: u64,
@@ -95,7 +98,13 @@ impl Init {
         shape: impl Into<Shape>,
     ) -> Result<Array> {
         let shape = shape.into();
-        let values = self.sampler(name, &shape)?.draw(seed, name, shape.count());
+        if !dtype.is_float() {
+            let problem = "the element type is not of floats";
+            return Err(Error::Init { name: name.to_owned(), shape, problem });
+        }
+        let count = elements(name, &shape)?;
+        memory::check_parameters(count)?;
+        let values = self.sampler(name, &shape)?.draw(seed, name, count);
         Ok(Array::from_f64(dtype, shape, &values)?)
     }
 
@@ -117,8 +126,11 @@ impl Init {
         let width = 3f64.sqrt();
         match self {
             Self::Zeros => Ok(Sampler::Constant(0.0)),
-            Self::Constant(value) => Ok(Sampler::Constant(value)),
-            Self::Uniform { low, high } if low == high => Ok(Sampler::Constant(low)),
+            Self::Constant(value) if value.is_finite() => Ok(Sampler::Constant(value)),
+            Self::Constant(_) => Err(fail("the constant is not finite")),
+            Self::Uniform { low, high } if low == high && low.is_finite() => {
+                Ok(Sampler::Constant(low))
+            }
             Self::Uniform { low, high } => Uniform::new(low, high)
                 .map(Sampler::Uniform)
                 .map_err(|_| fail("the bounds are not finite, or low is above high")),

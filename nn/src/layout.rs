@@ -87,11 +87,7 @@ impl Layout {
         if self.by_name.contains_key(&name) {
             return Err(Error::DuplicateName { name });
         }
-        let end = shape
-            .iter()
-            .try_fold(1usize, |count, &size| count.checked_mul(size))
-            .and_then(|count| self.total.checked_add(count));
-        let Some(end) = end else {
+        let Some(end) = self.total.checked_add(elements(&name, &shape)?) else {
             return Err(Error::TooLarge { name });
         };
         self.by_name.insert(name.clone(), self.entries.len());
@@ -193,7 +189,7 @@ impl Layout {
         }
         let expected = match arrays.first().map(|(_, array)| array.dtype()) {
             Some(DType::F64) => DType::F64,
-            _ => DType::F32,
+            None | Some(DType::F32 | DType::U32 | DType::Bool) => DType::F32,
         };
         let mut parts = Vec::with_capacity(given.len());
         for (entry, array) in self.entries.iter().zip(given) {
@@ -214,9 +210,15 @@ impl Layout {
         }
         match expected {
             DType::F64 => joined::<f64>(&parts, self.total),
-            _ => joined::<f32>(&parts, self.total),
+            DType::F32 | DType::U32 | DType::Bool => joined::<f32>(&parts, self.total),
         }
     }
+}
+
+/// The number of elements of a parameter.
+pub(crate) fn elements(name: &str, shape: &Shape) -> Result<usize> {
+    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    count.ok_or_else(|| Error::TooLarge { name: name.to_owned() })
 }
 
 fn part<T: Element>(flat: &Array, entry: &Entry) -> Result<Array> {

@@ -33,14 +33,18 @@
 //! | [`loss`] | losses and accuracy |
 //! | [`Checkpoint`] | named arrays in a file |
 //! | [`data`] | data sets, readers, mini-batches |
+//! | [`files`] | reading and replacing files |
+//! | [`memory`] | how much memory there is |
 
 mod checkpoint;
 pub mod data;
 mod error;
+pub mod files;
 mod init;
 mod layers;
 mod layout;
 pub mod loss;
+pub mod memory;
 mod model;
 mod module;
 mod networks;

@@ -5,7 +5,7 @@ use std::fmt;
 use burlap_autodiff::{Array, At, DType, Var};
 
 use crate::module::{Context, Declared, Module, Pass, Scope};
-use crate::{Layout, Result};
+use crate::{Layout, Result, memory};
 
 /// A [`Module`] with the [`Layout`] of its parameters in one flat vector.
 ///
@@ -36,10 +36,12 @@ impl Model {
     /// # Errors
     ///
     /// What [`Module::declare`] reports: names that occur twice or are reused but unknown,
-    /// first values that cannot be drawn.
+    /// first values that cannot be drawn. [`Error::Memory`](crate::Error::Memory) where a vector of `f64` for the
+    /// parameters, of which [`init`](Self::init) makes one, is more than the machine's memory.
     pub fn new(module: impl Module + 'static) -> Result<Self> {
         let mut declared = Declared::default();
         module.declare(&mut Scope::root(&mut declared))?;
+        memory::check_parameters(declared.layout.total())?;
         Ok(Self { module: Box::new(module), declared })
     }
 

@@ -1,7 +1,7 @@
 //! What a network is: a declaration of parameters and a recording of formulas.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burlap_autodiff::{Shape, Var};
 
@@ -118,11 +118,14 @@ pub(crate) struct Pass<'a> {
     key: Option<Var>,
     /// The random streams in use.
     streams: RefCell<BTreeSet<u32>>,
+    /// Parameters asked for before: a shared layer has one variable for each.
+    parameters: RefCell<BTreeMap<String, Var>>,
 }
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(layout: &'a Layout, flat: Var, key: Option<Var>) -> Self {
-        Self { flat, layout, key, streams: RefCell::default() }
+        let (streams, parameters) = (RefCell::default(), RefCell::default());
+        Self { flat, layout, key, streams, parameters }
     }
 }
 
@@ -157,9 +160,15 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Var {
         let (flat, layout) = (self.pass.flat, self.pass.layout);
-        layout
-            .view(flat, &joined(&self.path, name))
-            .unwrap_or_else(|error| flat.fail("parameter", error.to_string()))
+        let name = joined(&self.path, name);
+        if let Some(&known) = self.pass.parameters.borrow().get(&name) {
+            return known;
+        }
+        let view = layout
+            .view(flat, &name)
+            .unwrap_or_else(|error| flat.fail("parameter", error.to_string()));
+        self.pass.parameters.borrow_mut().insert(name, view);
+        view
     }
 
     /// Whether the network is recorded for training: with a random key.

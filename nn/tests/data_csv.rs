@@ -75,6 +75,33 @@ fn fields_that_are_no_numbers_are_refused() {
 }
 
 #[test]
+fn a_line_without_an_end_is_not_read_to_it() {
+    // Zeros compress well: 40 MB in some 40 kB.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"1,2,0\n").unwrap();
+    encoder.write_all(&vec![b'0'; 40 << 20]).unwrap();
+    match error(&encoder.finish().unwrap()) {
+        DataError::CsvLine { line: 2, most, .. } => assert_eq!(most, 16 << 20),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    for (bytes, what) in [
+        (&b"PK\x03\x04\x14\x00\x08\x08"[..], "a zip archive"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x02\x01\x00", "an IDX file"),
+    ] {
+        let said = error(bytes).to_string();
+        assert!(said.contains(&format!("points.csv: is {what} (as ")), "{said}");
+        assert!(
+            said.ends_with("but a CSV file of numbers, plain or gzipped, is expected"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn numbers_that_are_not_finite_are_refused() {
     for field in ["inf", "-inf", "NaN", "infinity", "1e39"] {
         match error(format!("{field},0\n").as_bytes()) {

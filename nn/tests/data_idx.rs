@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burlap_nn::data::DataError;
 use burlap_nn::data::idx::{read_idx, read_idx_of_rank};
+use burlap_nn::files::FileError;
 use flate2::{Compression, write::GzEncoder};
 
 /// A 2 × 2 × 3 array: 16 bytes of header, 12 of elements.
@@ -192,8 +193,19 @@ fn absurd_sizes_are_refused_without_allocating_them() {
 fn missing_files_and_directories_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let missing = read_idx(dir.path().join("nowhere")).unwrap_err();
-    assert!(matches!(missing, DataError::FileNotFound { .. }));
+    assert!(matches!(missing, DataError::File(FileError::NotFound { .. })));
     assert!(missing.to_string().ends_with("nowhere: no such file"));
     let directory = read_idx(dir.path()).unwrap_err();
-    assert!(matches!(directory, DataError::Io { offset: 0, .. }));
+    assert!(matches!(directory, DataError::File(FileError::NotRegular { found: "a folder", .. })));
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let npy = error(b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'").to_string();
+    let said = "array.idx: is a NumPy array (.npy), but an IDX file, plain or gzipped, is expected";
+    assert!(npy.ends_with(said), "{npy}");
+    let mut safetensors = vec![2, 0, 0, 0, 0, 0, 0, 0];
+    safetensors.extend(b"{}");
+    let found = error(&safetensors);
+    assert!(matches!(found, DataError::Format { found: "a safetensors file", .. }), "{found}");
 }

@@ -93,4 +93,5 @@ fn the_number_of_batches_left_is_known() {
 fn empty_loaders_and_batches_are_refused() {
     assert!(matches!(Loader::new(0, 4), Err(DataError::NoExamples)));
     assert!(matches!(Loader::new(4, 0), Err(DataError::ZeroBatchSize)));
+    assert!(matches!(Loader::new(usize::MAX, 4), Err(DataError::Memory { .. })));
 }

@@ -92,6 +92,11 @@ fn missing_files_are_listed_in_one_sentence() {
     assert!(sentence.contains("apt-get install dataset-fashion-mnist"));
     assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
 
+    let archive = dir.path().join("mnist.zip");
+    fs::write(&archive, "PK").unwrap();
+    let sentence = fashion_mnist(&archive).unwrap_err().to_string();
+    assert!(sentence.contains("mnist.zip: is no folder; on Debian, `apt-get"), "{sentence}");
+
     let nowhere = from_idx_dir(dir.path().join("nowhere")).unwrap_err();
     assert!(matches!(nowhere, DataError::MissingFiles { .. }));
 }

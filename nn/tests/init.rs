@@ -119,6 +119,15 @@ fn distributions_that_do_not_exist_are_refused() {
         assert!(matches!(error, Error::Init { .. }), "{init:?}: {error}");
         assert!(error.to_string().contains("\"fc.weight\""), "{error}");
     }
-    let error = Model::new(Sequential::new().named("fc", Linear::new(0, 3))).unwrap_err();
+    for dtype in [DType::U32, DType::Bool] {
+        let error = Init::Zeros.draw(1, "fc.weight", dtype, [2]).unwrap_err();
+        assert!(matches!(error, Error::Init { .. }), "{error}");
+    }
+    let error = Init::Zeros.draw(1, "w", DType::F32, [usize::MAX, 2]).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    let error = Init::Zeros.draw(1, "w", DType::F32, [1 << 25, 1 << 25]).unwrap_err();
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
+    let bad = Linear::new(2, 3).with_weight_init(Init::KaimingNormal { gain: nan });
+    let error = Model::new(Sequential::new().named("fc", bad)).unwrap_err();
     assert!(matches!(error, Error::Init { name, .. } if name == "fc.weight"));
 }

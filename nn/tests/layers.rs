@@ -4,7 +4,9 @@
 mod support;
 
 use burlap_autodiff::{Array, Cpu, DType, Tape};
-use burlap_nn::{Activation, Dropout, Error, Flatten, Linear, Model, Sequential, SimpleNet, mlp};
+use burlap_nn::{
+    Activation, Dropout, Error, Flatten, Init, Linear, Model, Sequential, SimpleNet, mlp,
+};
 use support::{assert_close, evaluate, f64s, noise, run};
 
 /// x Wᵀ + b of one row.
@@ -236,4 +238,33 @@ fn dropout_refuses_probabilities_outside_its_range() {
         assert!(matches!(error, Error::Fraction { .. }), "{p}: {error}");
     }
     assert!(Dropout::new(0.0).is_ok() && Dropout::new(0.999).is_ok());
+}
+
+#[test]
+fn layers_without_inputs_or_outputs_are_refused() {
+    for (inputs, outputs) in [(0, 3), (3, 0), (0, 0)] {
+        let net = Sequential::new().named("fc", Linear::new(inputs, outputs).without_bias());
+        let error = Model::new(net).unwrap_err();
+        assert!(matches!(error, Error::LayerSize { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!(
+            "the linear layer \"fc\" has {inputs} inputs and {outputs} outputs"
+        )));
+    }
+    assert!(Model::new(mlp(&[4, 0, 2], Activation::Relu).unwrap()).is_err());
+}
+
+#[test]
+fn settings_that_are_no_numbers_are_refused() {
+    for slope in [f64::NAN, f64::INFINITY] {
+        let tape = Tape::new();
+        let x = tape.input("x", DType::F64, [2]);
+        let y = Activation::LeakyRelu { slope }.apply(x);
+        let error = tape.compile(&Cpu::new(), &[y]).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("leaky_relu: the slope must be finite, but is "), "{error}");
+        assert!(error.contains("tests/layers.rs"), "{error}");
+        for init in [Init::Constant(slope), Init::Uniform { low: slope, high: slope }] {
+            let error = Model::new(Linear::new(2, 2).with_bias_init(init)).unwrap_err();
+            assert!(matches!(error, Error::Init { .. }), "{error}");
+        }
+    }
 }

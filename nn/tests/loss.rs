@@ -3,7 +3,7 @@
 
 mod support;
 
-use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Tape, Var};
+use burlap_autodiff::{Array, Cpu, DType, Error as Engine, Interpreter, Tape, Var, map_rows};
 use burlap_nn::{Error, loss};
 use support::{assert_close, f64s, noise, run};
 
@@ -149,24 +149,53 @@ fn a_label_beyond_the_classes_is_an_error_of_the_run() {
     let z = tape.input("logits", DType::F32, [2, 3]);
     let l = tape.input("labels", DType::U32, [2]);
     let f = loss::cross_entropy(z, l);
-    for outputs in [vec![f], vec![f.grad(z)]] {
-        let program = tape.compile(&Cpu::new(), &outputs).unwrap();
+    let smoothed = loss::cross_entropy_smoothed(z, l, 0.1).unwrap();
+    // A gradient needs the labels only, which are still checked.
+    for (name, output) in [
+        ("cross_entropy", f),
+        ("cross_entropy", f.grad(z)),
+        ("cross_entropy", f.hvp(z, z)),
+        ("cross_entropy_smoothed", smoothed),
+        ("nll", loss::nll(z, l)),
+        ("accuracy", loss::accuracy(z, l)),
+    ] {
         let logits = Array::zeros(DType::F32, [2, 3]);
-        for label in [3, u32::MAX] {
-            let error = program.run(&[&logits, &Array::vector([1, label])]).unwrap_err();
-            let Engine::Index { index, position, size, .. } = error else {
-                panic!("{error}");
-            };
-            assert_eq!((index, position, size), (label, 1, 3));
+        let both = [tape.compile(&Cpu::new(), &[output]), tape.compile(&Interpreter, &[output])];
+        for program in both.map(Result::unwrap) {
+            for wrong in [3, u32::MAX] {
+                let error = program.run(&[&logits, &Array::vector([1, wrong])]).unwrap_err();
+                let said = format!(
+                    "{name}: label {wrong} at position 1, but there are 3 classes, 0 to 2 ("
+                );
+                assert!(error.to_string().starts_with(&said), "{error}");
+                let Engine::Label { label, position, classes, .. } = error else {
+                    panic!("{error}");
+                };
+                assert_eq!((label, position, classes), (wrong, 1, 3));
+            }
+            assert!(program.run(&[&logits, &Array::vector([1u32, 2])]).is_ok());
         }
-        assert!(program.run(&[&logits, &Array::vector([1u32, 2])]).is_ok());
     }
 }
 
 #[test]
+fn a_label_is_told_in_the_same_words_from_within_a_map() {
+    let tape = Tape::new();
+    let z = tape.input("logits", DType::F64, [3, 4]);
+    let l = tape.input("labels", DType::U32, [3]);
+    let each = map_rows([z, l], |[z, l]| [loss::cross_entropy(z, l)])[0];
+    let program = tape.compile(&Cpu::new(), &[each.sum().grad(z)]).unwrap();
+    let error = program.run(&[&Array::zeros(DType::F64, [3, 4]), &Array::vector([0u32, 3, 4])]);
+    let said = error.unwrap_err().to_string();
+    let wanted = "cross_entropy: label 4 at position 2, but there are 4 classes, 0 to 3 (";
+    assert!(said.starts_with(wanted), "{said}");
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_errors_of_the_tape() {
-    type Loss = fn(Var, Var) -> Var;
-    let classes: [Loss; 3] = [loss::cross_entropy, loss::nll, loss::accuracy];
+    // Closures, since a pointer to a function would lose the caller.
+    let classes: [Loss; 3] =
+        [|z, l| loss::cross_entropy(z, l), |z, l| loss::nll(z, l), |z, l| loss::accuracy(z, l)];
     for (f, logits, labels) in classes
         .into_iter()
         .flat_map(|f| [(f, &[4, 3][..], &[5][..]), (f, &[4, 3], &[4, 1]), (f, &[], &[])])
@@ -175,16 +204,36 @@ fn shapes_that_do_not_fit_are_errors_of_the_tape() {
         let z = tape.input("logits", DType::F64, logits);
         let l = tape.input("labels", DType::U32, labels);
         let error = tape.compile(&Cpu::new(), &[f(z, l)]).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("loss.rs"), "{logits:?} {labels:?}: {error}");
+        let error = error.to_string();
+        assert!(error.contains("tests/loss.rs:"), "{logits:?} {labels:?}: {error}");
+        let said = match labels {
+            [] => "a logit for each class is needed, not a scalar".to_owned(),
+            _ => format!(
+                "labels of shape {labels:?} do not fit values of shape [4, 3], whose last axis are the \
+                 3 classes: labels of shape [4] are needed"
+            ),
+        };
+        assert!(error.contains(&said) || error.starts_with("nll: a value for each"), "{error}");
     }
-    let squares: [Loss; 2] = [loss::mse, loss::mse_per_example];
-    for f in squares {
+    let tape = Tape::new();
+    let (z, l) = (tape.input("z", DType::F64, [4, 3]), tape.input("l", DType::F64, [4]));
+    let error = tape.compile(&Cpu::new(), &[loss::cross_entropy(z, l)]).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("cross_entropy: labels must be u32, not f64"), "{error}");
+    let squares: [(&str, Loss); 6] = [
+        ("mse: prediction", loss::mse),
+        ("mse: prediction", loss::mse_per_example),
+        ("huber: prediction", |p, t| loss::huber(p, t, 1.0).unwrap()),
+        ("smooth_l1: prediction", |p, t| loss::smooth_l1_per_example(p, t, 1.0).unwrap()),
+        ("cross_entropy_soft: logits", loss::cross_entropy_soft),
+        ("binary_cross_entropy_with_logits: logits", loss::binary_cross_entropy_with_logits),
+    ];
+    for (said, f) in squares {
         let tape = Tape::new();
         let p = tape.input("pred", DType::F64, [4]);
         let t = tape.input("target", DType::F64, [4, 1]);
         let error = tape.compile(&Cpu::new(), &[f(p, t)]).map(|_| ()).unwrap_err();
         assert!(
-            error.to_string().starts_with("mse: prediction [4] and target [4, 1] differ"),
+            error.to_string().starts_with(&format!("{said} [4] and target [4, 1] differ")),
             "{error}"
         );
     }
@@ -200,4 +249,64 @@ fn smoothing_outside_its_range_is_refused() {
         assert!(matches!(error, Error::Fraction { .. }), "{s}: {error}");
     }
     assert!(tape.error().is_none());
+}
+
+type Loss = fn(Var, Var) -> Var;
+
+/// Every loss, of values and of what they are compared with: labels where the flag says so.
+fn all() -> Vec<(&'static str, bool, Loss)> {
+    vec![
+        ("cross_entropy", true, |z, l| loss::cross_entropy(z, l)),
+        ("cross_entropy_per_example", true, |z, l| loss::cross_entropy_per_example(z, l)),
+        ("smoothed", true, |z, l| loss::cross_entropy_smoothed(z, l, 0.1).unwrap()),
+        ("nll", true, |z, l| loss::nll(z, l)),
+        ("accuracy", true, |z, l| loss::accuracy(z, l)),
+        ("accuracy_per_example", true, |z, l| loss::accuracy_per_example(z, l)),
+        ("cross_entropy_soft", false, |z, t| loss::cross_entropy_soft(z, t)),
+        ("binary", false, |z, t| loss::binary_cross_entropy_with_logits(z, t)),
+        ("mse", false, |p, t| loss::mse(p, t)),
+        ("mse_per_example", false, |p, t| loss::mse_per_example(p, t)),
+        ("huber", false, |p, t| loss::huber(p, t, 1.0).unwrap()),
+        ("smooth_l1", false, |p, t| loss::smooth_l1_per_example(p, t, 1.0).unwrap()),
+    ]
+}
+
+#[test]
+fn what_has_no_examples_or_no_classes_is_an_error_or_empty_but_never_nan() {
+    for (name, labelled, f) in all() {
+        for shape in [&[0, 3][..], &[2, 0], &[0, 0], &[0], &[]] {
+            let tape = Tape::new();
+            let x = tape.input("x", DType::F64, shape);
+            let (dtype, other) = match labelled {
+                true => (DType::U32, &shape[..shape.len().saturating_sub(1)]),
+                false => (DType::F64, shape),
+            };
+            let y = tape.input("y", dtype, other);
+            let ran = tape.compile(&Cpu::new(), &[f(x, y)]).and_then(|program| {
+                program.run(&[&Array::zeros(DType::F64, shape), &Array::zeros(dtype, other)])
+            });
+            if let Ok(out) = ran {
+                let finite = out[0].to_f64_vec().iter().all(|x| x.is_finite());
+                assert!(finite, "{name} of {shape:?}: {}", out[0]);
+                assert!(shape.is_empty() || out[0].is_empty(), "{name} of {shape:?}: {}", out[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_of_whole_numbers_are_refused() {
+    for (name, labelled, f) in all() {
+        for dtype in [DType::U32, DType::Bool] {
+            let tape = Tape::new();
+            let x = tape.input("x", dtype, [2, 3]);
+            let y = match labelled {
+                true => tape.input("y", DType::U32, [2]),
+                false => tape.input("y", dtype, [2, 3]),
+            };
+            let compiled = tape.compile(&Cpu::new(), &[f(x, y)]);
+            let error = compiled.map(drop).expect_err(name).to_string();
+            assert!(error.contains("tests/loss.rs:"), "{name}: {error}");
+        }
+    }
 }

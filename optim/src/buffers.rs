@@ -1,7 +1,10 @@
 //! What a model carries along that is no parameter: running statistics of a normalisation.
 
+use crate::batch::said;
 use crate::error::{Error, Result};
+use crate::loss::{Loss, may_be_ratio};
 use crate::objective::Objective;
+use crate::programs::Key;
 use crate::state::State;
 use burlap_autodiff::{Array, Backend, DType, Var};
 use std::cell::RefCell;
@@ -33,7 +36,8 @@ impl Objective {
     /// the pass at the parameters themselves once a step has succeeded, and a perturbed pass
     /// changes nothing. (Where a method has no other pass than a perturbed one, as momentum
     /// SAM, its values are taken.) In [pieces](Objective::with_pieces) and micro-batches each part
-    /// of a batch starts from the same values, and the new ones are averaged by the parts' sizes.
+    /// of a batch starts from the same values, and the new ones are averaged by the parts' numbers
+    /// of examples; whole numbers and truth values must be the same in all parts.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -53,16 +57,23 @@ impl Objective {
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     #[track_caller]
-    pub fn with_buffers(
+    pub fn with_buffers<L: Into<Loss> + 'static>(
         backend: impl Backend + 'static,
         dtype: DType,
         dim: usize,
         buffers: Vec<(String, Array)>,
-        loss: impl Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>) + 'static,
+        loss: impl Fn(Var, &[Var], &[Var]) -> (L, Vec<Var>) + 'static,
     ) -> Objective {
         let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
         let buffers = Buffers { names, values: RefCell::new(values.into()) };
-        Objective::build(Box::new(backend), dtype, dim, buffers, Box::new(loss))
+        let formula = move |x: Var, batch: &[Var], buffers: &[Var]| {
+            let (loss, new) = loss(x, batch, buffers);
+            (loss.into(), new)
+        };
+        let mut objective =
+            Objective::build(Box::new(backend), dtype, dim, buffers, Box::new(formula));
+        objective.may_be_ratio = may_be_ratio::<L>();
+        objective
     }
 
     /// The buffers' names and present values.
@@ -84,13 +95,20 @@ impl Objective {
         Ok(())
     }
 
+    /// The buffers' new values on a batch that counts for nothing in the loss.
+    pub(crate) fn new_buffers(&self, x: &Array, batch: &[Array]) -> Result<Vec<Array>> {
+        if self.buffers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let program = self.program_of(Key::Buffers, batch, |r| r.loss_and_buffers(r.x).1)?;
+        self.run(&program, x, batch, &[])
+    }
+
     pub(crate) fn check_buffers(&self, new: &[Array]) -> Result<()> {
         if new.is_empty() {
             return Ok(());
         }
-        let said = |all: &[Array]| -> Vec<String> {
-            all.iter().map(|a| format!("{}{}", a.dtype(), a.shape())).collect()
-        };
+        let said = |all: &[Array]| -> Vec<String> { all.iter().map(said).collect() };
         let (expected, found) = (said(&self.buffers.values()), said(new));
         if expected != found {
             let [expected, found] = [expected, found].map(|all| format!("[{}]", all.join(", ")));

@@ -1,16 +1,18 @@
 //! Objectives in two parts: a model, and a loss of its outputs.
 
+use crate::loss::{Loss, may_be_ratio};
 use crate::objective::Objective;
 use crate::recording::Recording;
 use burlap_autodiff::{Backend, DType, Var};
 use std::rc::Rc;
 
-type Formula = dyn Fn(Var, &[Var]) -> Var;
+type Model = dyn Fn(Var, &[Var]) -> Var;
+type LossOfOutputs = dyn Fn(Var, &[Var]) -> Loss;
 
 /// Outputs of parameters and batch, and a loss of outputs and batch.
 pub(crate) struct Parts {
-    model: Box<Formula>,
-    loss: Box<Formula>,
+    model: Box<Model>,
+    loss: Box<LossOfOutputs>,
 }
 
 impl Objective {
@@ -31,17 +33,19 @@ impl Objective {
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     #[track_caller]
-    pub fn composed(
+    pub fn composed<L: Into<Loss> + 'static>(
         backend: impl Backend + 'static,
         dtype: DType,
         dim: usize,
         model: impl Fn(Var, &[Var]) -> Var + 'static,
-        loss: impl Fn(Var, &[Var]) -> Var + 'static,
+        loss: impl Fn(Var, &[Var]) -> L + 'static,
     ) -> Objective {
+        let loss = move |outputs: Var, batch: &[Var]| loss(outputs, batch).into();
         let parts = Rc::new(Parts { model: Box::new(model), loss: Box::new(loss) });
         let pieces = Rc::clone(&parts);
         let whole = move |p: Var, batch: &[Var]| (pieces.loss)((pieces.model)(p, batch), batch);
         let mut objective = Objective::new(backend, dtype, dim, whole);
+        objective.may_be_ratio = may_be_ratio::<L>();
         objective.parts = Some(parts);
         objective
     }
@@ -74,6 +78,6 @@ impl Recording<'_> {
         let parts = self.parts?;
         let outputs = (parts.model)(p, self.batch);
         let loss = (parts.loss)(outputs, self.batch);
-        Some((outputs, self.checked(loss, self.buffers.to_vec()).0))
+        Some((outputs, self.checked(loss, self.buffers.to_vec()).0.value()))
     }
 }

@@ -23,20 +23,24 @@ pub enum Error {
         expected: &'static str,
     },
     /// A loss that is NaN or infinite.
-    #[error("{of}: the loss is {loss}{}", match .cause { Some(cause) => format!("; first {cause}"), None => String::new() })]
+    #[error("{of}: the loss is {loss}{}", why(input.as_ref(), cause.as_deref()))]
     NonFiniteLoss {
         /// The method that evaluated it.
         of: String,
         /// The loss.
         loss: f64,
+        /// What the batch holds that is no number.
+        input: Option<BadElement>,
         /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
         cause: Option<Box<burlap_autodiff::Error>>,
     },
     /// A gradient with a NaN or an infinity, though the loss is finite.
-    #[error("{of}: the gradient is not finite{}", match .cause { Some(cause) => format!("; first {cause}"), None => String::new() })]
+    #[error("{of}: the gradient is not finite{}", why(input.as_ref(), cause.as_deref()))]
     NonFiniteGradient {
         /// Who received it.
         of: String,
+        /// What the batch holds that is no number.
+        input: Option<BadElement>,
         /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
         cause: Option<Box<burlap_autodiff::Error>>,
     },
@@ -59,6 +63,32 @@ pub enum Error {
         name: String,
         /// The names that exist.
         known: String,
+    },
+    /// An array of a batch that is not what the others, its declaration or the loss ask for.
+    #[error("batch: {array} is {found}, but must be {expected}")]
+    Batch {
+        /// The array's name or its place, or what else of the batch it is about.
+        array: String,
+        /// Its type and shape, or its number.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A [ratio](crate::Loss::Ratio) by nothing.
+    #[error("{of}: the loss's denominator is {denominator} {problem}")]
+    Denominator {
+        /// What asked for the loss.
+        of: String,
+        /// The denominator.
+        denominator: f64,
+        /// On what, and what does not go with it.
+        problem: String,
+    },
+    /// One name for two formulas.
+    #[error("program {name:?}: another formula has this name already")]
+    ProgramName {
+        /// The name.
+        name: String,
     },
     /// A vector of another length or type than the objective's parameters.
     #[error("{of}: expected {expected}, found {found}")]
@@ -96,6 +126,28 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+/// An element of a batch that is NaN or infinite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BadElement {
+    /// The array's name, or its place.
+    pub array: String,
+    /// The element's position.
+    pub position: Vec<usize>,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Why a result is not finite: what was given, or else the primitive that first made it so.
+fn why(input: Option<&BadElement>, cause: Option<&burlap_autodiff::Error>) -> String {
+    match (input, cause) {
+        (Some(BadElement { array, position, value }), _) => {
+            format!("; {array} holds {value} at {position:?}")
+        }
+        (None, Some(cause)) => format!("; first {cause}"),
+        (None, None) => String::new(),
+    }
 }
 
 fn within(

@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient |
+//! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
@@ -15,25 +15,31 @@
 
 #![doc(test(attr(deny(warnings))))]
 
+mod batch;
 mod buffers;
 mod composed;
 pub mod curvature;
 mod error;
 mod first_order;
+mod loss;
 mod method;
 mod named;
 mod objective;
 mod per_example;
 mod pieces;
+mod programs;
 pub mod random;
 mod recording;
+mod run;
 pub mod sam;
 pub mod sharpness;
 mod state;
 mod training;
 
-pub use error::{Error, Result};
+pub use batch::{BatchSpec, Role};
+pub use error::{BadElement, Error, Result};
 pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
+pub use loss::Loss;
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
 pub use objective::Objective;

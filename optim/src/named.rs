@@ -11,6 +11,8 @@ pub const METHODS: &[&str] = &[
     "sgd",
     "sam",
     "asam",
+    "published-sam",
+    "published-asam",
     "ssam-f",
     "ssam-d",
     "gsam",
@@ -182,6 +184,8 @@ impl Given<'_> {
         Ok(Some(match name {
             "sam" => Sam::new(self.rho(0.05))?,
             "asam" => Sam::adaptive(self.rho(0.5), self.eta(0.01))?,
+            "published-sam" => Sam::published_sam(self.rho(0.05))?,
+            "published-asam" => Sam::published_asam(self.rho(0.5), self.eta(0.01))?,
             "ssam-f" => {
                 let (rho, sparsity) = (self.rho(0.1), self.sparsity(0.5));
                 Sam::fisher_masked(rho, sparsity, self.samples(16), self.every(100))?
@@ -275,6 +279,8 @@ impl MethodSettings {
 /// | sgd | none | [`Plain`] |
 /// | sam | rho 0.05 | [`Sam::new`] |
 /// | asam | rho 0.5, eta 0.01 | [`Sam::adaptive`] |
+/// | published-sam | rho 0.05 | [`Sam::published_sam`] |
+/// | published-asam | rho 0.5, eta 0.01 | [`Sam::published_asam`] |
 /// | ssam-f | rho 0.1, sparsity 0.5, samples 16, every 100 | [`Sam::fisher_masked`] |
 /// | ssam-d | rho 0.1, sparsity 0.5, alpha 0.5 (dropped), every 100 | [`Sam::dynamically_masked`] |
 /// | gsam | rho 0.05, alpha 0.4 | [`Sam::surrogate_gap`] |

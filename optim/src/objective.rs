@@ -1,18 +1,17 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
+use crate::batch::BatchSpec;
 use crate::buffers::Buffers;
 use crate::composed::Parts;
-use crate::error::{Error, Result};
-use crate::recording::Recording;
-use burlap_autodiff::{Array, At, Backend, DType, Program, Shape, Tape, Var};
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use crate::error::Result;
+use crate::loss::{Loss, may_be_ratio};
+use crate::programs::{Key, Shelf};
+use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
 use std::rc::Rc;
 
 /// Parameters, batch, buffers to the loss and the buffers' new values.
-pub(crate) type Loss = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>);
-type Signature = Vec<(DType, Shape)>;
+pub(crate) type Formula = dyn Fn(Var, &[Var], &[Var]) -> (Loss, Vec<Var>);
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
 ///
@@ -33,14 +32,17 @@ type Signature = Vec<(DType, Shape)>;
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 pub struct Objective {
-    loss: Box<Loss>,
+    pub(crate) loss: Box<Formula>,
+    /// Whether the loss may be a ratio, as its closure's type tells before it is called.
+    pub(crate) may_be_ratio: bool,
     pub(crate) parts: Option<Rc<Parts>>,
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
-    at: At,
-    programs: RefCell<FxHashMap<(String, Signature), Rc<Program>>>,
+    pub(crate) at: At,
+    pub(crate) programs: Shelf,
     pub(crate) buffers: Buffers,
+    pub(crate) batch: Option<BatchSpec>,
     pub(crate) piece: Option<usize>,
 }
 
@@ -51,16 +53,20 @@ impl std::fmt::Debug for Objective {
 }
 
 impl Objective {
-    /// An objective of `dim` parameters of the given type.
+    /// An objective of `dim` parameters of the given type. The loss is a mean over examples, or
+    /// another [form](Loss) of sums over them.
     #[track_caller]
-    pub fn new(
+    pub fn new<L: Into<Loss> + 'static>(
         backend: impl Backend + 'static,
         dtype: DType,
         dim: usize,
-        loss: impl Fn(Var, &[Var]) -> Var + 'static,
+        loss: impl Fn(Var, &[Var]) -> L + 'static,
     ) -> Objective {
-        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch), Vec::new());
-        Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss))
+        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch).into(), Vec::new());
+        let mut objective =
+            Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss));
+        objective.may_be_ratio = may_be_ratio::<L>();
+        objective
     }
 
     #[track_caller]
@@ -69,11 +75,22 @@ impl Objective {
         dtype: DType,
         dim: usize,
         buffers: Buffers,
-        loss: Box<Loss>,
+        loss: Box<Formula>,
     ) -> Objective {
         let at = At::caller();
-        let programs = RefCell::default();
-        Objective { loss, backend, dtype, dim, at, programs, buffers, parts: None, piece: None }
+        Objective {
+            loss,
+            may_be_ratio: true,
+            parts: None,
+            backend,
+            dtype,
+            dim,
+            at,
+            programs: Shelf::default(),
+            buffers,
+            batch: None,
+            piece: None,
+        }
     }
 
     /// The number of parameters.
@@ -104,124 +121,15 @@ impl Objective {
         }
     }
 
-    /// The program of the given name for a batch of this shape, recorded if it is not there
-    /// yet. Its inputs are the parameters, the batch, the [buffers](Objective::buffers) where
-    /// there are some, and then those that `record` declares.
-    ///
-    /// # Errors
-    /// What the recording or the backend reports.
-    pub fn program(
-        &self,
-        name: &str,
-        batch: &[Array],
-        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
-        self.compiled(name, batch, &self.buffers.values(), record)
-    }
-
-    /// A program of vectors like the parameters in which no loss occurs: its inputs are one
-    /// such vector and those that `record` declares.
-    pub(crate) fn algebra(
-        &self,
-        name: &str,
-        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
-        self.compiled(name, &[], &[], record)
-    }
-
-    fn compiled(
-        &self,
-        name: &str,
-        batch: &[Array],
-        buffers: &[Array],
-        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
-        let signature: Signature = batch.iter().map(|a| (a.dtype(), a.shape().clone())).collect();
-        let key = (name.to_owned(), signature);
-        if let Some(program) = self.programs.borrow().get(&key) {
-            return Ok(Rc::clone(program));
-        }
-        let tape = Tape::new();
-        let x = tape.input("parameters", self.dtype, [self.dim]);
-        let inputs: Vec<Var> = key
-            .1
-            .iter()
-            .enumerate()
-            .map(|(i, (dtype, shape))| tape.input(&format!("batch {i}"), *dtype, shape))
-            .collect();
-        let buffers: Vec<Var> = buffers
-            .iter()
-            .enumerate()
-            .map(|(i, b)| tape.input(&format!("buffer {i}"), b.dtype(), b.shape()))
-            .collect();
-        let recording = Recording {
-            tape: &tape,
-            x,
-            batch: &inputs,
-            buffers: &buffers,
-            loss: &*self.loss,
-            parts: self.parts.as_deref(),
-            dtype: self.dtype,
-            at: self.at,
-        };
-        let outputs = record(&recording);
-        let program = Rc::new(tape.compile(&*self.backend, &outputs)?);
-        self.programs.borrow_mut().insert(key, Rc::clone(&program));
-        Ok(program)
-    }
-
-    /// Runs a program on parameters, batch, buffers and further inputs.
-    pub(crate) fn run(
-        &self,
-        program: &Program,
-        x: &Array,
-        batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<Vec<Array>> {
-        let buffers = self.buffers.values();
-        Ok(program.run(&inputs(x, batch, &buffers, rest))?)
-    }
-
-    /// Runs a program whose first output is a loss; it and other scalars must be finite.
-    pub(crate) fn run_checked(
-        &self,
-        of: &str,
-        program: &Program,
-        x: &Array,
-        batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<(f64, Vec<Array>)> {
-        let outputs = self.run(program, x, batch, rest)?;
-        let first = outputs[0].item()?;
-        let mut scalars = outputs.iter().filter_map(|o| o.get(&[]));
-        let Some(loss) = scalars.find(|value| !value.is_finite()) else {
-            return Ok((first, outputs));
-        };
-        Err(self.non_finite(of, loss, program, x, batch, rest)?)
-    }
-
-    /// The error of a loss that is not finite, with the primitive that made it so.
-    pub(crate) fn non_finite(
-        &self,
-        of: &str,
-        loss: f64,
-        program: &Program,
-        x: &Array,
-        batch: &[Array],
-        rest: &[&Array],
-    ) -> Result<Error> {
-        let buffers = self.buffers.values();
-        let cause = program.find_non_finite(&inputs(x, batch, &buffers, rest))?.map(Box::new);
-        Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, cause })
-    }
-
     /// L(x).
     ///
     /// # Errors
-    /// [`Error::NonFiniteLoss`], or what the engine reports.
+    /// [`Error::NonFiniteLoss`](crate::Error::NonFiniteLoss), [`Error::Vector`](crate::Error::Vector) for vectors that are none of the parameters',
+    /// [`Error::Batch`](crate::Error::Batch) for a batch that is not as declared or cannot be cut,
+    /// [`Error::Denominator`](crate::Error::Denominator) for a ratio by nothing, or what the engine reports.
     pub fn value(&self, x: &Array, batch: &[Array]) -> Result<f64> {
-        let program = |batch: &[Array]| self.program("value", batch, |r| vec![r.loss(r.x)]);
-        Ok(self.averaged("value", x, batch, &[], program)?.0)
+        let program = |batch: &[Array]| self.program_of(Key::Value, batch, |r| vec![r.loss(r.x)]);
+        Ok(self.averaged("value", (x, batch, &[]), 1, program)?.0)
     }
 
     /// L(x) and ∇L(x).
@@ -239,13 +147,13 @@ impl Objective {
         x: &Array,
         batch: &[Array],
     ) -> Result<(f64, Array)> {
-        let program = |batch: &[Array]| self.value_grad_program(batch);
-        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        let program = |batch: &[Array]| self.gradient_program(batch);
+        let (loss, mut outputs) = self.averaged(of, (x, batch, &[]), 2, program)?;
         Ok((loss, outputs.swap_remove(1)))
     }
 
-    fn value_grad_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
-        self.program("value and gradient", batch, |r| {
+    pub(crate) fn gradient_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
+        self.program_of(Key::Gradient, batch, |r| {
             let loss = r.loss(r.x);
             vec![loss, loss.grad(r.x)]
         })
@@ -275,28 +183,15 @@ impl Objective {
             return Ok((loss, gradient, Vec::new()));
         }
         let program = |batch: &[Array]| {
-            self.program("value, gradient and buffers", batch, |r| {
+            self.program_of(Key::GradientAndBuffers, batch, |r| {
                 let (loss, mut buffers) = r.loss_and_buffers(r.x);
                 buffers.splice(0..0, [loss, loss.grad(r.x)]);
                 buffers
             })
         };
-        let (loss, mut outputs) = self.averaged(of, x, batch, &[], program)?;
+        let (loss, mut outputs) = self.averaged(of, (x, batch, &[]), 2, program)?;
         let buffers = outputs.split_off(2);
         Ok((loss, outputs.swap_remove(1), buffers))
-    }
-
-    /// The primitive that makes the gradient infinite or NaN, if it is one of the plain gradient's.
-    pub(crate) fn gradient_cause(
-        &self,
-        x: &Array,
-        batch: &[Array],
-    ) -> Option<Box<burlap_autodiff::Error>> {
-        let buffers = self.buffers.values();
-        self.pieces(batch).ok()?.iter().find_map(|(piece, _)| {
-            let program = self.value_grad_program(piece).ok()?;
-            program.find_non_finite(&inputs(x, piece, &buffers, &[])).ok()?.map(Box::new)
-        })
     }
 
     /// The exact Hessian-vector product ∇²L(x) v.
@@ -319,12 +214,13 @@ impl Objective {
     ) -> Result<(f64, Array, Array)> {
         const OF: &str = "hessian-vector product";
         let program = |batch: &[Array]| {
-            self.program(OF, batch, |r| {
+            self.program_of(Key::HessianVector, batch, |r| {
                 let all = r.loss(r.x).value_grad_hvp(r.x, r.vector("v"));
                 vec![all.value, all.grad, all.hvp]
             })
         };
-        let (loss, mut outputs) = self.averaged(OF, x, batch, &[v], program)?;
+        self.check_vector(OF, "direction", v)?;
+        let (loss, mut outputs) = self.averaged(OF, (x, batch, &[v]), 3, program)?;
         let hvp = outputs.swap_remove(2);
         Ok((loss, outputs.swap_remove(1), hvp))
     }
@@ -335,34 +231,13 @@ impl Objective {
     /// As [`Objective::value`].
     pub fn curvature(&self, x: &Array, batch: &[Array], v: &Array) -> Result<(f64, Array)> {
         let program = |batch: &[Array]| {
-            self.program("curvature", batch, |r| {
+            self.program_of(Key::Curvature, batch, |r| {
                 let (q, gradient) = r.loss(r.x).second_directional_grad(r.x, r.vector("v"));
                 vec![0.5 * q, 0.5 * gradient]
             })
         };
-        let (q, mut outputs) = self.averaged("curvature", x, batch, &[v], program)?;
+        self.check_vector("curvature", "direction", v)?;
+        let (q, mut outputs) = self.averaged("curvature", (x, batch, &[v]), 2, program)?;
         Ok((q, outputs.swap_remove(1)))
     }
-
-    /// Checks that a vector can be the parameters or a direction.
-    pub(crate) fn check_vector(&self, of: &str, v: &Array) -> Result<()> {
-        if v.dtype() == self.dtype && v.shape()[..] == [self.dim] {
-            return Ok(());
-        }
-        Err(Error::Vector {
-            of: of.to_owned(),
-            expected: format!("{}[{}]", self.dtype, self.dim),
-            found: format!("{}{}", v.dtype(), v.shape()),
-        })
-    }
-}
-
-/// The inputs of a program, in their order.
-pub(crate) fn inputs<'a>(
-    x: &'a Array,
-    batch: &'a [Array],
-    buffers: &'a [Array],
-    rest: &[&'a Array],
-) -> Vec<&'a Array> {
-    std::iter::once(x).chain(batch).chain(buffers).chain(rest.iter().copied()).collect()
 }

@@ -1,86 +1,101 @@
-//! Batches in parts: what is linear in the loss, averaged over parts by their sizes.
+//! Batches in parts: what is linear in the loss, averaged over parts by their shares in it.
 
-use crate::error::{Result, positive_count};
+use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
+use crate::programs::Key;
 use burlap_autodiff::{Array, DType, Element, Program};
+use std::ops::Range;
 use std::rc::Rc;
 
-/// A part of a batch, and its share of the examples.
-pub(crate) type Part = (Vec<Array>, f64);
-
-/// The number of examples: the leading axis of a batch's first array.
-pub(crate) fn examples(batch: &[Array]) -> Option<usize> {
-    batch.first()?.shape().first().copied()
+/// A part of a batch.
+pub(crate) struct Part {
+    /// The numbers of its examples.
+    pub(crate) indices: Vec<usize>,
+    /// Its share in the loss; 0 where it counts for nothing.
+    pub(crate) share: f64,
+    /// Its share of the examples.
+    pub(crate) of_examples: f64,
 }
 
-/// The examples of the given numbers. An array without an axis of examples stays whole.
-pub(crate) fn take(batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
-    fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
-        let width = array.len() / array.shape()[0];
-        let from = array.as_slice::<T>()?;
-        let values: Vec<T> =
-            indices.iter().flat_map(|i| &from[i * width..][..width]).copied().collect();
-        let mut shape = array.shape().to_vec();
-        shape[0] = indices.len();
-        Ok(Array::from_vec(&shape[..], values)?)
-    }
-    let count = examples(batch);
-    let one = |array: &Array| match array.shape().first() {
-        Some(&n) if Some(n) == count && n > 0 => match array.dtype() {
-            DType::F32 => rows::<f32>(array, indices),
-            DType::F64 => rows::<f64>(array, indices),
-            DType::U32 => rows::<u32>(array, indices),
-            DType::Bool => rows::<bool>(array, indices),
-        },
-        _ => Ok(array.clone()),
-    };
-    batch.iter().map(one).collect()
-}
-
-/// Parts of at most `size` examples, in their order; the batch itself where it is no longer.
-pub(crate) fn split(batch: &[Array], size: usize) -> Result<Vec<Part>> {
-    let Some(n) = examples(batch).filter(|n| *n > size) else {
-        return Ok(vec![(batch.to_vec(), 1.0)]);
-    };
-    let part = |first: usize| {
-        let indices: Vec<usize> = (first..n.min(first + size)).collect();
-        Ok((take(batch, &indices)?, indices.len() as f64 / n as f64))
-    };
-    (0..n).step_by(size).map(part).collect()
-}
-
-/// `sums` += `share` · `parts`, element by element; begins with zeros where there are none.
-/// Arrays that hold no floating-point numbers are those of the last part.
+/// `sums` += `share` · `parts`, element by element; begins with the first parts. What holds
+/// whole numbers or truth values cannot be averaged, and must be the same in all parts.
 pub(crate) fn add_share(sums: &mut Vec<Array>, share: f64, parts: Vec<Array>) -> Result<()> {
-    if sums.is_empty() {
-        sums.extend(parts.iter().map(|p| Array::zeros(p.dtype(), p.shape().clone())));
+    fn add<T: Element>(sum: &mut Array, part: &Array, share: f64) -> Result<()> {
+        let pairs = sum.as_mut_slice::<T>()?.iter_mut().zip(part.as_slice::<T>()?);
+        // Twice rounded: in doubles, then to the type.
+        pairs.for_each(|(s, p)| *s = T::from_f64(s.to_f64() + share * p.to_f64()));
+        Ok(())
     }
-    for (sum, part) in sums.iter_mut().zip(parts) {
+    if sums.is_empty() {
+        let zero = |p: &Array| match p.dtype() {
+            DType::F32 | DType::F64 => Array::zeros(p.dtype(), p.shape().clone()),
+            DType::U32 | DType::Bool => p.clone(),
+        };
+        sums.extend(parts.iter().map(zero));
+    }
+    for (i, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
         match part.dtype() {
-            DType::F64 => {
-                let sum = sum.as_mut_slice::<f64>()?;
-                sum.iter_mut().zip(part.as_slice::<f64>()?).for_each(|(s, p)| *s += share * p);
+            DType::F32 => add::<f32>(sum, &part, share)?,
+            DType::F64 => add::<f64>(sum, &part, share)?,
+            DType::U32 | DType::Bool if *sum == part => {}
+            DType::U32 | DType::Bool => {
+                return Err(Error::Setting {
+                    of: "a batch in parts".into(),
+                    name: "a value that is no floating-point number",
+                    value: format!("{sum} and {part} in two parts (number {i} of its kind)"),
+                    expected: "the same in all: it cannot be averaged",
+                });
             }
-            DType::F32 => {
-                let part = part.as_slice::<f32>()?;
-                let sum = sum.as_mut_slice::<f32>()?;
-                sum.iter_mut().zip(part).for_each(|(s, p)| *s += (share * f64::from(*p)) as f32);
-            }
-            _ => *sum = part,
         }
     }
     Ok(())
 }
 
+/// What a part counts beside others of its kind.
+#[derive(Clone, Copy)]
+enum Weight {
+    /// Its number of examples, for a mean.
+    Examples(f64),
+    /// Its denominator, for a ratio.
+    Denominator(f64),
+}
+
+/// Shares of weights in their sum; what has none has a share of 0.
+fn normalised(of: &str, weights: Vec<Option<Weight>>) -> Result<Vec<f64>> {
+    let kind = |weight: &Weight| matches!(weight, Weight::Examples(_));
+    let mut kinds = weights.iter().flatten().map(kind);
+    if kinds.next().is_some_and(|first| kinds.any(|other| other != first)) {
+        return Err(Error::Setting {
+            of: of.to_owned(),
+            name: "the loss",
+            value: "a mean on one part and a ratio on another".into(),
+            expected: "of one form on all of them",
+        });
+    }
+    let number = |weight: Option<Weight>| match weight {
+        Some(Weight::Examples(n) | Weight::Denominator(n)) => n,
+        None => 0.0,
+    };
+    let weights: Vec<f64> = weights.into_iter().map(number).collect();
+    let total: f64 = weights.iter().sum();
+    if total == 0.0 || !total.is_finite() {
+        let problem = "on all parts of the batch together".into();
+        return Err(Error::Denominator { of: of.to_owned(), denominator: total, problem });
+    }
+    Ok(weights.into_iter().map(|weight| weight / total).collect())
+}
+
 impl Objective {
     /// Evaluates batches in pieces of at most so many examples, one after the other, and
-    /// averages by their sizes: gradient accumulation, in the memory of one piece. Losses,
-    /// gradients, Hessian-vector products, curvatures and their gradients are those of the whole
-    /// batch up to rounding, for losses that are means over examples; every method perturbs
-    /// by the gradient of the whole batch.
+    /// averages by their shares in the loss: gradient accumulation, in the memory of one piece.
+    /// Losses, gradients, Hessian-vector products, curvatures and their gradients are those of the
+    /// whole batch up to rounding, for losses that are means over examples or
+    /// [ratios](crate::Loss::Ratio) of sums over them; every method perturbs by the gradient of the
+    /// whole batch.
     ///
-    /// The leading axis of a batch's first array counts the examples. Arrays whose leading axis
-    /// is another, such as the key of a random mask, go to each piece as they are.
+    /// Arrays of examples are cut along their first axis, [shared](crate::BatchSpec::shared) ones
+    /// go to each piece as they are. Where [nothing is declared](Objective::with_batch), all
+    /// arrays of a batch that must be cut belong to examples.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -95,7 +110,7 @@ impl Objective {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a size of 0.
+    /// [`Error::Setting`] for a size of 0.
     pub fn with_pieces(mut self, size: usize) -> Result<Objective> {
         positive_count("objective", "the size of pieces", size)?;
         self.piece = Some(size);
@@ -103,34 +118,163 @@ impl Objective {
     }
 
     /// Whether a batch is evaluated in one piece.
-    pub(crate) fn is_whole(&self, batch: &[Array]) -> bool {
-        self.piece.is_none_or(|size| examples(batch).is_none_or(|n| n <= size))
+    pub(crate) fn is_whole(&self, batch: &[Array]) -> Result<bool> {
+        Ok(self.ranges(batch, self.piece)?.is_none())
     }
 
-    /// The pieces of a batch.
-    pub(crate) fn pieces(&self, batch: &[Array]) -> Result<Vec<Part>> {
-        split(batch, self.piece.unwrap_or(usize::MAX))
+    /// The examples of parts of at most `size` examples; none where the batch is no longer.
+    pub(crate) fn ranges(
+        &self,
+        batch: &[Array],
+        size: Option<usize>,
+    ) -> Result<Option<Vec<Range<usize>>>> {
+        let Some(size) = size.filter(|&size| self.most_examples(batch) > size) else {
+            return Ok(None);
+        };
+        let n = self.examples(batch)?.unwrap_or(0);
+        Ok(Some((0..n).step_by(size).map(|first| first..n.min(first + size)).collect()))
     }
 
-    /// Runs a program whose outputs are linear in the loss, of which the first is a finite
-    /// scalar, piece by piece, and averages.
-    pub(crate) fn averaged(
+    /// The parts of at most `size` examples with their shares; none where the batch is no longer.
+    pub(crate) fn parts(
         &self,
         of: &str,
         x: &Array,
         batch: &[Array],
-        rest: &[&Array],
+        size: Option<usize>,
+    ) -> Result<Option<Vec<Part>>> {
+        let Some(ranges) = self.ranges(batch, size)? else {
+            return Ok(None);
+        };
+        let n = ranges.last().map_or(0, |range| range.end) as f64;
+        let mut weights = Vec::with_capacity(ranges.len());
+        for range in &ranges {
+            let examples = range.len() as f64;
+            weights.push(Some(match self.may_be_ratio {
+                true => {
+                    let indices: Vec<usize> = range.clone().collect();
+                    self.weight(of, x, &self.take(batch, &indices)?, examples)
+                        .map_err(|error| self.on_batch(error, batch))?
+                }
+                false => Weight::Examples(examples),
+            }));
+        }
+        let shares = normalised(of, weights)?.into_iter().zip(ranges);
+        let part = |(share, range): (f64, Range<usize>)| {
+            let of_examples = range.len() as f64 / n;
+            Part { indices: range.collect(), share, of_examples }
+        };
+        Ok(Some(shares.map(part).collect()))
+    }
+
+    /// What a batch counts beside others.
+    fn weight(&self, of: &str, x: &Array, batch: &[Array], examples: f64) -> Result<Weight> {
+        let Some(denominator) = self.denominator(of, batch)? else {
+            return Ok(Weight::Examples(examples));
+        };
+        if !denominator.is_finite() {
+            let input = self.bad_element(batch, false).or_else(|| self.bad_element(batch, true));
+            let (of, loss) = (of.to_owned(), denominator);
+            return Err(Error::NonFiniteLoss { of, loss, input, cause: None });
+        }
+        if denominator == 0.0 {
+            let program = self.program_of(Key::Numerator, batch, |r| vec![r.numerator(r.x)])?;
+            let numerator = self.run(&program, x, batch, &[])?[0].item()?;
+            if numerator != 0.0 {
+                let problem = format!("on a part of the batch whose numerator is {numerator}");
+                return Err(Error::Denominator { of: of.to_owned(), denominator, problem });
+            }
+        }
+        Ok(Weight::Denominator(denominator))
+    }
+
+    /// The denominator of a loss that is a ratio.
+    pub(crate) fn denominator(&self, of: &str, batch: &[Array]) -> Result<Option<f64>> {
+        if !self.may_be_ratio {
+            return Ok(None);
+        }
+        let Some(program) = self.denominator_program(of, batch)? else {
+            return Ok(None);
+        };
+        let buffers = self.buffers.values();
+        let inputs: Vec<&Array> = batch.iter().chain(buffers.iter()).collect();
+        Ok(Some(program.run(&inputs)?[0].item()?))
+    }
+
+    /// The shares of batches of one data set in its loss: Σ share · L(x; batch) is the loss of
+    /// all examples, and so with all that is linear in it. They are the batches' numbers of
+    /// examples, or the denominators of a [ratio](crate::Loss::Ratio), over their sums; a batch
+    /// that no array of examples belongs to counts as one example, and one of no examples, or whose
+    /// denominator is 0, has the share 0: it has no loss.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let loss = |x: Var, batch: &[Var]| (x.at(0) * batch[0]).square().mean();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
+    /// let (first, second) = ([Array::vector([1.0, 2.0, 4.0])], [Array::vector([3.0])]);
+    /// let shares = objective.shares(&Array::vector([1.0]), &[&first, &second])?;
+    /// assert_eq!(shares, [0.75, 0.25]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Batch`] for arrays whose numbers of examples differ, [`Error::Setting`] for no
+    /// examples at all, [`Error::Denominator`] for denominators whose sum is 0, or one of 0 whose
+    /// numerator is none, or what the engine reports.
+    pub fn shares(&self, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
+        self.shares_for("shares", x, batches)
+    }
+
+    pub(crate) fn shares_for(&self, of: &str, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
+        self.check_vector(of, "parameters", x)?;
+        if let [_] = batches {
+            return Ok(vec![1.0]);
+        }
+        let mut weights = Vec::with_capacity(batches.len());
+        let mut total = 0;
+        for batch in batches {
+            let examples = self.examples(batch)?.unwrap_or(1);
+            total += examples;
+            weights.push(match examples {
+                0 => None,
+                _ => Some(self.weight(of, x, batch, examples as f64)?),
+            });
+        }
+        positive_count(of, "the number of examples in all batches", total)?;
+        normalised(of, weights)
+    }
+
+    /// Runs a program whose first `linear` outputs are linear in the loss, the very first a
+    /// finite scalar, piece by piece, and averages. Others are averaged by numbers of examples.
+    pub(crate) fn averaged(
+        &self,
+        of: &str,
+        (x, batch, rest): (&Array, &[Array], &[&Array]),
+        linear: usize,
         program: impl Fn(&[Array]) -> Result<Rc<Program>>,
     ) -> Result<(f64, Vec<Array>)> {
-        if self.is_whole(batch) {
+        self.check_vector(of, "parameters", x)?;
+        let Some(parts) = self.parts(of, x, batch, self.piece)? else {
             return self.run_checked(of, &*program(batch)?, x, batch, rest);
-        }
-        let (mut first, mut sums) = (0.0, Vec::new());
-        for (piece, share) in self.pieces(batch)? {
-            let (value, outputs) = self.run_checked(of, &*program(&piece)?, x, &piece, rest)?;
+        };
+        let (mut first, mut sums, mut means) = (0.0, Vec::new(), Vec::new());
+        for Part { indices, share, of_examples } in parts {
+            let piece = self.take(batch, &indices)?;
+            let program = program(&piece)?;
+            if share == 0.0 {
+                // Where no example counts there is no loss.
+                let others = self.run(&program, x, &piece, rest)?.split_off(linear);
+                add_share(&mut means, of_examples, others)?;
+                continue;
+            }
+            let run = self.run_checked(of, &program, x, &piece, rest);
+            let (value, mut outputs) = run.map_err(|error| self.on_batch(error, batch))?;
             first += share * value;
+            add_share(&mut means, of_examples, outputs.split_off(linear))?;
             add_share(&mut sums, share, outputs)?;
         }
+        sums.append(&mut means);
         Ok((first, sums))
     }
 }

@@ -1,7 +1,9 @@
 //! A tape on which a program of an objective is being recorded.
 
+use crate::batch::Role;
 use crate::composed::Parts;
-use crate::objective::Loss;
+use crate::loss::Loss;
+use crate::objective::Formula;
 use burlap_autodiff::{At, DType, Tape, Var};
 
 /// A tape on which a program of an objective is being recorded.
@@ -14,8 +16,9 @@ pub struct Recording<'a> {
     pub batch: &'a [Var],
     /// The buffers, with their values before this step.
     pub buffers: &'a [Var],
-    pub(crate) loss: &'a Loss,
+    pub(crate) loss: &'a Formula,
     pub(crate) parts: Option<&'a Parts>,
+    pub(crate) roles: &'a [Role],
     pub(crate) dtype: DType,
     pub(crate) at: At,
 }
@@ -23,38 +26,66 @@ pub struct Recording<'a> {
 impl Recording<'_> {
     /// The loss at parameters `p`.
     pub fn loss(&self, p: Var) -> Var {
-        self.loss_on(p, self.batch)
-    }
-
-    /// The loss at parameters `p` on another batch, such as one of its examples.
-    pub(crate) fn loss_on(&self, p: Var, batch: &[Var]) -> Var {
-        self.loss_and_buffers_on(p, batch).0
+        self.loss_and_buffers(p).0
     }
 
     /// The loss at parameters `p`, and the buffers' new values.
     pub fn loss_and_buffers(&self, p: Var) -> (Var, Vec<Var>) {
-        self.loss_and_buffers_on(p, self.batch)
+        let (loss, new) = self.form(p, self.batch);
+        (loss.value(), new)
     }
 
-    fn loss_and_buffers_on(&self, p: Var, batch: &[Var]) -> (Var, Vec<Var>) {
+    /// Σ of what the loss averages, where it is a ratio; the loss where it is a mean.
+    pub(crate) fn numerator(&self, p: Var) -> Var {
+        match self.form(p, self.batch).0 {
+            Loss::Mean(mean) => mean,
+            Loss::Ratio { numerator, .. } => numerator,
+        }
+    }
+
+    /// The denominator of a loss that is a ratio.
+    pub(crate) fn denominator(&self, p: Var) -> Option<Var> {
+        match self.form(p, self.batch).0 {
+            Loss::Mean(_) => None,
+            Loss::Ratio { denominator, .. } => Some(denominator),
+        }
+    }
+
+    /// The loss at parameters `p` on a batch of one example, and its denominator where it is a
+    /// ratio; where that is 0, the numerator.
+    pub(crate) fn example(&self, p: Var, batch: &[Var]) -> (Var, Option<Var>) {
+        match self.form(p, batch).0 {
+            Loss::Mean(mean) => (mean, None),
+            Loss::Ratio { numerator, denominator } => {
+                let divisor = denominator.equal(0.0).select(1.0, denominator);
+                (numerator / divisor, Some(denominator))
+            }
+        }
+    }
+
+    /// What the loss is, and the buffers' new values.
+    fn form(&self, p: Var, batch: &[Var]) -> (Loss, Vec<Var>) {
         let (loss, new) = (self.loss)(p, batch, self.buffers);
         self.checked(loss, new)
     }
 
     /// A loss and new buffers, or what fails where they are none.
-    pub(crate) fn checked(&self, loss: Var, new: Vec<Var>) -> (Var, Vec<Var>) {
+    pub(crate) fn checked(&self, loss: Loss, new: Vec<Var>) -> (Loss, Vec<Var>) {
         let said = |v: &Var| format!("{}{}", v.dtype(), v.shape());
         let expected: Vec<String> = self.buffers.iter().map(said).collect();
         let found: Vec<String> = new.iter().map(said).collect();
-        let problem = if !loss.shape().is_empty() || loss.dtype() != self.dtype {
-            format!("the loss must be a scalar of type {}, not {}", self.dtype, said(&loss))
+        let fits = |v: Var| v.shape().is_empty() && v.dtype() == self.dtype;
+        let (at, problem) = if let Some((what, v)) = loss.scalars().find(|&(_, v)| !fits(v)) {
+            let dtype = self.dtype;
+            (v, format!("the {what} must be a scalar of type {dtype}, not {}", said(&v)))
         } else if expected != found {
             let [expected, found] = [expected, found].map(|all| all.join(", "));
-            format!("the buffers must be {expected} again, not {found}")
+            (loss.value(), format!("the buffers must be {expected} again, not {found}"))
         } else {
             return (loss, new);
         };
-        (loss.record_at(self.at, || loss.fail("objective", problem)), self.buffers.to_vec())
+        let failed = at.record_at(self.at, || at.fail("objective", problem));
+        (Loss::Mean(failed), self.buffers.to_vec())
     }
 
     /// A further input, a vector like the parameters.

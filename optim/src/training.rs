@@ -41,7 +41,7 @@ impl Training {
     /// A run from the given parameters.
     ///
     /// # Errors
-    /// [`Error::Vector`](crate::Error::Vector) when the parameters are not the objective's.
+    /// [`Error::Vector`] when the parameters or the optimizer's vectors are not the objective's.
     pub fn new(
         objective: Objective,
         method: impl Method + 'static,
@@ -63,7 +63,15 @@ impl Training {
         schedule: Schedule,
         parameters: Array,
     ) -> Result<Training> {
-        objective.check_vector("training", &parameters)?;
+        objective.check_vector("training", "parameters", &parameters)?;
+        let (dtype, dim) = (optimizer.dtype(), optimizer.dim());
+        if (dtype, dim) != (objective.dtype(), objective.dim()) {
+            return Err(Error::Vector {
+                of: "training, optimizer".into(),
+                expected: format!("one of {}[{}]", objective.dtype(), objective.dim()),
+                found: format!("{} of {dtype}[{dim}]", optimizer.name()),
+            });
+        }
         Ok(Training { objective, method, optimizer, schedule, parameters })
     }
 
@@ -82,8 +90,8 @@ impl Training {
             let (x, extra) = (&mut self.parameters, found.decoupled.as_ref());
             match self.optimizer.step_decoupled(x, &found.gradient, extra, rate) {
                 Err(Error::NonFiniteGradient { .. }) => {
-                    let cause = self.objective.gradient_cause(&self.parameters, batch);
-                    Err(Error::NonFiniteGradient { of: self.method.name().into(), cause })
+                    let of = self.method.name();
+                    Err(self.objective.non_finite_gradient(of, &self.parameters, batch))
                 }
                 Ok(()) => self.objective.set_buffers(&found.buffers).map(|()| found),
                 other => other.map(|()| found),

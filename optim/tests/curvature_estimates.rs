@@ -20,21 +20,18 @@ fn basis(columns: &DMatrix<f64>) -> DMatrix<f64> {
     columns.clone().qr().q()
 }
 
-/// XTrace by its definition: for each vector, a basis of all other images.
-fn xtrace_by_definition(a: &DMatrix<f64>, omega: &DMatrix<f64>) -> f64 {
-    let (n, k) = omega.shape();
-    let estimate = |i: usize| {
-        let q = basis(&(a * omega.clone().remove_column(i)));
-        let w = omega.column(i);
-        let rest = w - &q * (q.transpose() * w);
-        let left = (n - k + 1) as f64 / rest.norm_squared();
-        (q.transpose() * a * &q).trace() + left * (rest.transpose() * a * &rest)[(0, 0)]
-    };
-    (0..k).map(estimate).sum::<f64>() / k as f64
+/// The estimate by vector i beside a basis of the images of all vectors but some.
+fn beside(a: &DMatrix<f64>, omega: &DMatrix<f64>, i: usize, without: &[usize]) -> f64 {
+    let others = omega.clone().remove_columns_at(without);
+    let q = if others.ncols() == 0 { others } else { basis(&(a * others)) };
+    let w = omega.column(i);
+    let rest = w - &q * (q.transpose() * w);
+    let left = (q.nrows() - q.ncols()) as f64 / rest.norm_squared();
+    (q.transpose() * a * &q).trace() + left * (rest.transpose() * a * &rest)[(0, 0)]
 }
 
 #[test]
-fn xtrace_is_its_definition_and_its_error_the_jackknife() {
+fn xtrace_and_its_error_are_their_definitions() {
     for (n, k, seed) in [(9, 2, 1), (9, 5, 2), (9, 8, 3), (30, 10, 4), (2, 1, 5)] {
         let a = dense(n);
         let mut omega = DMatrix::from_fn(n, k, |_, _| 0.0);
@@ -46,16 +43,18 @@ fn xtrace_is_its_definition_and_its_error_the_jackknife() {
             column *= (n as f64).sqrt() / length;
         }
         let found = xtrace(&mut operator(&a), 2 * k + 1, seed).unwrap();
-        let expected = xtrace_by_definition(&a, &omega);
+        let each: Vec<f64> = (0..k).map(|i| beside(&a, &omega, i, &[i])).collect();
+        let (expected, spread) = moments(&each);
         assert!((found.value - expected).abs() < 1e-11 * a.norm(), "{n} {k}: {found:?} {expected}");
         assert_eq!(found.products, 2 * k);
-        let without = |i: usize| xtrace_by_definition(&a, &omega.clone().remove_column(i));
         if k < 2 {
             assert_eq!(found.standard_error, f64::INFINITY);
         } else {
-            let (_, spread) = moments(&(0..k).map(without).collect::<Vec<f64>>());
-            // √((k − 1)/k Σ(Tᵢ − T̄)²)
-            let error = spread * (k - 1) as f64 / (k as f64).sqrt();
+            let gain = |i: usize, j: usize| each[j] - beside(&a, &omega, j, &[i.min(j), i.max(j)]);
+            let pairs = (0..k).flat_map(|j| (0..j).map(move |i| (i, j)));
+            let shared: f64 = pairs.map(|(i, j)| gain(i, j) * gain(j, i)).sum();
+            let covariance = shared / (k * (k - 1) / 2) as f64;
+            let error = (spread * spread / k as f64 + covariance.max(0.0)).sqrt();
             let relative = (found.standard_error / error - 1.0).abs();
             assert!(relative < 1e-9, "{n} {k}: {found:?} {error}");
         }

@@ -343,8 +343,8 @@ fn what_has_no_such_curvature_is_an_error() {
     assert_eq!(e.to_string(), expected);
     let plain = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, |x, _| x.sum());
     let e = EmpiricalFisherOperator::new(&plain, &x, &[&[]]).unwrap_err();
-    let expected =
-        "empirical Fisher: the number of the batch's arrays is 0, but must be from 1 to 4";
+    let expected = "empirical Fisher: the number of the batch's arrays of examples is 0, but must be \
+                    from 1 to 4";
     assert_eq!(e.to_string(), expected);
     let e = EmpiricalFisherOperator::new(&one, &x, &[]).unwrap_err();
     let expected = "empirical Fisher: the number of batches is 0, but must be at least 1 (an empty \

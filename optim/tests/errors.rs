@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
-use burlap_optim::curvature::HessianOperator;
+use burlap_optim::curvature::{EmpiricalFisherOperator, HessianOperator};
 use burlap_optim::random::Draw;
 use burlap_optim::sharpness::{Gaussian, Measure};
 use burlap_optim::{
-    Adam, AdamW, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective, Optimizer,
-    Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
+    Adam, AdamW, BatchSpec, Decay, Error, Estimator, Evaluation, METHODS, Method, MethodSettings,
+    Objective, Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
@@ -104,12 +104,146 @@ fn methods_are_known_by_name() {
 }
 
 #[test]
-fn parameters_that_do_not_fit_are_errors() {
-    let objective = quadratic(DType::F64, [1.0, 1.0]);
-    assert!(objective.value_grad(&Array::vector([1.0, 2.0, 3.0]), &[]).is_err());
-    assert!(objective.value_grad(&Array::vector([1f32, 2.0]), &[]).is_err());
-    let estimate = Sharpness::trace().estimate(&objective, &Array::vector([1.0]), &[], 2, 1);
-    assert!(matches!(estimate, Err(Error::Vector { .. })));
+fn vectors_that_do_not_fit_are_errors_of_every_function_that_takes_them() {
+    let loss = |x: Var, batch: &[Var]| (batch[0].matmul(x)).square().mean();
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let batch = [Array::from_vec([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()];
+    let fits = Array::vector([1.0, 2.0]);
+    let evaluate =
+        |mut m: Box<dyn Method>, x: &Array| m.evaluate(&objective, x, &batch, 0).map(|_| ());
+    type Call<'a> = Box<dyn Fn(&Array, &Array) -> burlap_optim::Result<()> + 'a>;
+    let (o, b) = (&objective, &batch);
+    let mut calls: Vec<(String, Call<'_>)> = vec![
+        ("value".into(), Box::new(|x, _| o.value(x, b).map(|_| ()))),
+        ("gradient".into(), Box::new(|x, _| o.value_grad(x, b).map(|_| ()))),
+        ("gradient".into(), Box::new(|x, _| o.value_grad_buffers(x, b).map(|_| ()))),
+        ("hessian-vector product".into(), Box::new(|x, v| o.hvp(x, b, v).map(|_| ()))),
+        ("hessian-vector product".into(), Box::new(|x, v| o.value_grad_hvp(x, b, v).map(|_| ()))),
+        ("curvature".into(), Box::new(|x, v| o.curvature(x, b, v).map(|_| ()))),
+        (
+            "per-example gradients".into(),
+            Box::new(|x, _| o.per_example_gradients(x, b).map(|_| ())),
+        ),
+        ("shares".into(), Box::new(|x, _| o.shares(x, &[b, b]).map(|_| ()))),
+        ("hessian".into(), Box::new(|x, _| HessianOperator::new(o, x, &[b]).map(|_| ()))),
+        (
+            "empirical Fisher".into(),
+            Box::new(|x, _| EmpiricalFisherOperator::new(o, x, &[b]).map(|_| ())),
+        ),
+        ("trace".into(), Box::new(|x, _| Sharpness::trace().estimate(o, x, b, 2, 1).map(|_| ()))),
+        ("trace".into(), Box::new(|x, _| Sharpness::trace().draw(o, x, b, 2, (1, 0)).map(|_| ()))),
+    ];
+    for name in METHODS {
+        let build = move || method(name, &MethodSettings::default()).unwrap().method;
+        calls.push(("".into(), Box::new(move |x, _| evaluate(build(), x))));
+    }
+    let wrong = [
+        (Array::vector([1.0]), "f64[1]"),
+        (Array::vector([1.0, 2.0, 3.0]), "f64[3]"),
+        (Array::vector([1f32, 2.0]), "f32[2]"),
+        (Array::scalar(1.0), "f64[]"),
+    ];
+    for (of, call) in &calls {
+        call(&fits, &fits).unwrap();
+        for (v, said) in &wrong {
+            let error = call(v, &fits).unwrap_err();
+            assert!(matches!(error, Error::Vector { .. }), "{of}: {error}");
+            let message = error.to_string();
+            let expected = format!(", parameters: expected f64[2], found {said}");
+            assert!(message.starts_with(of) && message.ends_with(&expected), "{of}: {message}");
+        }
+    }
+    for (of, call) in
+        calls.iter().filter(|(of, _)| ["hessian-vector product", "curvature"].contains(&&of[..]))
+    {
+        for (v, said) in &wrong {
+            let expected = format!("{of}, direction: expected f64[2], found {said}");
+            assert_eq!(call(&fits, v).unwrap_err().to_string(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_training_refuses_parameters_and_an_optimizer_of_another_objective() {
+    let build = |dtype, dim, x: Array| {
+        let objective = quadratic(DType::F64, [1.0, 1.0]);
+        let optimizer = Optimizer::new(Adam::new(), &Cpu::new(), dtype, dim).unwrap();
+        let schedule = Schedule::new(0.1, Decay::Constant).unwrap();
+        Training::new(objective, Plain, optimizer, schedule, x).map(|_| ())
+    };
+    let fits = || Array::vector([1.0, 2.0]);
+    build(DType::F64, 2, fits()).unwrap();
+    let sentences = [
+        (build(DType::F64, 3, fits()), "one of f64[2], found adam of f64[3]"),
+        (build(DType::F32, 2, fits()), "one of f64[2], found adam of f32[2]"),
+    ];
+    for (found, expected) in sentences {
+        let error = found.unwrap_err().to_string();
+        assert_eq!(error, format!("training, optimizer: expected {expected}"));
+    }
+    let error = build(DType::F64, 2, Array::vector([1.0])).unwrap_err().to_string();
+    assert_eq!(error, "training, parameters: expected f64[2], found f64[1]");
+}
+
+#[test]
+fn data_of_another_precision_are_named() {
+    let loss = |x: Var, batch: &[Var]| (batch[1] * batch[0].matmul(x)).sum();
+    let spec = BatchSpec::new().by_example("features").by_example("signs");
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let features = Array::from_vec([2, 2], vec![1f32, 2.0, 3.0, 4.0]).unwrap();
+    let batch = [features, Array::vector([1.0, -1.0])];
+    let x = Array::vector([1.0, 2.0]);
+    let error = objective.value(&x, &batch).unwrap_err().to_string();
+    assert!(
+        error.starts_with("batch: array 0 of the batch is f32[2, 2], but must be f64"),
+        "{error}"
+    );
+    let error = objective.with_batch(spec).value_grad(&x, &batch).unwrap_err();
+    assert!(matches!(error, Error::Batch { .. }), "{error}");
+    let message = error.to_string();
+    let expected =
+        "batch: features is f32[2, 2], but must be f64, as the parameters are, or cast to it: ";
+    assert!(message.starts_with(expected) && message.contains("errors.rs:"), "{message}");
+}
+
+#[test]
+fn a_nan_among_the_data_is_named_by_array_and_element() {
+    let loss = |x: Var, batch: &[Var]| (batch[0].matmul(x) - batch[1]).square().mean();
+    let spec = BatchSpec::new().by_example("features").by_example("targets");
+    let values: Vec<f64> = (0..10).map(|i| if i == 7 { f64::NAN } else { f64::from(i) }).collect();
+    let batch = [Array::from_vec([5, 2], values).unwrap(), Array::vector([1.0; 5])];
+    let x = Array::vector([1.0, 2.0]);
+    let micro = || Sam::new(0.1).unwrap().with_micro_batches(2).unwrap();
+    for piece in [5, 4, 2, 1] {
+        for declared in [true, false] {
+            let objective =
+                Objective::new(Cpu::new(), DType::F64, 2, loss).with_pieces(piece).unwrap();
+            let objective = if declared { objective.with_batch(spec.clone()) } else { objective };
+            let array = if declared { "features" } else { "array 0 of the batch" };
+            let named = |of: &str| format!("{of}: the loss is NaN; {array} holds NaN at [3, 1]");
+            let errors = [
+                ("value", objective.value(&x, &batch).unwrap_err()),
+                ("gradient", objective.value_grad(&x, &batch).unwrap_err()),
+                ("sam", Sam::new(0.1).unwrap().evaluate(&objective, &x, &batch, 0).unwrap_err()),
+                ("sam", micro().evaluate(&objective, &x, &batch, 0).unwrap_err()),
+                ("per-example gradients", objective.per_example_gradients(&x, &batch).unwrap_err()),
+            ];
+            for (of, error) in errors {
+                assert_eq!(error.to_string(), named(of), "pieces of {piece}");
+            }
+        }
+    }
+    // Of parameters and of infinities, too, where these do harm.
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let fine = [Array::full(DType::F64, [5, 2], 1.0), Array::vector([1.0; 5])];
+    let error = objective.value(&Array::vector([1.0, f64::NAN]), &fine).unwrap_err().to_string();
+    assert_eq!(error, "value: the loss is NaN; the parameter vector holds NaN at [1]");
+    let infinite = [fine[0].clone(), Array::vector([1.0, 1.0, f64::NEG_INFINITY, 1.0, 1.0])];
+    let error = objective.value(&x, &infinite).unwrap_err().to_string();
+    assert_eq!(error, "value: the loss is inf; array 1 of the batch holds -inf at [2]");
+    let masked = |x: Var, batch: &[Var]| (x.sum() + batch[0]).logsumexp(&[0]);
+    let objective = Objective::new(Cpu::new(), DType::F64, 2, masked);
+    assert!(objective.value(&x, &[Array::vector([0.0, f64::NEG_INFINITY])]).is_ok());
 }
 
 #[test]
@@ -194,6 +328,43 @@ fn a_gradient_that_is_not_finite_changes_nothing_and_is_named() {
     );
     assert!(message.contains(&format!("errors.rs:{line}")), "{message}");
     assert_eq!(training.state(), before);
+}
+
+/// A method that divides by what a batch holds.
+struct Scaled;
+
+impl Method for Scaled {
+    fn name(&self) -> &str {
+        "scaled"
+    }
+
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        _: u64,
+    ) -> burlap_optim::Result<Evaluation> {
+        let (loss, gradient) = objective.value_grad(x, batch)?;
+        let scales = batch[0].to_f64_vec();
+        let pairs = gradient.to_f64_vec().into_iter().zip(scales);
+        let scaled: Vec<f64> = pairs.map(|(g, scale)| g / scale).collect();
+        Ok(Evaluation::new(loss, Array::vector(scaled)))
+    }
+}
+
+#[test]
+fn a_nan_that_only_the_gradient_sees_is_named() {
+    let objective = quadratic(DType::F64, [1.0, 1.0]);
+    let objective = objective.with_batch(BatchSpec::new().shared("scales"));
+    let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, 2).unwrap();
+    let schedule = Schedule::new(0.1, Decay::Constant).unwrap();
+    let start = Array::vector([1.0, 1.0]);
+    let mut training = Training::new(objective, Scaled, optimizer, schedule, start).unwrap();
+    training.step(&[Array::vector([1.0, 2.0])]).unwrap();
+    let error = training.step(&[Array::vector([1.0, f64::NAN])]).unwrap_err();
+    assert!(matches!(error, Error::NonFiniteGradient { input: Some(_), .. }), "{error}");
+    assert_eq!(error.to_string(), "scaled: the gradient is not finite; scales holds NaN at [1]");
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod plain;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective, Optimizer, Schedule,
-    Training, method,
+    Adam, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
+    Optimizer, Schedule, Training, method,
 };
 use plain::{DIM, arrays, data, distance, formula, norm, objective, start};
 use std::cell::Cell;
@@ -298,7 +298,9 @@ fn nothing_outside_the_ranges_is_perturbed() {
     let factors: Vec<f64> = (0..8).map(|i| 1.0 + 0.3 * i as f64).collect();
     let a = Array::vector(factors);
     let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0].mean() * batch[1] * x * x).sum();
-    let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 8, loss);
+    let spec = BatchSpec::new().by_example("scales").shared("factors");
+    let objective =
+        Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 8, loss).with_batch(spec);
     let batch = [Array::vector([1.0; 4]), a];
     // Those whose gradient is that at the perturbed point.
     for name in ["sam", "asam", "ssam-f", "ssam-d", "f-sam", "fisher-sam", "msam", "eigen-sam"] {

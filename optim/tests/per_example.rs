@@ -41,8 +41,8 @@ fn they_are_those_of_batches_of_one_and_their_mean_is_the_gradient() {
 fn batches_without_examples_are_errors() {
     let (objective, x) = (objective(network), parameters());
     let e = objective.per_example_gradients(&x, &[]).unwrap_err();
-    let expected =
-        "per-example gradients: the number of the batch's arrays is 0, but must be from 1 to 4";
+    let expected = "per-example gradients: the number of the batch's arrays of examples is 0, but \
+                    must be from 1 to 4";
     assert_eq!(e.to_string(), expected);
     let five = vec![Array::vector([1.0]); 5];
     let e = objective.per_example_gradients(&x, &five).unwrap_err();
@@ -50,10 +50,18 @@ fn batches_without_examples_are_errors() {
     let mut uneven = points(DType::F64, 0, 5);
     uneven[1] = Array::vector([0u32, 1]);
     let e = objective.per_example_gradients(&x, &uneven).unwrap_err();
-    assert!(e.to_string().contains("the leading axes differ"), "{e}");
+    let sentence = "batch: array 1 of the batch is u32[2], but must be the 5 examples of array 0 of \
+                    the batch; Objective::with_batch says which arrays belong to examples and which \
+                    are shared";
+    assert_eq!(e.to_string(), sentence);
     let scalar = [points(DType::F64, 0, 5)[0].clone(), Array::scalar(1u32)];
     let e = objective.per_example_gradients(&x, &scalar).unwrap_err();
-    assert!(e.to_string().contains("a scalar has no rows"), "{e}");
+    assert_eq!(e.to_string(), sentence.replace("u32[2]", "u32[]"));
+    let alone = [Array::scalar(1.0)];
+    let e = objective.per_example_gradients(&x, &alone).unwrap_err().to_string();
+    let expected =
+        "batch: array 0 of the batch is f64[], but must be an array with an axis of examples";
+    assert_eq!(e, expected);
 }
 
 #[test]

@@ -300,7 +300,7 @@ fn a_state_of_another_length_is_refused() {
     state.arrays.insert("mean gradient".into(), Array::vector([1.0]));
     sam.restore(&state).unwrap();
     let error = sam.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 1).unwrap_err();
-    assert_eq!(error.to_string(), "f-sam: expected f64[4], found f64[1]");
+    assert_eq!(error.to_string(), "f-sam, state: expected f64[4], found f64[1]");
     // Seeds are part of what random masks need.
     let mut random = Sam::efficient(0.1, 0.5, 1.0).unwrap();
     assert!(matches!(random.restore(&State::default()), Err(Error::State { .. })));

@@ -279,3 +279,39 @@ fn published_updates_are_those_of_the_published_code() {
         assert!(relative(&found, expected.as_slice()) < 1e-8, "frobenius, {n}");
     }
 }
+
+#[test]
+fn given_draws_are_drawn_ones_with_their_weights_and_directions() {
+    let case = Case::convex();
+    let Case { objective, x, batch, .. } = &case;
+    for (name, mut drawing, plain) in combinations() {
+        let drawn = drawing.draw(objective, x, batch, SAMPLES, (SEED, STEP)).unwrap();
+        // Those of the steps before are not looked at.
+        let before = vec![Array::zeros(DType::F64, [0]); SAMPLES * STEP as usize];
+        let draws: Vec<Array> =
+            before.into_iter().chain(drawn.iter().map(|d| d.0.clone())).collect();
+        // One that has been used: what it has compiled is not to be met again.
+        let given = drawing.with_draws(draws.clone());
+        let expected = evaluate(&case, plain, Memory::Keep);
+        let (s, of) = (expected.sharpness.unwrap(), expected.gradient.to_f64_vec());
+        let found = evaluate(&case, given, Memory::OneAtATime);
+        // The same numbers in programs of another form.
+        assert!((found.sharpness.unwrap() - s).abs() <= 1e-9 * s.abs(), "{name}: {found:?} {s}");
+        assert!(relative(&found.gradient.to_f64_vec(), &of) < 1e-9, "{name}");
+    }
+}
+
+#[test]
+fn draws_that_do_not_fit_are_errors() {
+    let case = Case::convex();
+    let fails = |draws: Vec<Array>| {
+        let method = SharpnessMethod::new(Sharpness::trace().with_draws(draws), 1.0, 2, SEED);
+        let found = method.unwrap().evaluate(&case.objective, &case.x, &case.batch, 1);
+        found.unwrap_err().to_string()
+    };
+    let vector = |n| Array::zeros(DType::F64, [n]);
+    let few = fails(vec![vector(5); 3]);
+    assert_eq!(few, "draws of gaussian: expected at least 4 vectors, found 3");
+    let short = fails(vec![vector(4); 4]);
+    assert_eq!(short, "gaussian: expected a sample of 5 elements, found one of 4");
+}

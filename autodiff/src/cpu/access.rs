@@ -97,42 +97,41 @@ impl Access {
         }
     }
 
-    /// Copies points `start..start + to.len()` into a block.
+    /// Copies points `start..start + len` into a block.
     ///
     /// # Safety
-    /// All points lie within the buffer at `base`.
-    pub(super) unsafe fn read<T: Copy>(&self, base: *const T, start: usize, to: &mut [T]) {
-        match self {
-            Access::Contiguous { offset } => {
-                // SAFETY: the caller's.
-                let from = unsafe {
-                    std::slice::from_raw_parts(base.offset(*offset + start as isize), to.len())
-                };
-                to.copy_from_slice(from);
-            }
-            // SAFETY: the caller's.
-            Access::Splat { offset } => to.fill(unsafe { *base.offset(*offset) }),
-            Access::Strided { offset, axes } => {
-                let mut done = 0;
-                Access::runs(*offset, axes, start, to.len(), |at, stride, count| {
-                    let block = &mut to[done..done + count];
-                    done += count;
-                    // SAFETY: the caller's, for each of these.
-                    unsafe {
+    /// All points lie within the buffer at `base`, and `to` has room for them elsewhere.
+    pub(super) unsafe fn read<T: Copy>(
+        &self,
+        base: *const T,
+        start: usize,
+        to: *mut T,
+        len: usize,
+    ) {
+        // SAFETY: the caller's, here and for each run.
+        unsafe {
+            match self {
+                Access::Contiguous { offset } => {
+                    let from = base.offset(*offset + start as isize);
+                    std::ptr::copy_nonoverlapping(from, to, len);
+                }
+                Access::Splat { offset } => fill(*base.offset(*offset), to, len),
+                Access::Strided { offset, axes } => {
+                    let mut to = to;
+                    Access::runs(*offset, axes, start, len, |at, stride, count| {
+                        let from = base.offset(at);
                         match stride {
-                            0 => block.fill(*base.offset(at)),
-                            1 => block.copy_from_slice(std::slice::from_raw_parts(
-                                base.offset(at),
-                                count,
-                            )),
+                            0 => fill(*from, to, count),
+                            1 => std::ptr::copy_nonoverlapping(from, to, count),
                             _ => {
-                                for (i, to) in block.iter_mut().enumerate() {
-                                    *to = *base.offset(at + i as isize * stride);
+                                for i in 0..count {
+                                    *to.add(i) = *from.offset(i as isize * stride);
                                 }
                             }
                         }
-                    }
-                });
+                        to = to.add(count);
+                    });
+                }
             }
         }
     }
@@ -171,5 +170,15 @@ impl Access {
                 });
             }
         }
+    }
+}
+
+/// # Safety
+/// `to` has room for `len` elements.
+#[inline(always)]
+unsafe fn fill<T: Copy>(value: T, to: *mut T, len: usize) {
+    for i in 0..len {
+        // SAFETY: the caller's.
+        unsafe { *to.add(i) = value };
     }
 }

@@ -1,22 +1,34 @@
 //! Gather, scatter and argmax on contiguous values.
 
 use super::Base;
-use super::instructions::typed;
+use super::instructions::{room, typed};
 use crate::DType;
 use crate::error::{Error, Result};
 use crate::ops::Scalar;
 use crate::program::plan::{Indexed, Kernel, View, Work};
+use std::mem::MaybeUninit;
 
 /// An indexing kernel, or some values of its outer axis.
-pub(super) fn run(kernel: &Kernel, bases: &[Base], outer: Option<(usize, usize)>) -> Result<()> {
-    match &kernel.work {
-        Work::Gather(i) => gather(&part(i, outer, i.size, i.positions), bases, kernel),
-        Work::Scatter(i) => scatter(&part(i, outer, i.positions, i.size), bases, kernel),
-        Work::ArgMax(i) => {
-            argmax(&part(i, outer, i.size, 1), bases);
-            Ok(())
+///
+/// # Safety
+/// The bases are those of a run of the kernel's plan, whose views are contiguous here; nobody else
+/// writes what is read or touches what is written.
+pub(super) unsafe fn run(
+    kernel: &Kernel,
+    bases: &[Base],
+    outer: Option<(usize, usize)>,
+) -> Result<()> {
+    // SAFETY: the caller's, for all of these.
+    unsafe {
+        match &kernel.work {
+            Work::Gather(i) => gather(&part(i, outer, i.size, i.positions), bases, kernel),
+            Work::Scatter(i) => scatter(&part(i, outer, i.positions, i.size), bases, kernel),
+            Work::ArgMax(i) => {
+                argmax(&part(i, outer, i.size, 1), bases);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     }
 }
 
@@ -38,28 +50,33 @@ fn part(i: &Indexed, outer: Option<(usize, usize)>, from: usize, to: usize) -> I
     }
 }
 
+/// Where a view begins; of no elements, it may be beyond its buffer.
+fn start<T>(view: &View, bases: &[Base]) -> *mut T {
+    bases[view.buffer].0.cast::<T>().wrapping_offset(view.offset)
+}
+
 /// # Safety
 /// The view shows `len` elements of `T` that nobody writes meanwhile.
 unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
     // SAFETY: the caller's.
-    unsafe { std::slice::from_raw_parts(bases[view.buffer].0.cast::<T>().offset(view.offset), len) }
+    unsafe { std::slice::from_raw_parts(start(view, bases), len) }
 }
 
 /// # Safety
-/// As [`read`], and nobody reads it either.
-unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [T] {
+/// As [`read`], of any contents, and nobody reads it either.
+unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [MaybeUninit<T>] {
     // SAFETY: the caller's.
-    unsafe {
-        std::slice::from_raw_parts_mut(bases[view.buffer].0.cast::<T>().offset(view.offset), len)
-    }
+    unsafe { room(start::<T>(view, bases).cast(), len) }
 }
 
-fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
+/// # Safety
+/// As [`run`].
+unsafe fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
     let count = if i.along { i.outer * i.positions * i.inner } else { i.positions };
     let Some(view) = &i.indices else {
         return Ok(&[]);
     };
-    // SAFETY: the plan's views are contiguous and in their buffers.
+    // SAFETY: the caller's.
     let indices: &[u32] = unsafe { read(view, bases, count) };
     match indices.iter().position(|&j| j as usize >= i.size) {
         None => Ok(indices),
@@ -71,16 +88,19 @@ fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]
                 _ => None,
             };
             let position = position + whole.map_or(0, |v| (view.offset - v.offset) as usize);
-            Err(Error::Index { op: kernel.name, index, position, size: i.size, at: kernel.at })
+            Err(Error::beyond(i.labels, kernel.name, (index, position), i.size, kernel.at))
         }
     }
 }
 
-fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
-    let indices = indices(i, bases, kernel)?;
+/// # Safety
+/// As [`run`].
+unsafe fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+    // SAFETY: the caller's.
+    let indices = unsafe { indices(i, bases, kernel)? };
     typed!(i.dtype, T => {
-        // SAFETY: as above; the planner never lets a gather work in place.
-        let (x, y): (&[T], &mut [T]) = unsafe {
+        // SAFETY: the caller's; the planner never lets a gather work in place.
+        let (x, y): (&[T], &mut [MaybeUninit<T>]) = unsafe {
             (read(&i.x, bases, i.outer * i.size * i.inner), write(&i.out, bases, i.outer * i.positions * i.inner))
         };
         for outer in 0..i.outer {
@@ -89,11 +109,11 @@ fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
                 if i.along {
                     for inner in 0..i.inner {
                         let from = (outer * i.size + indices[to + inner] as usize) * i.inner + inner;
-                        y[to + inner] = x[from];
+                        y[to + inner].write(x[from]);
                     }
                 } else {
                     let from = (outer * i.size + indices[position] as usize) * i.inner;
-                    y[to..to + i.inner].copy_from_slice(&x[from..from + i.inner]);
+                    y[to..to + i.inner].write_copy_of_slice(&x[from..from + i.inner]);
                 }
             }
         }
@@ -101,14 +121,19 @@ fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
     Ok(())
 }
 
-fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
-    let indices = indices(i, bases, kernel)?;
+/// # Safety
+/// As [`run`].
+unsafe fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+    // SAFETY: the caller's.
+    let indices = unsafe { indices(i, bases, kernel)? };
     typed!(i.dtype, T => {
-        // SAFETY: as above.
-        let (x, y): (&[T], &mut [T]) = unsafe {
+        // SAFETY: as of a gather.
+        let (x, y): (&[T], &mut [MaybeUninit<T>]) = unsafe {
             (read(&i.x, bases, i.outer * i.positions * i.inner), write(&i.out, bases, i.outer * i.size * i.inner))
         };
-        y.fill(<T as crate::Element>::from_f64(0.0));
+        y.fill(MaybeUninit::new(<T as crate::Element>::from_f64(0.0)));
+        // SAFETY: just written.
+        let y = unsafe { y.assume_init_mut() };
         for outer in 0..i.outer {
             for position in 0..i.positions {
                 let from = (outer * i.positions + position) * i.inner;
@@ -123,10 +148,12 @@ fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
     Ok(())
 }
 
-fn argmax(i: &Indexed, bases: &[Base]) {
+/// # Safety
+/// As [`run`].
+unsafe fn argmax(i: &Indexed, bases: &[Base]) {
     typed!(i.dtype, T => {
-        // SAFETY: as above.
-        let (x, y): (&[T], &mut [u32]) = unsafe {
+        // SAFETY: as of a gather.
+        let (x, y): (&[T], &mut [MaybeUninit<u32>]) = unsafe {
             (read(&i.x, bases, i.outer * i.size * i.inner), write(&i.out, bases, i.outer * i.inner))
         };
         for outer in 0..i.outer {
@@ -141,7 +168,7 @@ fn argmax(i: &Indexed, bases: &[Base]) {
                         best = j;
                     }
                 }
-                y[outer * i.inner + inner] = best as u32;
+                y[outer * i.inner + inner].write(best as u32);
             }
         }
     });

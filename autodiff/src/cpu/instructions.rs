@@ -2,8 +2,9 @@
 
 use super::simd::{Operand, Simd};
 use crate::DType;
-use crate::ops::Compare;
+use crate::ops::{Compare, Real};
 use crate::program::plan::{Instruction, Scalar};
+use std::mem::MaybeUninit;
 
 /// Bytes of a register: some of them stay in the first-level cache.
 pub(super) const REGISTER_BYTES: usize = 2048;
@@ -18,10 +19,23 @@ unsafe fn block<'a, T>(pointer: *const u8, len: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(pointer.cast(), len) }
 }
 
+/// A block to be written: what it holds may be of another type, of which not all bytes are truth
+/// values.
+///
 /// # Safety
-/// As [`block`], and nobody else reads it.
+/// `pointer` is valid and aligned for `len` elements of `T`, which nobody else touches.
 #[inline(always)]
-unsafe fn block_mut<'a, T>(pointer: *mut u8, len: usize) -> &'a mut [T] {
+pub(super) unsafe fn room<'a, T>(pointer: *mut u8, len: usize) -> &'a mut [MaybeUninit<T>] {
+    // SAFETY: the caller's.
+    unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) }
+}
+
+/// A block of numbers to be written, of which all bytes are some.
+///
+/// # Safety
+/// As [`room`], for a type of which all bytes are values.
+#[inline(always)]
+unsafe fn numbers<'a, T: Real>(pointer: *mut u8, len: usize) -> &'a mut [T] {
     // SAFETY: the caller's.
     unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) }
 }
@@ -68,7 +82,7 @@ pub(super) use typed;
 pub(super) unsafe fn fill(value: f64, dtype: DType, y: *mut u8, len: usize) {
     typed!(dtype, T => {
         // SAFETY: the caller's.
-        unsafe { block_mut::<T>(y, len) }.fill(<T as crate::Element>::from_f64(value));
+        unsafe { room::<T>(y, len) }.fill(MaybeUninit::new(<T as crate::Element>::from_f64(value)));
     });
 }
 
@@ -89,7 +103,7 @@ pub(super) unsafe fn choose<S: Simd>(
     unsafe {
         typed!(dtype, T => {
             let choices = choices.map(|(pointer, same)| operand::<T>(pointer, same, len));
-            S::choose::<T>(f, block(x, len), *b.cast(), choices, block_mut(y, len));
+            S::choose::<T>(f, block(x, len), *b.cast(), choices, room(y, len));
         });
     }
 }
@@ -113,23 +127,23 @@ pub(super) unsafe fn evaluate<S: Simd>(
         match i.scalar {
             Scalar::Load(_) | Scalar::Constant(_) => {}
             Scalar::Unary(f) => match i.dtype {
-                DType::F32 => S::unary::<f32>(f, block(args[0], len), block_mut(y, len)),
-                _ => S::unary::<f64>(f, block(args[0], len), block_mut(y, len)),
+                DType::F32 => S::unary::<f32>(f, block(args[0], len), numbers(y, len)),
+                _ => S::unary::<f64>(f, block(args[0], len), numbers(y, len)),
             },
             Scalar::Binary(f) => typed!(i.dtype, T => {
                 let a = operand::<T>(args[0], same[0], len);
-                S::binary::<T>(f, a, operand(args[1], same[1], len), block_mut(y, len));
+                S::binary::<T>(f, a, operand(args[1], same[1], len), room(y, len));
             }),
             Scalar::Compare(f) => typed!(i.operand, T => {
                 let a = operand::<T>(args[0], same[0], len);
-                S::compare::<T>(f, a, operand(args[1], same[1], len), block_mut(y, len));
+                S::compare::<T>(f, a, operand(args[1], same[1], len), room(y, len));
             }),
             Scalar::Select => typed!(i.dtype, T => {
                 let choices = [1, 2].map(|i| operand::<T>(args[i], same[i], len));
-                S::select::<T>(block(args[0], len), choices, block_mut(y, len));
+                S::select::<T>(block(args[0], len), choices, room(y, len));
             }),
             Scalar::Cast(from) => typed!(from, A => {
-                typed!(i.dtype, B => S::convert::<A, B>(block(args[0], len), block_mut(y, len)));
+                typed!(i.dtype, B => S::convert::<A, B>(block(args[0], len), room(y, len)));
             }),
         }
     }

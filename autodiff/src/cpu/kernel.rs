@@ -43,50 +43,67 @@ impl Ready {
     }
 
     /// One of some parts.
-    pub(super) fn part(
+    ///
+    /// # Safety
+    /// The memory is that of a run of this kernel's plan; nobody else writes what this part reads
+    /// or touches what it writes.
+    pub(super) unsafe fn part(
         &self,
         memory: &Memory,
         kernels: Kernels,
         part: usize,
         parts: usize,
     ) -> Result<()> {
-        match self {
-            Ready::Map(map) => map.part(memory, part, parts),
-            Ready::Work(kernel) => match &kernel.work {
-                Work::Product(p) => product::part(p, kernels, memory.bases, part, parts),
-                Work::Random { .. } => {
-                    random::part(&kernel.work, kernels, memory.bases, part, parts)
-                }
-                _ => return index::run(kernel, memory.bases, None),
-            },
+        // SAFETY: the caller's, for all of these.
+        unsafe {
+            match self {
+                Ready::Map(map) => map.part(memory, part, parts),
+                Ready::Work(kernel) => match &kernel.work {
+                    Work::Product(p) => product::part(p, kernels, memory.bases, part, parts),
+                    Work::Random { .. } => {
+                        random::part(&kernel.work, kernels, memory.bases, part, parts)
+                    }
+                    _ => return index::run(kernel, memory.bases, None),
+                },
+            }
         }
         Ok(())
     }
 
     /// Rows `first..last` of `rows`.
-    pub(super) fn rows(
+    ///
+    /// # Safety
+    /// As [`Ready::part`].
+    pub(super) unsafe fn rows(
         &self,
         memory: &Memory,
         kernels: Kernels,
         (first, last): (usize, usize),
         rows: usize,
     ) -> Result<()> {
-        match self {
-            Ready::Map(map) => map.rows(memory, first, last, rows),
-            Ready::Work(kernel) => match &kernel.work {
-                Work::Product(p) => product::rows(p, kernels, memory.bases, first, last),
-                // Not by rows; never part of a chain of more.
-                Work::Random { .. } => random::part(&kernel.work, kernels, memory.bases, 0, 1),
-                _ => return index::run(kernel, memory.bases, Some((first, last))),
-            },
+        // SAFETY: the caller's, for all of these.
+        unsafe {
+            match self {
+                Ready::Map(map) => map.rows(memory, first, last, rows),
+                Ready::Work(kernel) => match &kernel.work {
+                    Work::Product(p) => product::rows(p, kernels, memory.bases, first, last),
+                    // Not by rows; never part of a chain of more.
+                    Work::Random { .. } => random::part(&kernel.work, kernels, memory.bases, 0, 1),
+                    _ => return index::run(kernel, memory.bases, Some((first, last))),
+                },
+            }
         }
         Ok(())
     }
 
     /// What is left when all parts are done.
-    pub(super) fn finish(&self, memory: &Memory) {
+    ///
+    /// # Safety
+    /// As [`Ready::part`], for the whole kernel.
+    pub(super) unsafe fn finish(&self, memory: &Memory) {
         if let Ready::Map(map) = self {
-            map.finish(memory);
+            // SAFETY: the caller's.
+            unsafe { map.finish(memory) };
         }
     }
 }
@@ -98,9 +115,10 @@ pub(super) fn nanoseconds(kernel: &Kernel) -> usize {
     match &kernel.work {
         Work::Map(map) => {
             let tenths: usize = map.code.iter().map(|i| tenths(i) * wide(i.dtype)).sum();
-            map.domain.count() * (tenths + map.reductions.len() + map.stores.len()) / 10 + 50
+            let each = tenths + map.reductions.len() + map.stores.len();
+            map.domain.count().saturating_mul(each) / 10 + 50
         }
-        Work::Product(p) => kernel.flops() * wide(p.dtype) / 80 + 100,
+        Work::Product(p) => kernel.flops().saturating_mul(wide(p.dtype)) / 80 + 100,
         Work::Gather(i) => i.outer * i.positions * i.inner / 2,
         Work::Scatter(i) => i.outer * (i.positions + i.size) * i.inner,
         Work::ArgMax(i) => i.outer * i.size * i.inner,
@@ -114,10 +132,14 @@ pub(super) fn nanoseconds(kernel: &Kernel) -> usize {
 fn tenths(i: &Instruction) -> usize {
     match i.scalar {
         Scalar::Constant(_) => 0,
-        Scalar::Binary(Binary::Pow) => 150,
+        Scalar::Binary(Binary::Pow | Binary::LogAddExp | Binary::Atan2) => 150,
         Scalar::Binary(Binary::Div) => 3,
         Scalar::Unary(Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor) => 1,
         Scalar::Unary(Unary::Recip | Unary::Sqrt | Unary::Root | Unary::Rsqrt) => 4,
+        // Calls of scalar functions.
+        Scalar::Unary(Unary::Exp2 | Unary::Log2 | Unary::Log10 | Unary::Erfc) => 100,
+        Scalar::Unary(Unary::Asin | Unary::Acos | Unary::Sinh | Unary::Cosh) => 100,
+        Scalar::Unary(Unary::Asinh | Unary::Acosh | Unary::Atanh | Unary::LogCosh) => 100,
         Scalar::Unary(_) => 10,
         _ => 1,
     }

@@ -129,40 +129,64 @@ impl MapKernel {
     }
 
     /// Points of which each part but the last has a multiple.
-    pub(super) fn part(&self, memory: &Memory, part: usize, parts: usize) {
-        if self.reducers.is_empty() {
-            let blocks = self.points.div_ceil(self.lanes);
-            let at = |p: usize| (p * blocks / parts * self.lanes).min(self.points);
-            self.range(memory, at(part), at(part + 1), &mut []);
+    ///
+    /// # Safety
+    /// The memory is that of a run of the map's plan; nobody else writes what is read or touches
+    /// what is written.
+    pub(super) unsafe fn part(&self, memory: &Memory, part: usize, parts: usize) {
+        let (units, lanes) = if self.reducers.is_empty() {
+            (self.points.div_ceil(self.lanes), self.lanes)
         } else {
-            let units = self.split.units();
-            let (first, last) = (part * units / parts, (part + 1) * units / parts);
-            self.split.run(&self.reducers, memory, first, last, |start, end, targets| {
-                self.range(memory, start, end, targets);
-            });
-        }
+            (self.split.units(), 1)
+        };
+        let at = |p: usize| p * units / parts * lanes;
+        // SAFETY: the caller's.
+        unsafe { self.units(memory, at(part), at(part + 1)) };
     }
 
     /// What is left when all parts are done.
-    pub(super) fn finish(&self, memory: &Memory) {
-        self.split.finish(&self.reducers, memory);
+    ///
+    /// # Safety
+    /// As [`MapKernel::part`], for all parts.
+    pub(super) unsafe fn finish(&self, memory: &Memory) {
+        // SAFETY: the caller's.
+        unsafe { self.split.finish(&self.reducers, memory) };
     }
 
     /// Rows `first..last` of `rows`.
-    pub(super) fn rows(&self, memory: &Memory, first: usize, last: usize, rows: usize) {
-        if self.reducers.is_empty() {
-            let row = self.points / rows;
-            self.range(memory, first * row, last * row, &mut []);
-        } else {
-            let row = self.split.units() / rows;
-            self.split.run(&self.reducers, memory, first * row, last * row, |s, e, targets| {
-                self.range(memory, s, e, targets);
-            });
+    ///
+    /// # Safety
+    /// As [`MapKernel::part`].
+    pub(super) unsafe fn rows(&self, memory: &Memory, first: usize, last: usize, rows: usize) {
+        let units = if self.reducers.is_empty() { self.points } else { self.split.units() };
+        let row = units / rows;
+        // SAFETY: the caller's.
+        unsafe { self.units(memory, first * row, last * row) };
+    }
+
+    /// Points `first..last`, or units of the reductions.
+    ///
+    /// # Safety
+    /// As [`MapKernel::part`].
+    unsafe fn units(&self, memory: &Memory, first: usize, last: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            if self.reducers.is_empty() {
+                let at = |point: usize| point.min(self.points);
+                self.range(memory, at(first), at(last), &mut []);
+            } else {
+                self.split.run(&self.reducers, memory, first, last, |start, end, targets| {
+                    self.range(memory, start, end, targets);
+                });
+            }
         }
     }
 
     /// Evaluates points `start..end`; `targets` are where the reducers accumulate.
-    fn range(&self, memory: &Memory, start: usize, end: usize, targets: &mut [*mut u8]) {
+    ///
+    /// # Safety
+    /// As [`MapKernel::part`]; the targets have room for these points' results.
+    unsafe fn range(&self, memory: &Memory, start: usize, end: usize, targets: &mut [*mut u8]) {
         // Not even what is the same at all points may be read when there is none.
         if start == end {
             return;
@@ -174,11 +198,15 @@ impl MapKernel {
             }
             let first = room.as_mut_ptr().cast::<u8>();
             let first = first.wrapping_add(first.align_offset(64));
-            dispatch!(self.set, S => self.blocks::<S>(memory, first, start, end, targets));
+            // SAFETY: the caller's; the processor has the set, and the room is for all registers.
+            dispatch!(self.set, S => unsafe { self.blocks::<S>(memory, first, start, end, targets) });
         });
     }
 
-    fn blocks<S: Simd>(
+    /// # Safety
+    /// As [`MapKernel::range`]; the processor has the instruction set, and `first` shows room for
+    /// all registers.
+    unsafe fn blocks<S: Simd>(
         &self,
         memory: &Memory,
         first: *mut u8,
@@ -195,9 +223,10 @@ impl MapKernel {
                 _ => continue,
             };
             match self.code[i].scalar {
-                // SAFETY: registers have room for a block, splats lie in their buffers.
+                // SAFETY: registers have room for a block.
                 Scalar::Constant(c) => unsafe { fill(c, self.code[i].dtype, pointers[i], len) },
-                Scalar::Load(l) => self.load(memory, l, start, len, &mut pointers[i]),
+                // SAFETY: as above; what is the same at all points lies in its buffer.
+                Scalar::Load(l) => unsafe { self.load(memory, l, start, len, &mut pointers[i]) },
                 _ => {}
             }
         }
@@ -218,7 +247,8 @@ impl MapKernel {
                 }
                 if let Scalar::Load(l) = instruction.scalar {
                     pointers[i] = first.wrapping_add(self.physical[i] as usize * REGISTER_BYTES);
-                    self.load(memory, l, at, len, &mut pointers[i]);
+                    // SAFETY: the points lie in the domain, the register has room for a block.
+                    unsafe { self.load(memory, l, at, len, &mut pointers[i]) };
                     continue;
                 }
                 let args = instruction.args.map(|r| pointers[r as usize].cast_const());
@@ -267,8 +297,18 @@ impl MapKernel {
     }
 
     /// Lets `pointer` show points `at..at + len` of a load: where they lie, or copied there.
+    ///
+    /// # Safety
+    /// As [`MapKernel::part`]; the points lie in the domain, and `pointer` shows room for a block.
     #[inline(always)]
-    fn load(&self, memory: &Memory, load: u16, at: usize, len: usize, pointer: &mut *mut u8) {
+    unsafe fn load(
+        &self,
+        memory: &Memory,
+        load: u16,
+        at: usize,
+        len: usize,
+        pointer: &mut *mut u8,
+    ) {
         let load = &self.loads[load as usize];
         let Base(base) = memory.bases[load.buffer];
         if let Some(offset) = load.access.direct(at, len) {
@@ -276,11 +316,8 @@ impl MapKernel {
             return;
         }
         typed!(load.dtype, T => {
-            // SAFETY: the register has room for a block; the points lie in the domain.
-            unsafe {
-                let to = std::slice::from_raw_parts_mut(pointer.cast::<T>(), len);
-                load.access.read(base.cast::<T>(), at, to);
-            }
+            // SAFETY: the caller's.
+            unsafe { load.access.read(base.cast::<T>(), at, pointer.cast::<T>(), len) };
         });
     }
 }

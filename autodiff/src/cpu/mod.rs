@@ -2,12 +2,18 @@
 //! expressions evaluated block by block.
 //!
 //! This folder is the only place with `unsafe`: kernels work on raw pointers into buffers
-//! that the planner laid out. What makes that sound: a plan's views lie within their
-//! buffers, parts of one kernel write disjoint elements, the chains of a step touch nothing
-//! of one another, and steps run one after another.
+//! that the planner laid out. What makes that sound, called *the plan's contract* below:
+//!
+//! - only the planner makes plans, of shapes that memory can hold: a plan's views lie within their
+//!   buffers, and buffers that live at the same time do not overlap;
+//! - inputs and outputs are checked against the plan before each run;
+//! - a run has an arena of its own, and what early steps leave is written by them alone;
+//! - parts of one kernel write disjoint elements, the chains of a step touch nothing of one
+//!   another, and steps run one after another.
 #![allow(unsafe_code)]
 
 mod access;
+mod arenas;
 mod gemm;
 mod index;
 mod instruction_set;
@@ -27,14 +33,16 @@ mod words;
 
 use crate::Array;
 use crate::array::Data;
-use crate::backend::{Backend, Executable, Part};
+use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
-use crate::program::Plan;
 use crate::program::plan::Place;
+use crate::program::{Graph, Plan};
+use arenas::{Arena, Arenas, Claim};
 pub use instruction_set::InstructionSet;
 use pool::Pool;
+use std::sync::Arc;
 use std::time::Duration;
-use steps::Steps;
+use steps::{Stage, Steps};
 pub use words::philox4x32_blocks;
 
 /// Who computes matrix products.
@@ -48,10 +56,14 @@ pub enum ProductKernel {
 }
 
 /// The CPU backend. Results have the same bits at every number of threads.
+///
+/// Programs of one `Cpu` and its clones share the memory of their intermediate values: as
+/// many runs as there are at once take what the largest program needs each.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
     kernels: Kernels,
+    arenas: Arenas,
 }
 
 /// Which kernels run.
@@ -77,16 +89,22 @@ impl Cpu {
     /// As many threads as rayon's global pool has: one for each processor, unless
     /// `RAYON_NUM_THREADS` says otherwise.
     pub fn new() -> Cpu {
-        Cpu { pool: Pool::global(), kernels: Kernels::best() }
+        Cpu::on(Pool::global())
     }
 
     /// A pool of its own with the given number of threads; with one, all work stays on the
-    /// calling thread.
+    /// calling thread. More than 64 threads and more than the system has processors are no use:
+    /// of so many, those beyond both are left out ([`threads`](Cpu::threads) tells how many there
+    /// are), which changes no result.
     ///
     /// # Errors
     /// [`Error::Backend`] for 0 threads, or when the system does not grant them.
     pub fn with_threads(threads: usize) -> Result<Cpu> {
-        Ok(Cpu { pool: Pool::own(threads)?, kernels: Kernels::best() })
+        Ok(Cpu::on(Pool::own(threads)?))
+    }
+
+    fn on(pool: Pool) -> Cpu {
+        Cpu { pool, kernels: Kernels::best(), arenas: Arenas::default() }
     }
 
     /// Lets other kernels compute the matrix products.
@@ -135,21 +153,17 @@ impl Backend for Cpu {
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         let steps = Steps::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
-        let words = plan.arena / 8 + 8 + steps.scratch();
-        let mut arena: Vec<u64> = Vec::new();
-        arena.try_reserve_exact(words).map_err(|_| Error::Backend {
-            backend: "cpu",
-            problem: format!("there is no memory for {} bytes of intermediates", plan.arena),
-        })?;
-        arena.resize(words, 0);
-        // Arena and literal places are known now; the graph's nodes are not needed any more.
+        let words = (plan.arena / 8 + 8).saturating_add(steps.scratch());
+        let kept = if plan.kept > 0 { arenas::words(plan.kept / 8 + 8)? } else { Vec::new() };
         Ok(Box::new(CpuProgram {
-            bases: vec![Base(std::ptr::null_mut()); plan.buffers.len()],
             places: plan.buffers.iter().map(|b| b.place).collect(),
-            literals: plan.graph.literals.clone(),
+            early_inputs: plan.early_inputs,
+            bound: plan.early_inputs == 0,
             arena_bytes: plan.arena,
-            arena,
+            graph: plan.graph,
             steps,
+            claim: self.arenas.claim(words)?,
+            kept,
         }))
     }
 }
@@ -165,7 +179,7 @@ impl Base {
     }
 }
 
-// SAFETY: kernels that share a base across threads write disjoint elements.
+// SAFETY: an address alone; whoever reads or writes there keeps the plan's contract.
 unsafe impl Send for Base {}
 // SAFETY: as above.
 unsafe impl Sync for Base {}
@@ -181,12 +195,17 @@ struct Memory<'a> {
 struct CpuProgram {
     steps: Steps,
     places: Vec<Place>,
-    literals: Vec<Array>,
-    arena: Vec<u64>,
+    graph: Arc<Graph>,
     arena_bytes: usize,
-    bases: Vec<Base>,
+    claim: Claim,
+    /// What early steps leave for the others.
+    kept: Vec<u64>,
+    early_inputs: usize,
+    /// Whether `kept` holds what it should.
+    bound: bool,
 }
 
+/// The address of an array's elements, which are not written there.
 fn read_pointer(array: &Array) -> Base {
     Base(match array.data() {
         Data::F32(v) => v.as_ptr().cast_mut().cast(),
@@ -197,7 +216,6 @@ fn read_pointer(array: &Array) -> Base {
 }
 
 fn write_pointer(array: &mut Array) -> Base {
-    use std::sync::Arc;
     Base(match array.data_mut() {
         Data::F32(v) => Arc::make_mut(v).as_mut_ptr().cast(),
         Data::F64(v) => Arc::make_mut(v).as_mut_ptr().cast(),
@@ -207,32 +225,80 @@ fn write_pointer(array: &mut Array) -> Base {
 }
 
 impl CpuProgram {
-    /// Looks up where the buffers of this run lie.
-    fn locate(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Base {
-        let start = self.arena.as_mut_ptr().cast::<u8>();
-        let arena = start.wrapping_add(start.align_offset(64));
-        let outside = Base(std::ptr::null_mut());
-        for (base, place) in self.bases.iter_mut().zip(&self.places) {
-            *base = match *place {
-                Place::Input(i) => inputs.get(i).map_or(outside, |a| read_pointer(a)),
-                Place::Literal(i) => read_pointer(&self.literals[i]),
-                Place::Output(i) => outputs.get_mut(i).map_or(outside, write_pointer),
-                Place::Arena(offset) => Base(arena.wrapping_add(offset)),
-            };
-        }
+    /// Looks up where the buffers of a run lie, in what it holds of its own and in `kept`.
+    fn locate<'a>(
+        &self,
+        arena: &'a mut Arena<'_>,
+        kept: Base,
+        inputs: &[&Array],
+        outputs: &mut [Array],
+    ) -> Memory<'a> {
+        let (start, bases) = arena.parts();
+        let (start, outside) = (Base(start), Base(std::ptr::null_mut()));
+        bases.clear();
+        bases.extend(self.places.iter().map(|place| match *place {
+            Place::Input(i) => inputs.get(i).map_or(outside, |a| read_pointer(a)),
+            Place::Literal(i) => read_pointer(&self.graph.literals[i]),
+            Place::Output(i) => outputs.get_mut(i).map_or(outside, write_pointer),
+            Place::Arena(offset) => start.shifted(offset),
+            Place::Kept(offset) => kept.shifted(offset),
+        }));
         // The arena is a whole number of cache lines.
-        Base(arena.wrapping_add(self.arena_bytes))
+        Memory { bases, scratch: start.shifted(self.arena_bytes) }
+    }
+
+    /// Checks inputs and outputs of what is not only the early part.
+    fn check(&self, inputs: &[&Array], outputs: &[Array]) -> Result<()> {
+        self.graph.check_inputs(0, inputs)?;
+        self.graph.check_outputs(outputs)?;
+        if self.bound {
+            return Ok(());
+        }
+        let problem = "the early inputs of this program are not bound".into();
+        Err(Error::Backend { backend: "cpu", problem })
+    }
+
+    /// What early steps leave, for reading.
+    fn kept(&self) -> Base {
+        Base(arenas::first_line(self.kept.as_ptr().cast_mut()))
     }
 }
 
 impl Executable for CpuProgram {
-    fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
-        let scratch = self.locate(inputs, outputs);
-        self.steps.run(part, &Memory { bases: &self.bases, scratch })
+    fn bind(&mut self, early: &[&Array]) -> Result<()> {
+        if early.len() != self.early_inputs {
+            let (expected, found) = (self.early_inputs, early.len());
+            return Err(Error::Count { what: "bound inputs", expected, found });
+        }
+        self.graph.check_leading(early)?;
+        self.bound = self.early_inputs == 0;
+        let kept = Base(arenas::first_line(self.kept.as_mut_ptr()));
+        let program = &*self;
+        program.steps.enter(|team| {
+            let mut arena = program.claim.take()?;
+            let memory = program.locate(&mut arena, kept, early, &mut []);
+            // SAFETY: the plan's contract; nobody else sees `kept` while this borrows the program.
+            unsafe { program.steps.run(Stage::Early, &memory, team) }
+        })?;
+        self.bound = true;
+        Ok(())
     }
 
-    fn times(&mut self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
-        let scratch = self.locate(inputs, outputs);
-        self.steps.times(&Memory { bases: &self.bases, scratch }).map(Some)
+    fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
+        self.check(inputs, outputs)?;
+        self.steps.enter(|team| {
+            let mut arena = self.claim.take()?;
+            let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
+            // SAFETY: the plan's contract; late steps only read what early ones left.
+            unsafe { self.steps.run(Stage::Late, &memory, team) }
+        })
+    }
+
+    fn times(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<Option<Vec<Duration>>> {
+        self.check(inputs, outputs)?;
+        let mut arena = self.claim.take()?;
+        let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
+        // SAFETY: as above, for one kernel after the other.
+        unsafe { self.steps.times(Stage::Late, &memory) }.map(Some)
     }
 }

@@ -20,12 +20,22 @@ pub(super) fn most_parts(p: &Product) -> usize {
     p.batch.count().max(p.m.max(p.n).div_ceil(GRAIN))
 }
 
-pub(super) fn part(p: &Product, kernels: Kernels, bases: &[Base], part: usize, parts: usize) {
+/// # Safety
+/// The bases are those of a run of the product's plan; nobody else writes what is read or touches
+/// what is written.
+pub(super) unsafe fn part(
+    p: &Product,
+    kernels: Kernels,
+    bases: &[Base],
+    part: usize,
+    parts: usize,
+) {
     let count = p.batch.count();
     let mut whole = Part { matrices: (0, count), rows: (0, p.m), columns: (0, p.n) };
     if count >= parts {
         whole.matrices = (part * count / parts, (part + 1) * count / parts);
-        run(p, kernels, bases, &whole);
+        // SAFETY: the caller's.
+        unsafe { run(p, kernels, bases, &whole) };
         return;
     }
     // The larger side is divided, in each matrix.
@@ -37,21 +47,34 @@ pub(super) fn part(p: &Product, kernels: Kernels, bases: &[Base], part: usize, p
     } else {
         whole.columns = range
     }
-    run(p, kernels, bases, &whole);
+    // SAFETY: the caller's.
+    unsafe { run(p, kernels, bases, &whole) };
 }
 
 /// Rows `first..last`: of the result, or of the first batch axis.
-pub(super) fn rows(p: &Product, kernels: Kernels, bases: &[Base], first: usize, last: usize) {
+///
+/// # Safety
+/// As [`part`].
+pub(super) unsafe fn rows(
+    p: &Product,
+    kernels: Kernels,
+    bases: &[Base],
+    first: usize,
+    last: usize,
+) {
     let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, p.n) };
     if let Some(n) = p.batch.first() {
         let each = p.batch.count() / n;
         part.matrices = (first * each, last * each);
         part.rows = (0, p.m);
     }
-    run(p, kernels, bases, &part);
+    // SAFETY: the caller's.
+    unsafe { run(p, kernels, bases, &part) };
 }
 
-fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
+/// # Safety
+/// As [`part`].
+unsafe fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
     let nb = p.batch.len();
     let (m, n) = (part.rows.1 - part.rows.0, part.columns.1 - part.columns.0);
     if m == 0 || n == 0 {
@@ -77,7 +100,7 @@ fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
         let a = operand(&p.left, part.rows.0, 0);
         let b = operand(&p.right, 0, part.columns.0);
         let c = operand(&p.out, part.rows.0, part.columns.0);
-        // SAFETY: the views of the plan lie within their buffers; parts are disjoint.
+        // SAFETY: the caller's; the views of the plan lie within their buffers.
         unsafe {
             match p.dtype {
                 DType::F32 => multiply::<f32>(kernels, [m, p.k, n], [a, b, c], p.add),
@@ -100,7 +123,7 @@ unsafe fn multiply<T: Element>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let [a, b, c] = operands.map(|(base, at, s)| (base.cast::<T>().offset(at), s));
+        let [a, b, c] = operands.map(|(base, at, s)| (base.cast::<T>().wrapping_offset(at), s));
         let (a, b) = ((a.0.cast_const(), a.1), (b.0.cast_const(), b.1));
         match kernels.products {
             ProductKernel::Burlap => T::gemm(kernels.set, &gemm::Gemm { m, k, n, a, b, c, add }),

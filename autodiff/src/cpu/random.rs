@@ -11,11 +11,21 @@ use crate::{DType, Element};
 pub(super) const GRAIN: usize = 16 * GROUP;
 
 /// One of some parts: an element depends on its position alone.
-pub(super) fn part(work: &Work, kernels: Kernels, bases: &[Base], part: usize, parts: usize) {
+///
+/// # Safety
+/// The bases are those of a run of the kernel's plan; nobody else writes the key or touches what
+/// is written.
+pub(super) unsafe fn part(
+    work: &Work,
+    kernels: Kernels,
+    bases: &[Base],
+    part: usize,
+    parts: usize,
+) {
     let Work::Random { key, out, distribution, stream, count, dtype } = work else {
         return;
     };
-    // SAFETY: a key has two words.
+    // SAFETY: the caller's; a key has two words.
     let key = unsafe {
         let words = bases[key.buffer].0.cast::<u32>().offset(key.offset);
         [*words, *words.add(1)]
@@ -25,12 +35,12 @@ pub(super) fn part(work: &Work, kernels: Kernels, bases: &[Base], part: usize, p
     let range = (at(part), at(part + 1));
     let from = Source { distribution: *distribution, key, stream: *stream };
     let to = bases[out.buffer].0;
-    // SAFETY: the plan's result is contiguous and has `count` elements of this type.
+    // SAFETY: the caller's; the plan's result is contiguous and has `count` elements of this type.
     unsafe {
         match dtype {
-            DType::F32 => from.fill(kernels, to.cast::<f32>().offset(out.offset), range),
-            DType::F64 => from.fill(kernels, to.cast::<f64>().offset(out.offset), range),
-            _ => from.fill(kernels, to.cast::<u32>().offset(out.offset), range),
+            DType::F32 => from.fill(kernels, to.cast::<f32>().wrapping_offset(out.offset), range),
+            DType::F64 => from.fill(kernels, to.cast::<f64>().wrapping_offset(out.offset), range),
+            _ => from.fill(kernels, to.cast::<u32>().wrapping_offset(out.offset), range),
         }
     }
 }

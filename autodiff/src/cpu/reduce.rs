@@ -4,11 +4,12 @@
 //! `r` is long, a fixed number of `r` of one `a`; the latter's partial results are combined in
 //! order when all are there.
 
-use super::instructions::typed;
+use super::instructions::{room, typed};
 use super::simd::{Simd, combine, identity};
 use super::{Base, Memory};
 use crate::DType;
 use crate::program::plan::{Buffer, BufferId, Combine, LONG_ROW, Map, Reduction};
+use std::mem::MaybeUninit;
 
 /// How the points of a reduction are divided.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,9 @@ impl Split {
         let chunks = if long { r.div_ceil(rows) } else { 1 };
         let start = *scratch;
         if chunks > 1 {
-            *scratch += a * chunks * b * reducers;
+            // Too much is refused when the memory is taken.
+            let partial = (a * chunks * b).saturating_mul(reducers);
+            *scratch = scratch.saturating_add(partial);
         }
         Split { a, r, b, rows, chunks, scratch: start }
     }
@@ -70,7 +73,11 @@ impl Split {
     }
 
     /// Calls `range(start, end, targets)` for units `first..last`.
-    pub(super) fn run(
+    ///
+    /// # Safety
+    /// The memory is that of a run of the reduction's plan; nobody else touches the results of
+    /// these units.
+    pub(super) unsafe fn run(
         &self,
         reducers: &[Reducer],
         memory: &Memory,
@@ -84,7 +91,7 @@ impl Split {
             for reducer in reducers {
                 let base = memory.bases[reducer.buffer];
                 let offset = reducer.offset + (first * b) as isize;
-                // SAFETY: the plan's view of the result has all kept points.
+                // SAFETY: the caller's; the plan's view of the result has all kept points.
                 unsafe { reducer.clear(base, offset, (last - first) * b) };
                 targets.push(reducer.at(base, offset));
             }
@@ -95,7 +102,7 @@ impl Split {
             targets.clear();
             for (i, reducer) in reducers.iter().enumerate() {
                 let (base, offset) = (self.partial(memory, i), (unit * b) as isize);
-                // SAFETY: eight bytes an element are enough for every type.
+                // SAFETY: the caller's; eight bytes an element are enough for every type.
                 unsafe { reducer.clear(base, offset, b) };
                 targets.push(reducer.at(base, offset));
             }
@@ -107,14 +114,17 @@ impl Split {
     }
 
     /// Combines partial results.
-    pub(super) fn finish(&self, reducers: &[Reducer], memory: &Memory) {
+    ///
+    /// # Safety
+    /// As [`Split::run`], for all units, whose partial results are there.
+    pub(super) unsafe fn finish(&self, reducers: &[Reducer], memory: &Memory) {
         let Split { a, b, chunks, .. } = *self;
         if chunks == 1 {
             return;
         }
         for (i, reducer) in reducers.iter().enumerate() {
             let base = memory.bases[reducer.buffer];
-            // SAFETY: the plan's view of the result has all kept points.
+            // SAFETY: the caller's; the plan's view of the result has all kept points.
             unsafe { reducer.clear(base, reducer.offset, a * b) };
             for unit in 0..a * chunks {
                 let from = reducer.at(self.partial(memory, i), (unit * b) as isize);
@@ -147,8 +157,8 @@ impl Reducer {
         let at = self.at(base, offset);
         typed!(self.dtype, T => {
             // SAFETY: the caller's.
-            let block = unsafe { std::slice::from_raw_parts_mut(at.cast::<T>(), count) };
-            block.fill(identity(self.combine));
+            let block = unsafe { room::<T>(at, count) };
+            block.fill(MaybeUninit::new(identity(self.combine)));
         });
     }
 

@@ -3,7 +3,7 @@
 
 use super::access::Access;
 use super::map::{Load, Store};
-use crate::program::plan::{Buffer, BufferId, Map, Place, Scalar};
+use crate::program::plan::{Buffer, BufferId, Map, Scalar};
 use smallvec::SmallVec;
 
 /// How an instruction's result comes to be.
@@ -91,10 +91,7 @@ pub(super) fn store_directly(
     // Straight to where it is stored, unless that is memory which this kernel still reads.
     let place = |b: BufferId| buffers[b].place;
     for (s, store) in stores.iter().enumerate() {
-        let same = |l: &Load| match (place(l.buffer), place(store.buffer)) {
-            (Place::Arena(a), Place::Arena(b)) => a == b,
-            _ => l.buffer == store.buffer,
-        };
+        let same = |l: &Load| place(l.buffer) == place(store.buffer);
         let replaces = loads.iter().any(same);
         let computed = ways[store.register] == Way::Computed
             && !matches!(map.code[store.register].scalar, Scalar::Load(_));

@@ -9,6 +9,7 @@ use crate::Element;
 use crate::ops::philox::{self, GROUP, Words};
 use crate::ops::{Binary, Compare, Distribution, Scalar, TakesFunction, Unary};
 use crate::program::plan::Combine;
+use std::mem::MaybeUninit;
 
 /// An operand of a loop: a block, or one number for all its points.
 #[derive(Clone, Copy)]
@@ -17,17 +18,25 @@ pub(super) enum Operand<'a, T> {
     Same(T),
 }
 
+/// Where results go, whatever is there.
+pub(super) type Room<'a, T> = &'a mut [MaybeUninit<T>];
+
+#[inline(always)]
+fn set<T: Copy>(to: &mut MaybeUninit<T>, value: T) {
+    to.write(value);
+}
+
 /// The loops for one instruction set.
 ///
 /// # Safety
 /// The processor has the instruction set.
 pub(super) trait Simd {
     unsafe fn unary<T: Fast>(f: Unary, x: &[T], y: &mut [T]);
-    unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]);
-    unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]);
-    unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: &mut [T]);
-    unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: &mut [T]);
-    unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]);
+    unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: Room<T>);
+    unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: Room<bool>);
+    unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: Room<T>);
+    unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: Room<T>);
+    unsafe fn convert<A: Element, B: Element>(a: &[A], y: Room<B>);
     unsafe fn fold<T: Scalar>(combine: Combine, x: &[T]) -> T;
     unsafe fn join<T: Scalar>(combine: Combine, from: &[T], to: &mut [T]);
     unsafe fn words(key: [u32; 2], counter: [u32; 4]) -> Words;
@@ -43,7 +52,7 @@ pub(super) trait Simd {
 struct Pointwise<'a, T, R> {
     a: Operand<'a, T>,
     b: Operand<'a, T>,
-    y: &'a mut [R],
+    y: Room<'a, R>,
 }
 
 impl<T: Copy, R: Copy> TakesFunction<T, R> for Pointwise<'_, T, R> {
@@ -52,11 +61,11 @@ impl<T: Copy, R: Copy> TakesFunction<T, R> for Pointwise<'_, T, R> {
         let y = self.y.iter_mut();
         match (self.a, self.b) {
             (Operand::Block(a), Operand::Block(b)) => {
-                y.zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
+                y.zip(a).zip(b).for_each(|((y, &a), &b)| set(y, f(a, b)));
             }
-            (Operand::Block(a), Operand::Same(b)) => y.zip(a).for_each(|(y, &a)| *y = f(a, b)),
-            (Operand::Same(a), Operand::Block(b)) => y.zip(b).for_each(|(y, &b)| *y = f(a, b)),
-            (Operand::Same(a), Operand::Same(b)) => self.y.fill(f(a, b)),
+            (Operand::Block(a), Operand::Same(b)) => y.zip(a).for_each(|(y, &a)| set(y, f(a, b))),
+            (Operand::Same(a), Operand::Block(b)) => y.zip(b).for_each(|(y, &b)| set(y, f(a, b))),
+            (Operand::Same(a), Operand::Same(b)) => y.for_each(|y| set(y, f(a, b))),
         }
     }
 }
@@ -68,21 +77,24 @@ fn choose<T: Copy, M: Copy>(
     points: &[M],
     holds: impl Fn(M) -> bool,
     [a, b]: Choices<T>,
-    y: &mut [T],
+    y: Room<T>,
 ) {
     let points = y.iter_mut().zip(points);
     match (a, b) {
         (Operand::Block(a), Operand::Block(b)) => {
-            points.zip(a).zip(b).for_each(|(((y, &m), &a), &b)| *y = if holds(m) { a } else { b });
+            points
+                .zip(a)
+                .zip(b)
+                .for_each(|(((y, &m), &a), &b)| set(y, if holds(m) { a } else { b }));
         }
         (Operand::Block(a), Operand::Same(b)) => {
-            points.zip(a).for_each(|((y, &m), &a)| *y = if holds(m) { a } else { b });
+            points.zip(a).for_each(|((y, &m), &a)| set(y, if holds(m) { a } else { b }));
         }
         (Operand::Same(a), Operand::Block(b)) => {
-            points.zip(b).for_each(|((y, &m), &b)| *y = if holds(m) { a } else { b });
+            points.zip(b).for_each(|((y, &m), &b)| set(y, if holds(m) { a } else { b }));
         }
         (Operand::Same(a), Operand::Same(b)) => {
-            points.for_each(|(y, &m)| *y = if holds(m) { a } else { b });
+            points.for_each(|(y, &m)| set(y, if holds(m) { a } else { b }));
         }
     }
 }
@@ -95,7 +107,7 @@ struct Choose<'a, T> {
     x: &'a [T],
     than: T,
     choices: Choices<'a, T>,
-    y: &'a mut [T],
+    y: Room<'a, T>,
 }
 
 impl<T: Scalar> TakesFunction<T, bool> for Choose<'_, T> {
@@ -130,13 +142,14 @@ const LANES: usize = 32;
 #[inline(always)]
 fn fold_with<T: Scalar>(start: T, x: &[T], f: impl Fn(T, T) -> T + Copy) -> T {
     let mut lanes = [start; LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = f(*lane, x);
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    // By numbers: see `gemm::micro::tile`.
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] = f(lanes[i], chunk[i]);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = f(*lane, x);
     }
     let mut width = LANES / 2;
@@ -168,9 +181,9 @@ fn join<T: Scalar>(how: Combine, from: &[T], to: &mut [T]) {
 }
 
 #[inline(always)]
-fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
+fn convert<A: Element, B: Element>(a: &[A], y: Room<B>) {
     for (y, a) in y.iter_mut().zip(a) {
-        *y = B::from_f64(a.to_f64());
+        set(y, B::from_f64(a.to_f64()));
     }
 }
 
@@ -186,23 +199,23 @@ macro_rules! instruction_set {
                 }
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: &mut [T]) {
+            unsafe fn binary<T: Scalar>(f: Binary, a: Operand<T>, b: Operand<T>, y: Room<T>) {
                 f.hand(Pointwise { a, b, y });
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: &mut [bool]) {
+            unsafe fn compare<T: Scalar>(f: Compare, a: Operand<T>, b: Operand<T>, y: Room<bool>) {
                 f.hand(Pointwise { a, b, y });
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: &mut [T]) {
+            unsafe fn select<T: Copy>(mask: &[bool], choices: Choices<T>, y: Room<T>) {
                 choose(mask, |m| m, choices, y);
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: &mut [T]) {
+            unsafe fn choose<T: Scalar>(f: Compare, x: &[T], than: T, choices: Choices<T>, y: Room<T>) {
                 f.hand(Choose { x, than, choices, y });
             }
             $(#[$feature])? #[inline(never)]
-            unsafe fn convert<A: Element, B: Element>(a: &[A], y: &mut [B]) {
+            unsafe fn convert<A: Element, B: Element>(a: &[A], y: Room<B>) {
                 convert(a, y);
             }
             $(#[$feature])? #[inline(never)]

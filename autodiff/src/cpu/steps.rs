@@ -4,11 +4,13 @@ use super::instruction_set::InstructionSet;
 use super::kernel::{Ready, nanoseconds};
 use super::pool::Pool;
 use super::team::{MOST_TASKS, Team};
-use super::{Kernels, Memory};
-use crate::backend::Part;
+use super::{Base, Kernels, Memory};
 use crate::error::Result;
 use crate::program::Plan;
 use crate::program::plan::{self, Work};
+use crate::program::schedule::LARGEST_STEP;
+use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -47,8 +49,6 @@ struct Chain {
     /// The rows (or columns, where those are divided) of its products.
     product_side: Option<usize>,
     parts: usize,
-    /// Parts not yet done, while the step runs.
-    left: AtomicUsize,
 }
 
 struct Task {
@@ -60,6 +60,38 @@ struct Step {
     chains: Vec<Chain>,
     /// Empty where the first thread goes on alone.
     tasks: Vec<Task>,
+}
+
+/// Which steps run: those that depend on early inputs only, or the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Early,
+    Late,
+}
+
+/// What the threads of one run share.
+struct Shared {
+    /// Where its buffers lie, once the first thread has said so.
+    memory: OnceLock<Located>,
+    /// For each chain of the present step, the parts not yet done.
+    left: [AtomicUsize; LARGEST_STEP],
+}
+
+/// [`Memory`] as threads see it that do not hold the arena.
+struct Located {
+    bases: *const [Base],
+    scratch: Base,
+}
+
+// SAFETY: an address alone, as of `Base`.
+unsafe impl Send for Located {}
+// SAFETY: as above.
+unsafe impl Sync for Located {}
+
+/// The threads of a run that has entered the pool.
+pub(super) struct Crew<'a> {
+    team: &'a Team<'a>,
+    shared: &'a Shared,
 }
 
 pub(super) struct Steps {
@@ -78,16 +110,16 @@ impl Steps {
         let shared: usize = plan
             .steps
             .iter()
-            .map(|s| s.chains.iter().flat_map(|c| &c.kernels).map(|&k| cost[k]).sum::<usize>())
+            .map(|s| total(s.chains.iter().flat_map(|c| &c.kernels).map(|&k| cost[k])))
             .filter(|&c| c >= WORTH_SHARING)
-            .sum();
+            .fold(0, usize::saturating_add);
         let threads = if shared >= WORTH_ENTERING { pool.threads() } else { 1 };
         let mut all: Vec<Step> = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let mut chains: Vec<Chain> = Vec::with_capacity(step.chains.len());
             let mut costs = Vec::with_capacity(step.chains.len());
             for chain in &step.chains {
-                costs.push(chain.kernels.iter().map(|&k| cost[k]).sum());
+                costs.push(total(chain.kernels.iter().map(|&k| cost[k])));
                 chains.push(Chain::new(chain, plan, kernels.set, &mut scratch));
             }
             let tasks = divide(&mut chains, &costs, threads);
@@ -102,54 +134,130 @@ impl Steps {
         self.scratch
     }
 
-    pub(super) fn run(&self, part: Part, memory: &Memory) -> Result<()> {
-        let steps = match part {
-            Part::All => 0..self.all.len(),
-            Part::Early => 0..self.early,
-            Part::Late => self.early..self.all.len(),
-        };
-        let alone = |step: &Step| {
-            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.kernels))
-        };
+    /// Calls `first` on this thread, or, where runs are worth it, on one of the pool with others
+    /// that help: in either case [`run`](Steps::run) is for it to call, once.
+    pub(super) fn enter(
+        &self,
+        first: impl FnOnce(Option<Crew<'_>>) -> Result<()> + Send,
+    ) -> Result<()> {
         let Some(pool) = &self.pool else {
-            return self.all[steps].iter().try_for_each(alone);
+            return first(None);
         };
+        let shared =
+            Shared { memory: OnceLock::new(), left: [const { AtomicUsize::new(0) }; LARGEST_STEP] };
         let work = |step: usize, task: usize| {
-            let step: &Step = &self.all[step];
-            let task = &step.tasks[task];
-            step.chains[task.chain].part(memory, self.kernels, task.part)
+            let Some(located) = shared.memory.get() else {
+                return Ok(());
+            };
+            // SAFETY: `run` has published its memory, which it holds until the step's tasks are done;
+            // each task is claimed once, and the plan's contract makes it disjoint from the others.
+            unsafe {
+                let memory = Memory { bases: &*located.bases, scratch: located.scratch };
+                let step: &Step = &self.all[step];
+                let task = &step.tasks[task];
+                let left = &shared.left[task.chain];
+                step.chains[task.chain].part(&memory, self.kernels, task.part, left)
+            }
         };
         let team = Team::new(&work);
-        pool.run(&team, |team| {
-            for (number, step) in self.all[steps.clone()].iter().enumerate() {
-                match step.tasks.len() {
-                    0 => alone(step)?,
-                    tasks => team.step(steps.start + number, tasks)?,
+        pool.run(&team, |team| first(Some(Crew { team, shared: &shared })))
+    }
+
+    fn stage(&self, stage: Stage) -> Range<usize> {
+        match stage {
+            Stage::Early => 0..self.early,
+            Stage::Late => self.early..self.all.len(),
+        }
+    }
+
+    /// # Safety
+    /// The memory is that of a run of the plan, which nobody else touches but to read inputs,
+    /// literals and what early steps left.
+    pub(super) unsafe fn run(
+        &self,
+        stage: Stage,
+        memory: &Memory,
+        crew: Option<Crew<'_>>,
+    ) -> Result<()> {
+        let range = self.stage(stage);
+        // SAFETY: the caller's.
+        let alone = |step: &Step| unsafe {
+            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.kernels))
+        };
+        let together = |crew: Crew<'_>| {
+            let located = Located { bases: memory.bases, scratch: memory.scratch };
+            let _ = crew.shared.memory.set(located);
+            for (number, step) in self.all[range.clone()].iter().enumerate() {
+                if step.tasks.is_empty() {
+                    alone(step)?;
+                    continue;
                 }
+                for (chain, left) in step.chains.iter().zip(&crew.shared.left) {
+                    left.store(chain.parts, Ordering::Relaxed);
+                }
+                crew.team.step(range.start + number, step.tasks.len())?;
             }
             Ok(())
+        };
+        let result = match crew {
+            Some(crew) => together(crew),
+            None => self.all[range.clone()].iter().try_for_each(alone),
+        };
+        result.or_else(|error| {
+            // Which one was met depends on the threads; this one does not.
+            // SAFETY: the caller's; every run writes before it reads.
+            unsafe { self.each_kernel(range, memory, |_, _| {}) }.and(Err(error))
         })
     }
 
-    /// How long each kernel takes alone, by its number.
-    pub(super) fn times(&self, memory: &Memory) -> Result<Vec<Duration>> {
-        let mut times: Vec<(usize, Duration)> = Vec::new();
-        for chain in self.all.iter().flat_map(|step| &step.chains) {
-            for (kernel, &number) in chain.kernels.iter().zip(&chain.numbers) {
+    /// Runs one kernel after the other, in the plan's order, and tells how long each took.
+    ///
+    /// # Safety
+    /// As [`Steps::run`].
+    unsafe fn each_kernel(
+        &self,
+        steps: Range<usize>,
+        memory: &Memory,
+        mut done: impl FnMut(usize, Duration),
+    ) -> Result<()> {
+        for step in &self.all[steps] {
+            let chains = step.chains.iter();
+            let mut kernels: Vec<(usize, &Ready)> =
+                chains.flat_map(|c| c.numbers.iter().copied().zip(&c.kernels)).collect();
+            kernels.sort_unstable_by_key(|k| k.0);
+            for (number, kernel) in kernels {
                 let start = Instant::now();
-                kernel.part(memory, self.kernels, 0, 1)?;
-                kernel.finish(memory);
-                times.push((number, start.elapsed()));
+                // SAFETY: the caller's; a step's order is that of the plan.
+                unsafe {
+                    kernel.part(memory, self.kernels, 0, 1)?;
+                    kernel.finish(memory);
+                }
+                done(number, start.elapsed());
             }
         }
-        times.sort_unstable_by_key(|t| t.0);
-        Ok(times.into_iter().map(|t| t.1).collect())
+        Ok(())
     }
+
+    /// How long each kernel takes alone, in the plan's order.
+    ///
+    /// # Safety
+    /// As [`Steps::run`].
+    pub(super) unsafe fn times(&self, stage: Stage, memory: &Memory) -> Result<Vec<Duration>> {
+        let mut times = Vec::new();
+        // SAFETY: the caller's.
+        unsafe { self.each_kernel(self.stage(stage), memory, |_, time| times.push(time))? };
+        Ok(times)
+    }
+}
+
+/// A sum of costs, which may be more than a number holds.
+fn total(costs: impl Iterator<Item = usize>) -> usize {
+    costs.fold(0, usize::saturating_add)
 }
 
 /// Sets the number of parts of each chain and lists them, the longest first.
 fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
-    let total: usize = costs.iter().sum();
+    let total = total(costs.iter().copied());
     if threads == 1 || total < WORTH_SHARING {
         return Vec::new();
     }
@@ -166,7 +274,6 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
         };
         let most = chain.most_parts().min(MOST_TASKS / costs.len()).max(1);
         chain.parts = (cost / TASK).clamp(1, finer * threads).min(most);
-        *chain.left.get_mut() = chain.parts;
         for part in 0..chain.parts {
             tasks.push((cost / chain.parts, Task { chain: i, part }));
         }
@@ -208,7 +315,6 @@ impl Chain {
             few,
             product_side,
             parts: 1,
-            left: AtomicUsize::new(1),
         }
     }
 
@@ -221,36 +327,67 @@ impl Chain {
     }
 
     /// One of some parts, but for what is left when all are done.
-    fn some(&self, memory: &Memory, kernels: Kernels, part: usize, parts: usize) -> Result<()> {
+    ///
+    /// # Safety
+    /// As [`Steps::run`], for the elements of this part.
+    unsafe fn some(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        part: usize,
+        parts: usize,
+    ) -> Result<()> {
         let Some(rows) = self.rows else {
-            return self.kernels.iter().try_for_each(|k| k.part(memory, kernels, part, parts));
+            // SAFETY: the caller's.
+            let one = |k: &Ready| unsafe { k.part(memory, kernels, part, parts) };
+            return self.kernels.iter().try_for_each(one);
         };
         let (mut at, last) = (part * rows / parts, (part + 1) * rows / parts);
         while at < last {
             let next = (at + self.few).min(last);
             let range = (at, next);
-            self.kernels.iter().try_for_each(|k| k.rows(memory, kernels, range, rows))?;
+            // SAFETY: the caller's.
+            let one = |k: &Ready| unsafe { k.rows(memory, kernels, range, rows) };
+            self.kernels.iter().try_for_each(one)?;
             at = next;
         }
         Ok(())
     }
 
-    fn finish(&self, memory: &Memory) {
-        self.kernels.iter().for_each(|kernel| kernel.finish(memory));
+    /// # Safety
+    /// As [`Steps::run`], when all parts are done.
+    unsafe fn finish(&self, memory: &Memory) {
+        // SAFETY: the caller's.
+        self.kernels.iter().for_each(|kernel| unsafe { kernel.finish(memory) });
     }
 
-    fn whole(&self, memory: &Memory, kernels: Kernels) -> Result<()> {
-        self.some(memory, kernels, 0, 1)?;
-        self.finish(memory);
+    /// # Safety
+    /// As [`Steps::run`].
+    unsafe fn whole(&self, memory: &Memory, kernels: Kernels) -> Result<()> {
+        // SAFETY: the caller's; one part is all of them.
+        unsafe {
+            self.some(memory, kernels, 0, 1)?;
+            self.finish(memory);
+        }
         Ok(())
     }
 
-    fn part(&self, memory: &Memory, kernels: Kernels, part: usize) -> Result<()> {
-        let result = self.some(memory, kernels, part, self.parts);
+    /// # Safety
+    /// As [`Steps::run`], for the elements of this part; `left` counts the parts of this chain
+    /// that are not done.
+    unsafe fn part(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        part: usize,
+        left: &AtomicUsize,
+    ) -> Result<()> {
+        // SAFETY: the caller's.
+        let result = unsafe { self.some(memory, kernels, part, self.parts) };
         // The last one sees what all the others wrote.
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.left.store(self.parts, Ordering::Relaxed);
-            self.finish(memory);
+        if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: the caller's; all parts are done.
+            unsafe { self.finish(memory) };
         }
         result
     }

@@ -35,6 +35,17 @@ impl Drop for Done<'_> {
     }
 }
 
+/// When the first thread panics, nobody claims tasks any more, and those that were are waited for:
+/// their memory is the first thread's.
+struct Settle<'a>(&'a Team<'a>);
+
+impl Drop for Settle<'_> {
+    fn drop(&mut self) {
+        let claimed = (self.0.claim.swap(CLOSED, Ordering::AcqRel) & TASKS) as usize;
+        self.0.wait(claimed);
+    }
+}
+
 /// Lets helpers go, also when the first thread panics.
 struct Close<'a>(&'a AtomicU64);
 
@@ -93,13 +104,12 @@ impl<'a> Team<'a> {
         let epoch = (self.claim.load(Ordering::Relaxed) >> (2 * TASK_BITS)) + 1;
         let word = (epoch << (2 * TASK_BITS)) | ((tasks as u64) << TASK_BITS);
         self.claim.store(word, Ordering::Release);
+        let settle = Settle(self);
         while let Some(task) = self.take(epoch) {
             self.task(step, task);
         }
-        let mut turns = 0;
-        while self.done.load(Ordering::Acquire) < tasks {
-            pause(&mut turns);
-        }
+        std::mem::forget(settle);
+        self.wait(tasks);
         if self.failed.load(Ordering::Relaxed) {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, error)) = failure.take() {
@@ -107,6 +117,14 @@ impl<'a> Team<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until so many tasks of the present step are done.
+    fn wait(&self, tasks: usize) {
+        let mut turns = 0;
+        while self.done.load(Ordering::Acquire) < tasks {
+            pause(&mut turns);
+        }
     }
 
     fn take(&self, epoch: u64) -> Option<usize> {

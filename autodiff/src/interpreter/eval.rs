@@ -1,7 +1,7 @@
 //! What each primitive computes, as plainly as can be said.
 
 use crate::error::{Error, Result};
-use crate::ops::{Contraction, Op};
+use crate::ops::{Along, Contraction, Op};
 use crate::program::Graph;
 use crate::shape::Axes;
 use crate::tape::Node;
@@ -102,14 +102,14 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
             result
         }
         Op::Contract(c) => contract(c, arg(0), shape_of(0), arg(1), shape_of(1), out),
-        Op::Gather(axis) | Op::TakeAlong(axis) => {
-            let walk = Indexing::new(*axis, arg(1), shape_of(1), node);
+        Op::Gather(_) | Op::TakeAlong(_) => {
+            let walk = Indexing::new(arg(1), shape_of(1), node);
             let mut result = vec![0.0; out.count()];
             walk.each(out, shape_of(0), |small, whole| result[small] = arg(0)[whole])?;
             result
         }
-        Op::ScatterAdd(axis) | Op::ScatterAlong(axis) => {
-            let walk = Indexing::new(*axis, arg(1), shape_of(1), node);
+        Op::ScatterAdd(_) | Op::ScatterAlong(_) => {
+            let walk = Indexing::new(arg(1), shape_of(1), node);
             let mut result = vec![0.0; out.count()];
             walk.each(shape_of(0), out, |small, whole| {
                 result[whole] = node.dtype.round(plus(node.dtype, result[whole], arg(0)[small]))
@@ -212,15 +212,21 @@ fn contract(
 struct Indexing<'a> {
     axis: usize,
     along: bool,
+    labels: Option<&'static str>,
     indices: &'a [f64],
     index_shape: &'a Shape,
     node: &'a Node,
 }
 
 impl<'a> Indexing<'a> {
-    fn new(axis: u8, indices: &'a [f64], index_shape: &'a Shape, node: &'a Node) -> Indexing<'a> {
-        let along = matches!(node.op, Op::TakeAlong(_) | Op::ScatterAlong(_));
-        Indexing { axis: axis as usize, along, indices, index_shape, node }
+    fn new(indices: &'a [f64], index_shape: &'a Shape, node: &'a Node) -> Indexing<'a> {
+        let (Along { axis, labels }, along) = match node.op {
+            Op::TakeAlong(a) | Op::ScatterAlong(a) => (a, true),
+            Op::Gather(a) | Op::ScatterAdd(a) => (a.into(), false),
+            // Nothing else has indices.
+            _ => (0.into(), false),
+        };
+        Indexing { axis: axis as usize, along, labels, indices, index_shape, node }
     }
 
     fn each(&self, small: &Shape, whole: &Shape, mut f: impl FnMut(usize, usize)) -> Result<()> {
@@ -228,9 +234,9 @@ impl<'a> Indexing<'a> {
         let size = whole[self.axis];
         // All of them, also where another axis leaves nothing to select.
         if let Some(position) = self.indices.iter().position(|&i| i as usize >= size) {
-            let (op, index, at) =
-                (self.node.op.name(), self.indices[position] as u32, self.node.at);
-            return Err(Error::Index { op, index, position, size, at });
+            let (op, at) = (self.node.op.name(), self.node.at);
+            let index = (self.indices[position] as u32, position);
+            return Err(Error::beyond(self.labels, op, index, size, at));
         }
         for (i, p) in positions(small).enumerate() {
             let at = if self.along {

@@ -4,7 +4,7 @@
 mod eval;
 
 use crate::Array;
-use crate::backend::{Backend, Executable, Part};
+use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::program::{Graph, Plan};
@@ -42,10 +42,14 @@ struct Interpreted {
 }
 
 impl Executable for Interpreted {
-    fn run(&mut self, part: Part, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
-        if part == Part::Early {
-            return Ok(());
-        }
+    fn bind(&mut self, early: &[&Array]) -> Result<()> {
+        // Nothing is kept: each run computes everything.
+        self.graph.check_leading(early)
+    }
+
+    fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
+        self.graph.check_inputs(0, inputs)?;
+        self.graph.check_outputs(outputs)?;
         let values = evaluate(&self.graph, inputs, |_, _| Ok(()))?;
         for (out, &id) in outputs.iter_mut().zip(&self.graph.outputs) {
             out.fill_from_f64(&values[id as usize]);
@@ -67,6 +71,13 @@ fn evaluate(
     graph.outputs.iter().for_each(|&o| last[o as usize] = usize::MAX);
     let mut values: Vec<Vec<f64>> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
+        let bytes = node.shape.count().saturating_mul(size_of::<f64>());
+        // Some primitives take what they need at once, and abort where there is none.
+        Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::Memory {
+            op: "interpreter",
+            what: format!("the result of {}, of shape {}", node.op.name(), node.shape),
+            bytes,
+        })?;
         let mut value = match node.op {
             Op::Input(i) => inputs[i as usize].to_f64_vec(),
             Op::Literal(i) => graph.literals[i as usize].to_f64_vec(),

@@ -1,7 +1,7 @@
 //! Elementwise primitives of two operands, and comparisons: one row each.
 
 use super::{Op, Partial, Scalar};
-use crate::error::{At, Error};
+use crate::error::{At, Error, Result};
 use crate::tape::{NodeId, TapeData, Var, record1, record2};
 use crate::{DType, Shape};
 
@@ -65,13 +65,44 @@ binary_table! { a, b, y;
     /// a · b, but 0 where either is 0: the zeros of both are strong.
     StrongMulBoth "strong_mul_both" both_strong_times d(Partial::Both(b), Partial::Both(a));
     /// a / b.
-    Div "div" over d(Partial::factor(b.recip()), Partial::factor(-(y * b.recip())));
+    Div "div" over d(Partial::factor(b.recip()), Partial::factors([-y, b.recip()]));
     /// a to the power b.
     Pow "pow" power d(Partial::factor(power_base(a, b)), Partial::factor(power_exponent(a, y)));
     /// The larger of a and b; at ties each has half of the derivative.
     Max "max" larger d(Partial::Mask(chosen(a.gt(b), a, b)), Partial::Mask(chosen(b.gt(a), a, b)));
     /// The smaller of a and b; at ties each has half of the derivative.
     Min "min" smaller d(Partial::Mask(chosen(a.lt(b), a, b)), Partial::Mask(chosen(b.lt(a), a, b)));
+    /// log(eᵃ + eᵇ).
+    LogAddExp "logaddexp" log_add_exp d(Partial::factor(gap(a, b).sigmoid()), Partial::factor(gap(b, a).sigmoid()));
+    /// The angle of the point (b, a) in (−π, π].
+    Atan2 "atan2" angle d(turn(a, b, true), turn(a, b, false));
+}
+
+impl Binary {
+    /// Whether it is defined for real numbers alone.
+    pub fn is_real(self) -> bool {
+        matches!(self, Binary::LogAddExp | Binary::Atan2)
+    }
+}
+
+/// a − b; 0 where both are the same infinity.
+fn gap(a: Var, b: Var) -> Var {
+    let infinite = a.equal(b).min(a.abs().equal(f64::INFINITY));
+    infinite.select(0.0, a - b)
+}
+
+/// ∂ atan2(y, x) by the ordinate or the abscissa: x/(x² + y²) and −y/(x² + y²). With the larger of
+/// them in the denominator, q = smaller/larger and 1/(x² + y²) = 1/(larger² (1 + q²)), whose root is
+/// `cos_atan` of q.
+fn turn(y: Var, x: Var, by_ordinate: bool) -> Partial {
+    let flat = y.abs().le(x.abs());
+    let (larger, smaller) = (flat.select(x, y), flat.select(y, x));
+    let origin = larger.equal(0.0);
+    let divisor = origin.select(1.0, larger);
+    let q = smaller / divisor;
+    let first =
+        if by_ordinate { flat.select(1.0, q) } else { flat.select(-q, -q.constant_like(1.0)) };
+    Partial::factors([first, origin.select(0.0, divisor.recip()), q.cos_atan(), q.cos_atan()])
 }
 
 /// ∂(aᵇ)/∂a = b aᵇ⁻¹. With a literal exponent the recording simplifies, so that powers
@@ -172,6 +203,12 @@ impl From<Var> for Operand {
     }
 }
 
+impl From<i32> for Operand {
+    fn from(x: i32) -> Operand {
+        Operand::Literal(f64::from(x))
+    }
+}
+
 impl From<f64> for Operand {
     fn from(x: f64) -> Operand {
         Operand::Literal(x)
@@ -196,10 +233,7 @@ pub(crate) fn combine(
             if sa == sb {
                 return Ok(record(tape, a, b, sa, ta));
             }
-            let Some(shape) = broadcast_shapes(&sa, &sb) else {
-                let problem = "the shapes cannot be broadcast together".into();
-                return Err(Error::Shape { op: name, problem, operands: vec![sa, sb], at });
-            };
+            let shape = common_shape(name, &[&sa, &sb], at)?;
             let a = tape.broadcast_to(a, &shape, at);
             let b = tape.broadcast_to(b, &shape, at);
             Ok(record(tape, a, b, shape, ta))
@@ -234,9 +268,34 @@ pub(crate) fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
         .collect()
 }
 
+/// The common shape of operands, where they have one that memory can hold.
+pub(super) fn common_shape(op: &'static str, operands: &[&Shape], at: At) -> Result<Shape> {
+    let fail = |problem: String| {
+        let operands = operands.iter().map(|&s| s.clone()).collect();
+        Err(Error::Shape { op, problem, operands, at })
+    };
+    let both = |common: Shape, shape: &&Shape| broadcast_shapes(&common, shape);
+    let Some(common) = operands.iter().try_fold(Shape::scalar(), both) else {
+        return fail("the shapes cannot be broadcast together".into());
+    };
+    common.problem().map_or(Ok(common), fail)
+}
+
 pub(crate) fn binary(a: Operand, b: Operand, f: Binary, at: At) -> Var {
     combine(a, b, f.name(), at, |tape, a, b, shape, dtype| {
         tape.push(Op::Binary(f), &[a, b], shape, dtype, at)
+    })
+}
+
+/// A function of real numbers alone.
+fn real_binary(a: Var, b: Operand, f: Binary, at: At) -> Var {
+    let dtype = a.dtype();
+    if dtype.is_float() {
+        return binary(a.into(), b, f, at);
+    }
+    record1(a, f.name(), at, |_, _| {
+        let problem = "the operands must be f32 or f64".into();
+        Err(Error::DType { op: f.name(), problem, operands: vec![dtype], at })
     })
 }
 
@@ -289,6 +348,25 @@ impl Var {
     pub fn xlogy(self, y: Var) -> Var {
         let vanishes = self.equal(0.0).min(y.equal(0.0));
         vanishes.select(0.0, self.strong_mul(y.log()))
+    }
+
+    /// log(eᵃ + eᵇ) of `self` and `other`, elementwise, without overflow; the derivatives are σ(a − b)
+    /// and σ(b − a).
+    ///
+    /// Two equal infinities give that infinity, with first derivatives of ½ and further ones of 0.
+    #[track_caller]
+    pub fn logaddexp(self, other: impl Into<Operand>) -> Var {
+        real_binary(self, other.into(), Binary::LogAddExp, At::caller())
+    }
+
+    /// The angle in (−π, π] of the point with ordinate `self` and abscissa `x`, elementwise.
+    ///
+    /// All its derivatives at the origin are taken as 0. They neither overflow nor underflow before
+    /// the result does, unless |x| and |y| are both below 2⁻¹⁰²³ (2⁻¹²⁷ in F32); third ones that overflow
+    /// may be NaN, as differences. Where both are infinite derivatives are NaN.
+    #[track_caller]
+    pub fn atan2(self, x: impl Into<Operand>) -> Var {
+        real_binary(self, x.into(), Binary::Atan2, At::caller())
     }
 
     /// `self` to the power `other`, elementwise, both of a float type.

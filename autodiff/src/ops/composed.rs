@@ -41,37 +41,36 @@ impl Var {
         self * self.sigmoid()
     }
 
-    /// x Φ(x) with the normal distribution function Φ, by the error function.
+    /// log sigmoid(x) = −softplus(−x), without overflow.
     #[track_caller]
-    pub fn gelu(self) -> Var {
-        0.5 * self * (1.0 + (self * std::f64::consts::FRAC_1_SQRT_2).erf())
+    pub fn log_sigmoid(self) -> Var {
+        -(-self).softplus()
     }
 
-    /// The usual approximation of `gelu` by tanh: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
+    /// x Φ(x) with the normal distribution function Φ.
+    #[track_caller]
+    pub fn gelu(self) -> Var {
+        self * self.normal_cdf()
+    }
+
+    /// The usual approximation of `gelu` by tanh: ½x(1 + tanh u) = x · sigmoid(2u) with
+    /// u = √(2/π)(x + 0.044715 x³), the form that keeps its digits where tanh u is near −1. There
+    /// it and its derivatives have relative errors of some |u| units, as e^(2u) has. Next to the largest
+    /// number, from its 256th part on, second derivatives are NaN.
     #[track_caller]
     pub fn gelu_tanh(self) -> Var {
-        // As x (c + 0.044715 c x²): fewer operations here and in the derivatives.
-        let c = (2.0 / std::f64::consts::PI).sqrt();
-        let inner = self * (c + (0.044715 * c) * (self * self));
-        0.5 * self * (1.0 + inner.tanh())
+        // As x (c + 0.044715 c x²): fewer operations here and in the derivatives. From x² = 1000 on the
+        // sigmoid is 0 or 1 in any type, and a bounded factor keeps infinity from its derivatives.
+        let c = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
+        let square = self * self;
+        let square = square.le(1000.0).select(square, 1000.0);
+        self * (self * (c + (0.044715 * c) * square)).sigmoid()
     }
 
     /// tan x = sin x / cos x.
     #[track_caller]
     pub fn tan(self) -> Var {
         self.sin() / self.cos()
-    }
-
-    /// cosh x = (eˣ + e^(−x))/2.
-    #[track_caller]
-    pub fn cosh(self) -> Var {
-        0.5 * (self.exp() + (-self).exp())
-    }
-
-    /// sinh x, accurate near 0: the difference of eˣ − 1 and e⁻ˣ − 1, halved.
-    #[track_caller]
-    pub fn sinh(self) -> Var {
-        0.5 * (self.expm1() - (-self).expm1())
     }
 
     /// The smallest integer not below x.

@@ -54,7 +54,7 @@ impl Contraction {
     }
 
     /// The same pairs with the operands exchanged.
-    fn swapped(self) -> Contraction {
+    pub(crate) fn swapped(self) -> Contraction {
         Contraction {
             left_batch: self.right_batch,
             right_batch: self.left_batch,
@@ -198,6 +198,8 @@ impl Var {
                 };
                 let full =
                     |s: &Shape| lead.iter().chain(&s[s.len() - 2..]).copied().collect::<Shape>();
+                tape.check_size("matmul", &full(&sa), at)?;
+                tape.check_size("matmul", &full(&sb), at)?;
                 a = tape.broadcast_to(a, &full(&sa), at);
                 b = tape.broadcast_to(b, &full(&sb), at);
                 c.left_batch = (0..lead.len() as u8).collect();

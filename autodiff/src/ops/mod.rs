@@ -15,9 +15,11 @@
 mod binary;
 mod composed;
 mod contract;
+mod cumulative;
 mod einsum;
 mod elementwise;
 mod index;
+mod log_ndtr;
 mod operators;
 pub(crate) mod philox;
 mod random;
@@ -25,11 +27,13 @@ mod real;
 mod reduce;
 mod select;
 mod shape_ops;
+mod special;
 
 pub(crate) use binary::TakesFunction;
 pub use binary::{Binary, Compare, Operand};
 pub use contract::Contraction;
 pub use elementwise::Unary;
+pub(crate) use index::Along;
 pub use philox::philox4x32;
 pub use random::Distribution;
 pub use real::Real;
@@ -112,9 +116,9 @@ pub enum Op {
     /// The transpose of `Gather`: adds parts to zeros.
     ScatterAdd(u8),
     /// One index for each element of the result, along an axis.
-    TakeAlong(u8),
+    TakeAlong(Along),
     /// The transpose of `TakeAlong`.
-    ScatterAlong(u8),
+    ScatterAlong(Along),
     // Random numbers; the operand is the key.
     Random(Distribution, u32),
 }
@@ -191,6 +195,11 @@ impl Partial {
     /// One factor.
     pub(crate) fn factor(factor: Var) -> Partial {
         Partial::Factors(SmallVec::from_slice(&[factor]))
+    }
+
+    /// Several factors.
+    pub(crate) fn factors<const N: usize>(factors: [Var; N]) -> Partial {
+        Partial::Factors(SmallVec::from_slice(&factors))
     }
 
     /// The partial derivative times a tangent or cotangent.

@@ -1,10 +1,13 @@
-//! `+ − × ÷` and negation for every combination of variables and `f64` literals.
+//! `+ − × ÷` and negation for every combination of variables and literals; `& | ^ !` of masks.
 
-use super::binary::{Operand, binary};
-use super::{Binary, Unary};
-use crate::error::At;
-use crate::tape::Var;
-use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
+use super::binary::{Operand, binary, combine};
+use super::{Binary, Compare, Op, Unary};
+use crate::DType;
+use crate::error::{At, Error};
+use crate::tape::{Var, enter};
+use std::ops::{
+    Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign,
+};
 
 macro_rules! operator {
     ($trait:ident, $method:ident, $assign:ident, $assign_method:ident, $variant:ident) => {
@@ -16,6 +19,13 @@ macro_rules! operator {
             }
         }
         impl $trait<Var> for f64 {
+            type Output = Var;
+            #[track_caller]
+            fn $method(self, other: Var) -> Var {
+                binary(self.into(), other.into(), Binary::$variant, At::caller())
+            }
+        }
+        impl $trait<Var> for i32 {
             type Output = Var;
             #[track_caller]
             fn $method(self, other: Var) -> Var {
@@ -51,4 +61,44 @@ impl Not for Var {
     fn not(self) -> Var {
         self.equal(0.0)
     }
+}
+
+/// Records an operation on two masks.
+fn of_masks(a: Var, b: Var, name: &'static str, op: Op, at: At) -> Var {
+    let types = enter(&[a, b], name, at, |tape, nodes| {
+        let types = [tape.node(nodes[0]).dtype, tape.node(nodes[1]).dtype];
+        if types != [DType::Bool; 2] {
+            let problem = "both operands must be masks, as comparisons give them".into();
+            return Err(Error::DType { op: name, problem, operands: types.to_vec(), at });
+        }
+        Ok(())
+    });
+    if let Err(poisoned) = types {
+        return poisoned;
+    }
+    combine(a.into(), b.into(), name, at, |tape, a, b, shape, dtype| {
+        tape.push(op, &[a, b], shape, dtype, at)
+    })
+}
+
+macro_rules! mask_operator {
+    ($(#[$doc:meta] $trait:ident $method:ident $name:literal $op:expr;)*) => {
+        $(impl $trait for Var {
+            type Output = Var;
+            #[$doc]
+            #[track_caller]
+            fn $method(self, other: Var) -> Var {
+                of_masks(self, other, $name, $op, At::caller())
+            }
+        })*
+    };
+}
+
+mask_operator! {
+    /// Where both masks hold.
+    BitAnd bitand "and" Op::Binary(Binary::Mul);
+    /// Where one of the masks holds, or both.
+    BitOr bitor "or" Op::Binary(Binary::Add);
+    /// Where one of the masks holds, and not the other.
+    BitXor bitxor "xor" Op::Compare(Compare::Ne);
 }

@@ -1,5 +1,6 @@
 //! The scalar functions behind the elementwise primitives, generic over the float type.
 
+use super::special;
 use crate::Element;
 use num_traits::Float;
 
@@ -72,6 +73,12 @@ pub trait Scalar: Element + PartialOrd {
     fn power(self, b: Self) -> Self;
     fn larger(self, b: Self) -> Self;
     fn smaller(self, b: Self) -> Self;
+    fn log_add_exp(self, b: Self) -> Self {
+        Self::from_f64(special::log_add_exp(self.to_f64(), b.to_f64()))
+    }
+    fn angle(self, b: Self) -> Self {
+        Self::from_f64(self.to_f64().atan2(b.to_f64()))
+    }
 }
 
 macro_rules! scalar_float {

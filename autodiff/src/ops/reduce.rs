@@ -4,7 +4,7 @@ use super::shape_ops::sorted_axes;
 use super::{Compare, Op};
 use crate::error::{At, Error};
 use crate::shape::Axes;
-use crate::tape::{Var, record1};
+use crate::tape::{Var, enter, record1};
 use crate::{DType, Shape};
 
 /// ∂/∂x of Σx over `axes` repeats the cotangent along them.
@@ -20,6 +20,13 @@ pub(super) fn weights(axes: &Axes, x: Var, y: Var) -> Var {
     let attained = x.equal(transpose_sum(axes, &shape, y)).cast(x.dtype());
     let list: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
     attained / transpose_sum(axes, &shape, attained.sum_axes(&list))
+}
+
+/// The largest absolute value, as what others are divided by: a norm is the same whatever the
+/// scale, so none of its derivative is lost.
+fn scale_of(largest: Var) -> Var {
+    let largest = largest.stop_gradient();
+    largest.is_finite().min(largest.gt(0.0)).select(largest, 1.0)
 }
 
 impl Var {
@@ -118,20 +125,31 @@ impl Var {
         self.mean_axes_at(axes, At::caller())
     }
 
+    /// How many elements lie along some axes, or a poisoned variable: axes that are not distinct
+    /// ones of the shape, or too few elements.
+    fn count_along(
+        self,
+        op: &'static str,
+        axes: &[usize],
+        fits: impl FnOnce(usize) -> std::result::Result<(), String>,
+        at: At,
+    ) -> std::result::Result<usize, Var> {
+        enter(&[self], op, at, |tape, nodes| {
+            let shape = tape.aval(nodes[0]).0;
+            let axes = sorted_axes(op, axes, &shape, at)?;
+            let n = axes.iter().map(|&a| shape[a as usize]).product();
+            fits(n).map_err(|problem| Error::Shape { op, problem, operands: vec![shape], at })?;
+            Ok(n)
+        })
+    }
+
     fn mean_axes_at(self, axes: &[usize], at: At) -> Var {
-        let shape = self.shape();
-        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
-        if n == 0 {
-            return record1(self, "mean", at, |tape, x| {
-                let operands = vec![tape.aval(x).0];
-                Err(Error::Shape {
-                    op: "mean",
-                    problem: "the mean of no elements".into(),
-                    operands,
-                    at,
-                })
-            });
-        }
+        let some =
+            |n: usize| if n > 0 { Ok(()) } else { Err("the mean of no elements".to_owned()) };
+        let n = match self.count_along("mean", axes, some, at) {
+            Ok(n) => n,
+            Err(poisoned) => return poisoned,
+        };
         let sum = self.reduce(Op::Sum, axes, at);
         super::binary::binary(sum.into(), (1.0 / n as f64).into(), super::Binary::Mul, at)
     }
@@ -142,14 +160,14 @@ impl Var {
     pub fn variance(self, axes: &[usize], correction: usize) -> Var {
         let at = At::caller();
         let shape = self.shape();
-        let n: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
-        if n <= correction {
-            return record1(self, "variance", at, |tape, x| {
-                let problem =
-                    format!("{n} elements leave nothing after the correction {correction}");
-                Err(Error::Shape { op: "variance", problem, operands: vec![tape.aval(x).0], at })
-            });
-        }
+        let enough = |n: usize| match n > correction {
+            true => Ok(()),
+            false => Err(format!("{n} elements leave nothing after the correction {correction}")),
+        };
+        let n = match self.count_along("variance", axes, enough, at) {
+            Ok(n) => n,
+            Err(poisoned) => return poisoned,
+        };
         let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
         (self - mean).square().sum_axes(axes) * (1.0 / (n - correction) as f64)
     }
@@ -196,12 +214,22 @@ impl Var {
         if axes.iter().any(|&a| shape.get(a) == Some(&0)) {
             return self.sum_axes(axes);
         }
-        // The norm is the same whatever the scale, so none of its derivative is lost.
-        let largest = self.abs().max_axes(axes).stop_gradient();
-        let usable = largest.is_finite().min(largest.gt(0.0));
-        let scale = usable.select(largest, 1.0).stop_gradient();
+        let scale = scale_of(self.abs().max_axes(axes));
         let scaled = self / scale.keep_axes(axes, &shape);
         scale * scaled.square().sum_axes(axes).root()
+    }
+
+    /// √(x² + y²), elementwise, without over- or underflow of the squares; its derivatives at 0
+    /// are those of [`Var::norm_axes`], and so are those of its square.
+    ///
+    /// ```
+    /// use burlap_autodiff::testing::assert_hessian;
+    /// assert_hessian(|x| x.at(0).hypot(x.at(1)), [3e200, 4e200]);
+    /// ```
+    #[track_caller]
+    pub fn hypot(self, y: Var) -> Var {
+        let scale = scale_of(self.abs().max(y.abs()));
+        scale * ((self / scale).square() + (y / scale).square()).root()
     }
 
     /// Repeats a reduction's result to the shape it was reduced from.

@@ -1,7 +1,7 @@
 //! Choice by a mask, and conversion between element types.
 
 use super::Op;
-use super::binary::{Operand, broadcast_shapes};
+use super::binary::{Operand, common_shape};
 use crate::DType;
 use crate::error::{At, Error};
 use crate::tape::{Var, record_many, record1};
@@ -40,11 +40,7 @@ impl Var {
                 let problem = "expected a bool mask and two values of one type".into();
                 return Err(Error::DType { op: "select", problem, operands: vec![tm, ta, tb], at });
             }
-            let common = broadcast_shapes(&sa, &sb).and_then(|s| broadcast_shapes(&s, &sm));
-            let Some(shape) = common else {
-                let problem = "the shapes cannot be broadcast together".into();
-                return Err(Error::Shape { op: "select", problem, operands: vec![sm, sa, sb], at });
-            };
+            let shape = common_shape("select", &[&sm, &sa, &sb], at)?;
             let args = [0, 1, 2].map(|i| tape.broadcast_to(nodes[i], &shape, at));
             Ok(tape.push(Op::Select, &args, shape, ta, at))
         })

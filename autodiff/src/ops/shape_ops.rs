@@ -281,19 +281,20 @@ impl Var {
     /// Inserts an axis of size 1 at position `axis`.
     #[track_caller]
     pub fn expand_dims(self, axis: usize) -> Var {
-        self.expand_dims_at(axis, At::caller())
+        self.expand_dims_at(axis, "expand_dims", At::caller())
     }
 
-    pub(crate) fn expand_dims_at(self, axis: usize, at: At) -> Var {
-        record1(self, "expand_dims", at, |tape, x| {
+    pub(crate) fn expand_dims_at(self, axis: usize, op: &'static str, at: At) -> Var {
+        record1(self, op, at, |tape, x| {
             let (mut shape, _) = tape.aval(x);
             if axis > shape.len() {
                 let problem = format!("there is no position {axis} in the shape {shape}");
-                return Err(Error::Parameter { op: "expand_dims", problem, at });
+                return Err(Error::Parameter { op, problem, at });
             }
             let mut sizes = shape.to_vec();
             sizes.insert(axis, 1);
             shape = Shape::from(sizes);
+            tape.check_size(op, &shape, at)?;
             Ok(tape.reshape(x, shape, at))
         })
     }
@@ -303,7 +304,12 @@ impl Var {
 fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: At) -> NodeId {
     let dtype = tape.node(x).dtype;
     let shape = ranges.iter().map(|&(start, end, step)| (end - start).div_ceil(step)).collect();
-    let ranges = ranges.iter().map(|&(start, _, step)| Range { start, step }).collect();
+    // Less than two elements have no distance, however large it is.
+    let range = |&(start, end, step): &(usize, usize, usize)| Range {
+        start,
+        step: if end - start > step { step } else { 1 },
+    };
+    let ranges = ranges.iter().map(range).collect();
     tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
 }
 

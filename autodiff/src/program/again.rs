@@ -37,9 +37,7 @@ pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) 
         let Some(taken) = (Reading { graph, layouts, groups, readers: &readers, g }).best() else {
             continue;
         };
-        for &id in &taken.wanted {
-            readers.by[id as usize].retain(|by| *by != g);
-        }
+        taken.wanted.iter().for_each(|&id| readers.remove(id, g));
         for &leaf in &taken.leaves {
             readers.add(leaf, g);
         }
@@ -55,15 +53,16 @@ pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) 
 struct Readers {
     /// Whether it lies there in any case.
     kept: Vec<bool>,
-    /// The other groups whose expressions read it.
-    by: Vec<SmallVec<[usize; 2]>>,
+    /// The other groups whose expressions read it, and how many they are.
+    by: FxHashSet<(NodeId, usize)>,
+    count: Vec<u32>,
 }
 
 impl Readers {
     fn new(graph: &Graph, layouts: &[Layout], groups: &Groups) -> Readers {
         let n = graph.nodes.len();
         let kept = layouts.iter().map(|l| l.role != Role::Elementwise).collect();
-        let mut readers = Readers { kept, by: vec![SmallVec::new(); n] };
+        let mut readers = Readers { kept, by: FxHashSet::default(), count: vec![0; n] };
         for &out in &graph.outputs {
             readers.kept[layouts[out as usize].source as usize] = true;
         }
@@ -86,14 +85,20 @@ impl Readers {
     }
 
     fn add(&mut self, id: NodeId, group: usize) {
-        let by = &mut self.by[id as usize];
-        if !by.contains(&group) {
-            by.push(group);
-        }
+        self.count[id as usize] += u32::from(self.by.insert((id, group)));
+    }
+
+    fn remove(&mut self, id: NodeId, group: usize) {
+        self.count[id as usize] -= u32::from(self.by.remove(&(id, group)));
+    }
+
+    /// Whether a group is not the only one that reads a value.
+    fn others(&self, id: NodeId, group: usize) -> bool {
+        self.count[id as usize] > u32::from(self.by.contains(&(id, group)))
     }
 
     fn in_memory(&self, id: NodeId) -> bool {
-        self.kept[id as usize] || !self.by[id as usize].is_empty()
+        self.kept[id as usize] || self.count[id as usize] > 0
     }
 }
 
@@ -119,7 +124,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn bytes(&self, id: NodeId) -> isize {
         let node = self.graph.node(id);
-        (node.shape.count() * node.dtype.size()) as isize
+        // At most so many that sums over a group do not overflow.
+        (node.shape.count().min(1 << 45) * node.dtype.size()) as isize
     }
 
     /// Whether this group may compute a value again: it is cheap, and no array that lies in
@@ -172,8 +178,7 @@ impl Reading<'_> {
 
     /// Bytes that are no longer written and read when this group computes a value itself.
     fn saving(&self, wanted: NodeId) -> isize {
-        let others = self.readers.by[wanted as usize].iter().any(|&by| by != self.g);
-        self.bytes(wanted) * if others { 1 } else { 2 }
+        self.bytes(wanted) * if self.readers.others(wanted, self.g) { 1 } else { 2 }
     }
 
     /// What each of some values is made from that none of them is.

@@ -1,6 +1,6 @@
 //! A plan as a table that a person can read.
 
-use super::plan::{Kernel, Place, Plan, Work};
+use super::plan::{Buffer, Kernel, Place, Plan, Work};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -67,15 +67,14 @@ pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
         "{:>4}  {:<14} {:>9} {:>9}{heads}  work",
         "", "primitive", "flops", "bytes"
     ));
-    let (mut flops, mut bytes) = (0, 0);
+    let (mut flops, mut bytes) = (0usize, 0usize);
     let mut step_of = vec![0; plan.kernels.len()];
     for (s, step) in plan.steps.iter().enumerate() {
         step.chains.iter().flat_map(|c| &c.kernels).for_each(|&k| step_of[k] = s);
     }
     for (i, kernel) in plan.kernels.iter().enumerate() {
         let (f, b) = (kernel.flops(), plan.bytes(kernel));
-        flops += f;
-        bytes += b;
+        (flops, bytes) = (flops.saturating_add(f), bytes.saturating_add(b));
         if i < SHOWN {
             // A mark where threads meet.
             let meets = if i > 0 && step_of[i] != step_of[i - 1] { '-' } else { ' ' };
@@ -94,9 +93,9 @@ pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
     let outside: usize = plan
         .buffers
         .iter()
-        .filter(|b| !matches!(b.place, Place::Arena(_)))
-        .map(|b| b.count * b.dtype.size())
-        .sum();
+        .filter(|b| !matches!(b.place, Place::Arena(_) | Place::Kept(_)))
+        .map(Buffer::bytes)
+        .fold(0, usize::saturating_add);
     write(format_args!(
         "{} primitives in {} kernels and {} steps: {} flops, {} bytes moved; peak {} bytes of intermediates, {} bytes of inputs and outputs",
         plan.graph.nodes.len(),
@@ -104,7 +103,7 @@ pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
         plan.steps.len(),
         scaled(flops),
         scaled(bytes),
-        scaled(plan.arena),
+        scaled(plan.arena + plan.kept),
         scaled(outside),
     ));
     if times.is_some() {

@@ -1,6 +1,6 @@
 //! The part of a tape that a program computes, with nothing that its outputs do not need.
 
-use crate::error::At;
+use crate::error::{At, Error, Result};
 use crate::ops::Op;
 use crate::tape::{Node, NodeId};
 use crate::{Array, DType, Shape};
@@ -97,5 +97,57 @@ impl Graph {
             flags.push(flag && early > 0);
         }
         flags
+    }
+
+    /// Checks inputs that start at position `first`.
+    pub(crate) fn check_inputs(&self, first: usize, given: &[&Array]) -> Result<()> {
+        let specs = &self.inputs[first..];
+        if specs.len() != given.len() {
+            let (expected, found) = (specs.len(), given.len());
+            return Err(Error::Count { what: "inputs", expected, found });
+        }
+        specs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
+    }
+
+    /// Checks the first inputs, where only those are given.
+    pub(crate) fn check_leading(&self, given: &[&Array]) -> Result<()> {
+        self.inputs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
+    }
+
+    /// Checks outputs.
+    pub(crate) fn check_outputs(&self, given: &[Array]) -> Result<()> {
+        let ids = &self.outputs;
+        if ids.len() != given.len() {
+            return Err(Error::Count { what: "outputs", expected: ids.len(), found: given.len() });
+        }
+        for (index, (&id, array)) in ids.iter().zip(given).enumerate() {
+            let node = self.node(id);
+            if node.shape != *array.shape() || node.dtype != array.dtype() {
+                return Err(Error::Output {
+                    index,
+                    expected_dtype: node.dtype,
+                    expected: node.shape.clone(),
+                    found_dtype: array.dtype(),
+                    found: array.shape().clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl InputSpec {
+    pub(super) fn check(&self, array: &Array) -> Result<()> {
+        if self.shape == *array.shape() && self.dtype == array.dtype() {
+            return Ok(());
+        }
+        Err(Error::Input {
+            name: self.name.clone(),
+            expected_dtype: self.dtype,
+            expected: self.shape.clone(),
+            found_dtype: array.dtype(),
+            found: array.shape().clone(),
+            at: self.at,
+        })
     }
 }

@@ -4,7 +4,8 @@ use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
 use super::{Graph, again, memory, products, schedule};
-use crate::ops::Op;
+use crate::error::{Error, Result};
+use crate::ops::{Along, Op};
 use crate::tape::NodeId;
 use crate::{DType, Shape};
 use rustc_hash::FxHashSet;
@@ -26,7 +27,10 @@ pub(super) struct Lowering<'a> {
 }
 
 /// Plans a graph whose first `early` inputs are bound before the others.
-pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
+///
+/// # Errors
+/// [`Error::Memory`] for intermediate values that no machine can address.
+pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
     let graph = &**shared;
     let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
@@ -59,8 +63,22 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Plan {
     lowering.copy_outputs(&outputs);
     let Lowering { mut buffers, kernels, .. } = lowering;
     let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
-    let arena = memory::assign(&mut buffers, &kernels, &steps, early_steps);
-    Plan { graph: Arc::clone(shared), kernels, steps, early_steps, buffers, arena }
+    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps);
+    let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
+        op: "compile",
+        what: "intermediates".into(),
+        bytes: usize::MAX,
+    })?;
+    Ok(Plan {
+        graph: Arc::clone(shared),
+        kernels,
+        steps,
+        early_inputs: early,
+        early_steps,
+        buffers,
+        arena,
+        kept,
+    })
 }
 
 impl Lowering<'_> {
@@ -308,12 +326,11 @@ impl Lowering<'_> {
         let from = self.shape(node.args[0]).clone();
         let index_shape = node.args.get(1).map(|&i| self.shape(i).clone()).unwrap_or_default();
         // The axis is that of the larger side: the source of a gather, the result of a scatter.
-        let (axis, whole, along) = match op {
-            Op::Gather(a) => (a, &from, false),
+        let (Along { axis, labels }, whole, along) = match op {
+            Op::Gather(a) | Op::ArgMax(a) => (a.into(), &from, false),
             Op::TakeAlong(a) => (a, &from, true),
-            Op::ScatterAdd(a) => (a, &node.shape, false),
+            Op::ScatterAdd(a) => (a.into(), &node.shape, false),
             Op::ScatterAlong(a) => (a, &node.shape, true),
-            Op::ArgMax(a) => (a, &from, false),
             _ => return,
         };
         let axis = axis as usize;
@@ -326,6 +343,7 @@ impl Lowering<'_> {
             positions: if along { index_shape[axis] } else { index_shape.count() },
             inner: whole[axis + 1..].iter().product(),
             along,
+            labels,
             dtype: self.dtype(node.args[0]),
         };
         let work = match op {

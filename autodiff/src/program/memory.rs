@@ -1,32 +1,47 @@
-//! One arena for all intermediate buffers, shared by those that do not live together.
+//! One arena for all intermediate buffers, shared by those that do not live together, and a place
+//! of its own for each that early steps leave for the others.
 
 use super::plan::{Buffer, BufferId, Kernel, Place, Step, Work};
 use super::schedule::may_replace;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A cache line, and the widest vector.
 const ALIGNMENT: usize = 64;
 
+/// Whole cache lines; more than a number holds is as much as it holds.
 fn bytes(buffer: &Buffer) -> usize {
-    (buffer.count * buffer.dtype.size()).next_multiple_of(ALIGNMENT)
+    buffer.bytes().checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX)
 }
 
-/// Free stretches of the arena by offset, and its size so far.
+/// Free stretches of the arena by offset and by size, and its size so far.
 #[derive(Default)]
 struct Arena {
     free: BTreeMap<usize, usize>,
+    by_size: BTreeSet<(usize, usize)>,
     size: usize,
 }
 
 impl Arena {
+    fn remove(&mut self, offset: usize) -> Option<usize> {
+        let size = self.free.remove(&offset)?;
+        self.by_size.remove(&(size, offset));
+        Some(size)
+    }
+
+    fn insert(&mut self, offset: usize, size: usize) {
+        self.free.insert(offset, size);
+        self.by_size.insert((size, offset));
+    }
+
     fn take(&mut self, bytes: usize) -> usize {
-        let best =
-            self.free.iter().filter(|(_, size)| **size >= bytes).min_by_key(|(_, size)| **size);
-        if let Some((&offset, &size)) = best {
-            self.free.remove(&offset);
+        if bytes == 0 || self.size == usize::MAX {
+            return 0;
+        }
+        if let Some(&(size, offset)) = self.by_size.range((bytes, 0)..).next() {
+            self.remove(offset);
             if size > bytes {
-                self.free.insert(offset + bytes, size - bytes);
+                self.insert(offset + bytes, size - bytes);
             }
             return offset;
         }
@@ -34,26 +49,30 @@ impl Arena {
         if let Some((&offset, &size)) = self.free.last_key_value()
             && offset + size == self.size
         {
-            self.free.remove(&offset);
-            self.size = offset + bytes;
+            self.remove(offset);
+            self.size = offset.saturating_add(bytes);
             return offset;
         }
-        self.size += bytes;
-        self.size - bytes
+        let offset = self.size;
+        self.size = offset.saturating_add(bytes);
+        offset
     }
 
     fn give_back(&mut self, mut offset: usize, mut bytes: usize) {
+        if bytes == 0 || self.size == usize::MAX {
+            return;
+        }
         if let Some((&before, &size)) = self.free.range(..offset).next_back()
             && before + size == offset
         {
-            self.free.remove(&before);
+            self.remove(before);
             offset = before;
             bytes += size;
         }
-        if let Some(size) = self.free.remove(&(offset + bytes)) {
+        if let Some(size) = self.remove(offset + bytes) {
             bytes += size;
         }
-        self.free.insert(offset, bytes);
+        self.insert(offset, bytes);
     }
 }
 
@@ -98,41 +117,53 @@ struct Block {
     offset: usize,
 }
 
+/// The last step of what lives for ever.
+const KEPT: usize = usize::MAX;
+
 /// Places the large blocks first, each as low as those allow that live at the same time.
 /// Small ones then fill gaps, which those that come first would otherwise split.
-fn by_size(blocks: &[Block]) -> (Vec<usize>, usize) {
+fn by_size(blocks: &[&Block]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..blocks.len()).collect();
     order.sort_by_key(|&i| (Reverse(blocks[i].bytes), i));
     let mut offsets = vec![0; blocks.len()];
-    let mut size = 0;
+    let mut size = 0usize;
     // Those placed already, by offset.
     let mut placed: Vec<usize> = Vec::with_capacity(blocks.len());
     for i in order {
         let block = &blocks[i];
-        let mut offset = 0;
+        let mut offset = 0usize;
         for &other in &placed {
             let together = blocks[other].first <= block.last && block.first <= blocks[other].last;
-            if together && offsets[other] < offset + block.bytes {
-                offset = offset.max(offsets[other] + blocks[other].bytes);
+            if together && offsets[other] < offset.saturating_add(block.bytes) {
+                offset = offset.max(offsets[other].saturating_add(blocks[other].bytes));
             }
         }
         offsets[i] = offset;
-        size = size.max(offset + block.bytes);
+        size = size.max(offset.saturating_add(block.bytes));
         let at = placed.partition_point(|&other| offsets[other] <= offset);
         placed.insert(at, i);
     }
     (offsets, size)
 }
 
-/// Gives every arena buffer an offset; returns the arena's size in bytes. What a step
-/// touches lives until its end, since its kernels run in any order. Buffers that early steps
-/// write and late ones read stay until the end.
+/// Bytes of memory.
+pub(super) struct Sizes {
+    /// What a run needs.
+    pub(super) arena: usize,
+    /// What early steps leave for the others.
+    pub(super) kept: usize,
+}
+
+/// Gives every buffer that is no array of the user's an offset. What a step touches lives until
+/// its end, since its kernels run in any order. Buffers that early steps write and late ones read
+/// lie apart: runs share them, and nothing else of their memory. `None` for more than a machine
+/// can address.
 pub(super) fn assign(
     buffers: &mut [Buffer],
     kernels: &[Kernel],
     steps: &[Step],
     early: usize,
-) -> usize {
+) -> Option<Sizes> {
     let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> =
         kernels.iter().map(Kernel::touched).collect();
     // The steps that touch a buffer first and last, and the kernel that does so last.
@@ -162,7 +193,7 @@ pub(super) fn assign(
     }
     for b in 0..buffers.len() {
         if first[b] < early && last[b] >= early {
-            last[b] = usize::MAX;
+            last[b] = KEPT;
         }
     }
     let mut arena = Arena::default();
@@ -200,7 +231,8 @@ pub(super) fn assign(
                     }
                     None => {
                         let bytes = bytes(&buffers[b]);
-                        blocks.push(Block { bytes, first: s, last: s, offset: arena.take(bytes) });
+                        let offset = if last[b] == KEPT { 0 } else { arena.take(bytes) };
+                        blocks.push(Block { bytes, first: s, last: s, offset });
                         blocks.len() - 1
                     }
                 };
@@ -217,17 +249,26 @@ pub(super) fn assign(
             }
         }
     }
-    if blocks.len() > FEW {
-        return arena.size;
+    let mut kept = 0usize;
+    for block in blocks.iter_mut().filter(|block| block.last == KEPT) {
+        block.offset = kept;
+        kept = kept.saturating_add(block.bytes);
     }
-    let (offsets, size) = by_size(&blocks);
-    if size >= arena.size {
-        return arena.size;
+    if blocks.len() <= FEW {
+        let passing: Vec<&Block> = blocks.iter().filter(|block| block.last != KEPT).collect();
+        let (offsets, size) = by_size(&passing);
+        if size < arena.size {
+            arena.size = size;
+            let passing = blocks.iter_mut().filter(|block| block.last != KEPT);
+            passing.zip(offsets).for_each(|(block, offset)| block.offset = offset);
+        }
     }
     for (buffer, &block) in buffers.iter_mut().zip(&block_of).filter(|(_, b)| **b != usize::MAX) {
-        buffer.place = Place::Arena(offsets[block]);
+        let Block { offset, last, .. } = blocks[block];
+        buffer.place = if last == KEPT { Place::Kept(offset) } else { Place::Arena(offset) };
     }
-    size
+    let most = isize::MAX as usize / 2;
+    (arena.size.saturating_add(kept) <= most).then_some(Sizes { arena: arena.size, kept })
 }
 
 fn touches((reads, writes): &(Vec<BufferId>, Vec<BufferId>), b: BufferId) -> bool {
@@ -250,7 +291,7 @@ mod tests {
                     Block { bytes: 64 * draw(3 * i + 2, 5), first, last, offset: 0 }
                 })
                 .collect();
-            let (offsets, size) = by_size(&blocks);
+            let (offsets, size) = by_size(&blocks.iter().collect::<Vec<_>>());
             for (i, a) in blocks.iter().enumerate() {
                 assert!(offsets[i] + a.bytes <= size);
                 for (j, b) in blocks.iter().enumerate().skip(i + 1) {

@@ -15,7 +15,7 @@ mod lower;
 mod memory;
 pub mod plan;
 mod products;
-mod schedule;
+pub(crate) mod schedule;
 mod staged;
 
 pub use graph::{Graph, InputSpec};
@@ -23,18 +23,32 @@ pub(crate) use lower::plan as make_plan;
 pub use plan::Plan;
 pub use staged::Bound;
 
-use crate::backend::{Backend, Executable, Part};
+use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::interpreter;
 use crate::recycle::Returned;
 use crate::{Array, DType, Shape};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A compiled program. Running it twice gives the same bits.
+/// A compiled program. Running it twice gives the same bits, and threads may share it: runs at
+/// the same time do not wait for one another.
+///
+/// ```
+/// use burlap_autodiff::{Array, Cpu, DType, Tape};
+/// let tape = Tape::new();
+/// let x = tape.input("x", DType::F64, [2]);
+/// let program = tape.compile(&Cpu::new(), &[x.square().sum()])?;
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| program.run(&[&Array::vector([3.0, 4.0])]));
+///     }
+/// });
+/// # Ok::<(), burlap_autodiff::Error>(())
+/// ```
 pub struct Program {
     shared: Arc<Shared>,
-    executable: Mutex<Box<dyn Executable>>,
+    executable: Box<dyn Executable>,
     check_finite: bool,
     explanation: OnceLock<String>,
 }
@@ -56,24 +70,13 @@ impl std::fmt::Debug for Program {
     }
 }
 
-/// Nothing is left half-done by a run that panicked: every run writes before it reads.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Program {
     pub(crate) fn new(graph: Graph, backend: &dyn Backend) -> Result<Program> {
         let graph = Arc::new(graph);
-        let plan = make_plan(&graph, 0);
-        let executable = backend.compile(plan)?;
+        let executable = backend.compile(make_plan(&graph, 0)?)?;
         let returned = Returned::new(graph.outputs.len());
         let shared = Arc::new(Shared { graph, backend: backend.boxed(), returned });
-        Ok(Program {
-            shared,
-            executable: Mutex::new(executable),
-            check_finite: false,
-            explanation: OnceLock::new(),
-        })
+        Ok(Program { shared, executable, check_finite: false, explanation: OnceLock::new() })
     }
 
     /// Lets every run fail with [`Error::NonFinite`] when an output holds a NaN or an
@@ -97,7 +100,10 @@ impl Program {
     /// The kernels with their flops and bytes, and the peak of memory, as a table to read. A
     /// dash marks where threads meet.
     pub fn explain(&self) -> &str {
-        self.explanation.get_or_init(|| explain::explain(&make_plan(&self.shared.graph, 0), None))
+        self.explanation.get_or_init(|| match make_plan(&self.shared.graph, 0) {
+            Ok(plan) => explain::explain(&plan, None),
+            Err(error) => error.to_string(),
+        })
     }
 
     /// The same table with the time of each kernel on these inputs, alone on one thread: the
@@ -116,12 +122,11 @@ impl Program {
     /// # Errors
     /// As [`Program::run`]; [`Error::Backend`] where the backend cannot tell.
     pub fn profile(&self, inputs: &[&Array]) -> Result<String> {
-        self.shared.check_inputs(inputs, 0)?;
-        let mut outputs = self.shared.fresh_outputs();
-        let mut executable = lock(&self.executable);
+        self.shared.graph.check_inputs(0, inputs)?;
+        let mut outputs = self.shared.fresh_outputs()?;
         let mut best: Vec<Duration> = Vec::new();
         for _ in 0..5 {
-            let Some(times) = executable.times(inputs, &mut outputs)? else {
+            let Some(times) = self.executable.times(inputs, &mut outputs)? else {
                 let (backend, problem) =
                     (self.shared.backend.name(), "it does not tell times".into());
                 return Err(Error::Backend { backend, problem });
@@ -133,7 +138,7 @@ impl Program {
                 }
             }
         }
-        Ok(explain::explain(&make_plan(&self.shared.graph, 0), Some(&best)))
+        Ok(explain::explain(&make_plan(&self.shared.graph, 0)?, Some(&best)))
     }
 
     /// The number of primitives that are computed.
@@ -156,10 +161,11 @@ impl Program {
     /// up to one set of outputs besides its own memory.
     ///
     /// # Errors
-    /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Index`] for
-    /// an index beyond its axis, [`Error::NonFinite`] while that check is on.
+    /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Memory`] where
+    /// the system has none for outputs or intermediates, [`Error::Index`] for an index beyond its
+    /// axis (the first one in the order of recording), [`Error::NonFinite`] while that check is on.
     pub fn run(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
-        let mut outputs = self.shared.fresh_outputs();
+        let mut outputs = self.shared.fresh_outputs()?;
         self.run_into(inputs, &mut outputs)?;
         Ok(outputs)
     }
@@ -169,9 +175,9 @@ impl Program {
     /// # Errors
     /// As [`Program::run`], and [`Error::Output`] for outputs that do not fit.
     pub fn run_into(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
-        self.shared.check_inputs(inputs, 0)?;
-        self.shared.check_outputs(outputs)?;
-        lock(&self.executable).run(Part::All, inputs, outputs)?;
+        self.shared.graph.check_inputs(0, inputs)?;
+        self.shared.graph.check_outputs(outputs)?;
+        self.executable.run(inputs, outputs)?;
         if self.check_finite { self.shared.check_finite(inputs, outputs) } else { Ok(()) }
     }
 
@@ -181,7 +187,7 @@ impl Program {
     /// # Errors
     /// As [`Program::run`], for inputs that do not fit.
     pub fn find_non_finite(&self, inputs: &[&Array]) -> Result<Option<Error>> {
-        self.shared.check_inputs(inputs, 0)?;
+        self.shared.graph.check_inputs(0, inputs)?;
         match interpreter::first_non_finite(&self.shared.graph, inputs) {
             Err(error @ Error::NonFinite { .. }) => Ok(Some(error)),
             other => other.map(|()| None),
@@ -216,39 +222,9 @@ impl Shared {
         self.graph.outputs.iter().map(spec).collect()
     }
 
-    fn fresh_outputs(&self) -> Vec<Array> {
+    fn fresh_outputs(&self) -> Result<Vec<Array>> {
         let outputs = self.outputs().into_iter().enumerate();
         outputs.map(|(i, (shape, dtype))| self.returned.array(i, dtype, shape)).collect()
-    }
-
-    /// Checks inputs that start at position `first`.
-    fn check_inputs(&self, given: &[&Array], first: usize) -> Result<()> {
-        let specs = &self.graph.inputs[first..];
-        if specs.len() != given.len() {
-            let (expected, found) = (specs.len(), given.len());
-            return Err(Error::Count { what: "inputs", expected, found });
-        }
-        specs.iter().zip(given).try_for_each(|(spec, array)| spec.check(array))
-    }
-
-    fn check_outputs(&self, given: &[Array]) -> Result<()> {
-        let ids = &self.graph.outputs;
-        if ids.len() != given.len() {
-            return Err(Error::Count { what: "outputs", expected: ids.len(), found: given.len() });
-        }
-        for (index, (&id, array)) in ids.iter().zip(given).enumerate() {
-            let node = self.graph.node(id);
-            if node.shape != *array.shape() || node.dtype != array.dtype() {
-                return Err(Error::Output {
-                    index,
-                    expected_dtype: node.dtype,
-                    expected: node.shape.clone(),
-                    found_dtype: array.dtype(),
-                    found: array.shape().clone(),
-                });
-            }
-        }
-        Ok(())
     }
 
     fn check_finite(&self, inputs: &[&Array], outputs: &[Array]) -> Result<()> {
@@ -273,22 +249,6 @@ impl Shared {
             shape: node.shape.clone(),
             value,
             at: node.at,
-        })
-    }
-}
-
-impl InputSpec {
-    fn check(&self, array: &Array) -> Result<()> {
-        if self.shape == *array.shape() && self.dtype == array.dtype() {
-            return Ok(());
-        }
-        Err(Error::Input {
-            name: self.name.clone(),
-            expected_dtype: self.dtype,
-            expected: self.shape.clone(),
-            found_dtype: array.dtype(),
-            found: array.shape().clone(),
-            at: self.at,
         })
     }
 }

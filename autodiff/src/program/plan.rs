@@ -19,8 +19,10 @@ pub enum Place {
     Literal(usize),
     /// An output array.
     Output(usize),
-    /// The program's arena, at a byte offset.
+    /// The memory of a run, at a byte offset.
     Arena(usize),
+    /// What early steps leave for the others, at a byte offset.
+    Kept(usize),
 }
 
 /// A stretch of memory for elements of one type.
@@ -198,6 +200,8 @@ pub struct Indexed {
     pub inner: usize,
     /// Whether there is an index for every element.
     pub along: bool,
+    /// The loss whose labels the indices are.
+    pub labels: Option<&'static str>,
     /// The element type of the values.
     pub dtype: DType,
 }
@@ -230,21 +234,44 @@ pub struct Step {
     pub chains: Vec<Chain>,
 }
 
-/// A program for a backend.
+/// A program for a backend. Only the planner makes one, and nobody changes it: kernels rely on
+/// views that lie within their buffers and on buffers that do not share memory while they live.
+///
+/// ```
+/// use burlap_autodiff::{Array, Backend, Cpu, DType, Executable, Plan, Result, Tape};
+///
+/// /// The CPU, with a look at what it is given.
+/// struct Counted(Cpu);
+///
+/// impl Backend for Counted {
+///     fn name(&self) -> &'static str {
+///         "counted"
+///     }
+///     fn boxed(&self) -> Box<dyn Backend> {
+///         Box::new(Counted(self.0.clone()))
+///     }
+///     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
+///         assert_eq!((plan.kernels().len(), plan.steps().len()), (1, 1));
+///         self.0.compile(plan)
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.input("x", DType::F64, [3]);
+/// let program = tape.compile(&Counted(Cpu::new()), &[(x * x).sum()])?;
+/// assert_eq!(program.run(&[&Array::vector([1.0, 2.0, 3.0])])?[0].item()?, 14.0);
+/// # Ok::<(), burlap_autodiff::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is computed, primitive by primitive.
-    pub graph: Arc<Graph>,
-    /// The kernels in order.
-    pub kernels: Vec<Kernel>,
-    /// The kernels by what may run at the same time.
-    pub steps: Vec<Step>,
-    /// The first `early_steps` steps depend on the early inputs only.
-    pub early_steps: usize,
-    /// The buffers.
-    pub buffers: Vec<Buffer>,
-    /// Bytes of the arena.
-    pub arena: usize,
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) kernels: Vec<Kernel>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) early_inputs: usize,
+    pub(crate) early_steps: usize,
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) arena: usize,
+    pub(crate) kept: usize,
 }
 
 impl Map {
@@ -312,10 +339,14 @@ impl Kernel {
             Work::Map(map) => {
                 let arithmetic =
                     |i: &&Instruction| !matches!(i.scalar, Scalar::Load(_) | Scalar::Constant(_));
-                map.domain.count()
-                    * (map.code.iter().filter(arithmetic).count() + map.reductions.len())
+                let each = map.code.iter().filter(arithmetic).count() + map.reductions.len();
+                map.domain.count().saturating_mul(each)
             }
-            Work::Product(p) => 2 * p.batch.count() * p.m * p.n * p.k,
+            // More than a number holds, where repeated operands are multiplied.
+            Work::Product(p) => {
+                let sizes = [p.batch.count(), p.m, p.n, p.k];
+                sizes.into_iter().fold(2, usize::saturating_mul)
+            }
             Work::Scatter(i) => i.outer * i.positions * i.inner,
             Work::ArgMax(i) => i.outer * i.size * i.inner,
             Work::Gather(_) => 0,
@@ -324,13 +355,61 @@ impl Kernel {
     }
 }
 
+impl Buffer {
+    /// Bytes of all elements, which a shape's limit keeps below what a number holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.count.saturating_mul(self.dtype.size())
+    }
+}
+
 impl Plan {
+    /// What is computed, primitive by primitive.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The kernels in order.
+    pub fn kernels(&self) -> &[Kernel] {
+        &self.kernels
+    }
+
+    /// The kernels by what may run at the same time.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// How many of the leading inputs are bound before the others.
+    pub fn early_inputs(&self) -> usize {
+        self.early_inputs
+    }
+
+    /// How many of the first steps depend on the early inputs only.
+    pub fn early_steps(&self) -> usize {
+        self.early_steps
+    }
+
+    /// The buffers.
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
+    }
+
+    /// Bytes that a run needs for what it does not leave behind.
+    pub fn arena(&self) -> usize {
+        self.arena
+    }
+
+    /// Bytes that early steps leave for the others.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
     /// Bytes that a kernel moves: each touched buffer once.
     pub fn bytes(&self, kernel: &Kernel) -> usize {
         let (reads, writes) = kernel.touched();
         let mut all: Vec<BufferId> = reads.into_iter().chain(writes).collect();
         all.sort_unstable();
         all.dedup();
-        all.iter().map(|&b| self.buffers[b].count * self.buffers[b].dtype.size()).sum()
+        let sizes = all.iter().filter_map(|&b| self.buffers.get(b)).map(Buffer::bytes);
+        sizes.fold(0, usize::saturating_add)
     }
 }

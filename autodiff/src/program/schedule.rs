@@ -131,7 +131,7 @@ struct Placed {
 
 /// Kernels of a chain and of a step, at most: looking for conflicts takes their product.
 const LONGEST_CHAIN: usize = 24;
-const LARGEST_STEP: usize = 48;
+pub(crate) const LARGEST_STEP: usize = 48;
 
 /// Bytes that one step may newly write: all of them live until its end.
 const NEW_BYTES: usize = 32 << 20;
@@ -162,8 +162,10 @@ impl Builder {
         let written: usize = accesses
             .iter()
             .filter(|a| a.write)
-            .map(|a| (a.span.1 - a.span.0 + 1).max(0) as usize * buffers[a.buffer].dtype.size())
-            .sum();
+            .map(|a| (a.span.1 - a.span.0 + 1).max(0) as usize)
+            .zip(accesses.iter().filter(|a| a.write))
+            .map(|(n, a)| n.saturating_mul(buffers[a.buffer].dtype.size()))
+            .fold(0, usize::saturating_add);
         // Products of their own in every row copy no operand more often for being divided.
         let flops = match &kernel.work {
             Work::Product(p) if !p.batch.is_empty() => 0,
@@ -171,7 +173,8 @@ impl Builder {
         };
         let full = self.placed.len() >= LARGEST_STEP
             || (!self.placed.is_empty()
-                && (self.bytes + written > NEW_BYTES || self.flops + flops > LARGE));
+                && (self.bytes.saturating_add(written) > NEW_BYTES
+                    || self.flops.saturating_add(flops) > LARGE));
         if full {
             self.close();
         }
@@ -205,8 +208,8 @@ impl Builder {
         });
         self.chains[chain].kernels.push(number);
         self.placed.push(Placed { chain, accesses });
-        self.bytes += written;
-        self.flops += flops;
+        self.bytes = self.bytes.saturating_add(written);
+        self.flops = self.flops.saturating_add(flops);
     }
 }
 

@@ -1,16 +1,17 @@
 //! Programs whose leading inputs are bound: the linear map at a point, for example.
 
-use super::{Shared, lock, make_plan};
+use super::{Shared, make_plan};
 use crate::Array;
-use crate::backend::{Executable, Part};
+use crate::backend::Executable;
 use crate::error::{Error, Result};
 use smallvec::SmallVec;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-/// A program with its leading inputs bound; see [`Program::bind`](super::Program::bind).
+/// A program with its leading inputs bound; see [`Program::bind`](super::Program::bind). Threads
+/// may share it.
 pub struct Bound {
     shared: Arc<Shared>,
-    executable: Mutex<Box<dyn Executable>>,
+    executable: Box<dyn Executable>,
     leading: Vec<Array>,
     check_finite: bool,
 }
@@ -35,11 +36,11 @@ impl Bound {
                 found: leading.len(),
             });
         }
-        let executable = shared.backend.compile(make_plan(&shared.graph, leading.len()))?;
-        let mut bound =
-            Bound { shared, executable: Mutex::new(executable), leading: Vec::new(), check_finite };
-        bound.rebind(leading)?;
-        Ok(bound)
+        shared.graph.check_leading(leading)?;
+        let mut executable = shared.backend.compile(make_plan(&shared.graph, leading.len())?)?;
+        executable.bind(leading)?;
+        let leading = leading.iter().map(|&a| a.clone()).collect();
+        Ok(Bound { shared, executable, leading, check_finite })
     }
 
     /// Binds other values and runs what depends on them alone; nothing is planned anew. On
@@ -48,23 +49,18 @@ impl Bound {
     /// # Errors
     /// As [`Program::run`](super::Program::run).
     pub fn rebind(&mut self, leading: &[&Array]) -> Result<()> {
-        if !self.leading.is_empty() && leading.len() != self.leading.len() {
+        if leading.len() != self.leading.len() {
             return Err(Error::Count {
-                what: "inputs",
+                what: "bound inputs",
                 expected: self.leading.len(),
                 found: leading.len(),
             });
         }
-        let specs = self.shared.graph.inputs.iter();
-        specs.zip(leading).try_for_each(|(spec, array)| spec.check(array))?;
-        let mut none: [Array; 0] = [];
-        let result = lock(&self.executable).run(Part::Early, leading, &mut none);
-        if let Err(error) = result {
+        self.shared.graph.check_leading(leading)?;
+        if let Err(error) = self.executable.bind(leading) {
             // What was kept may be half overwritten: restore it.
             let former: SmallVec<[&Array; 8]> = self.leading.iter().collect();
-            if !former.is_empty() {
-                lock(&self.executable).run(Part::Early, &former, &mut none)?;
-            }
+            self.executable.bind(&former)?;
             return Err(error);
         }
         self.leading = leading.iter().map(|&a| a.clone()).collect();
@@ -76,7 +72,7 @@ impl Bound {
     /// # Errors
     /// As [`Program::run`](super::Program::run).
     pub fn run(&self, rest: &[&Array]) -> Result<Vec<Array>> {
-        let mut outputs = self.shared.fresh_outputs();
+        let mut outputs = self.shared.fresh_outputs()?;
         self.run_into(rest, &mut outputs)?;
         Ok(outputs)
     }
@@ -86,10 +82,10 @@ impl Bound {
     /// # Errors
     /// As [`Program::run_into`](super::Program::run_into).
     pub fn run_into(&self, rest: &[&Array], outputs: &mut [Array]) -> Result<()> {
-        self.shared.check_inputs(rest, self.leading.len())?;
-        self.shared.check_outputs(outputs)?;
+        self.shared.graph.check_inputs(self.leading.len(), rest)?;
+        self.shared.graph.check_outputs(outputs)?;
         let all: SmallVec<[&Array; 16]> = self.leading.iter().chain(rest.iter().copied()).collect();
-        lock(&self.executable).run(Part::Late, &all, outputs)?;
+        self.executable.run(&all, outputs)?;
         if self.check_finite { self.shared.check_finite(&all, outputs) } else { Ok(()) }
     }
 }

@@ -7,7 +7,7 @@
 use super::Var;
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::{At, Error, Result};
-use crate::ops::Op;
+use crate::ops::{Binary, Op};
 use crate::program::Graph;
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
@@ -62,6 +62,8 @@ pub(crate) struct TapeData {
     pub(crate) holds: bool,
     /// How many transforms record at the moment, one inside the other.
     pub(crate) transforms: u32,
+    /// Whether this is the copy from which a program is made.
+    pub(super) is_extraction: bool,
     /// Stretches of nodes whose values derivatives compute again, in the order of their ends:
     /// an inner one comes before the one around it.
     pub(crate) regions: Vec<Range<NodeId>>,
@@ -71,6 +73,8 @@ pub(crate) struct TapeData {
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
+    /// The numbers of literals of few elements, by type, shape and bits.
+    small_literals: FxHashMap<(DType, Shape, SmallVec<[u64; 4]>), u32>,
 }
 
 impl TapeData {
@@ -119,10 +123,17 @@ impl TapeData {
             Rewritten::Node(id) => id,
             Rewritten::Constant(c) => self.full(c, &shape, dtype, at),
             Rewritten::Op(op, args) => self.push(op, &args, shape, dtype, at),
+            Rewritten::ReshapedSum(a, b) => {
+                let inner = self.node(a).shape.clone();
+                let sum = self.push(Op::Binary(Binary::Add), &[a, b], inner, dtype, at);
+                self.push(Op::Reshape, &[sum], shape, dtype, at)
+            }
         }
     }
 
-    /// A node of its own.
+    /// A node of its own: the one place where nodes are made, so no node has a shape that memory
+    /// cannot hold, whoever records it. Such a one fails, and is poisoned under a shape of as many
+    /// axes.
     pub(crate) fn append(
         &mut self,
         op: Op,
@@ -131,6 +142,9 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
+        if let Err(error) = self.check_size(op.name(), &shape, at) {
+            return self.fail(error, shape.of_ones(), dtype);
+        }
         self.holds |= matches!(op, Op::Hold(_));
         let id = self.nodes.len() as NodeId;
         let at = self.stems_from.unwrap_or(at);
@@ -227,17 +241,18 @@ impl TapeData {
             );
         }
         let (shape, dtype) = (array.shape().clone(), array.dtype());
-        // The same storage is the same literal; comparing contents would cost more than it saves.
-        let same = |a: &Array| a.len() < 64 && *a == array;
-        let position = self.literals.iter().position(same).unwrap_or_else(|| {
-            self.literals.push(array.clone());
-            self.literals.len() - 1
-        });
-        self.insert(Op::Literal(position as u32), &[], shape, dtype, at)
-    }
-
-    pub(crate) fn iota(&mut self, n: usize, at: At) -> NodeId {
-        self.literal(Array::vector((0..n as u32).collect::<Vec<u32>>()), at)
+        let new = self.literals.len() as u32;
+        let position = if array.len() < 64 {
+            let bits = (0..array.len()).map(|i| array.at(i).to_bits()).collect();
+            *self.small_literals.entry((dtype, shape.clone(), bits)).or_insert(new)
+        } else {
+            // Comparing contents would cost more than it saves.
+            new
+        };
+        if position == new {
+            self.literals.push(array);
+        }
+        self.insert(Op::Literal(position), &[], shape, dtype, at)
     }
 
     /// A literal repeated to a shape.
@@ -290,19 +305,12 @@ impl TapeData {
         self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
     }
 
+    /// What [`append`](TapeData::append) checks, where an error is wanted before that.
     pub(crate) fn check_size(&self, op: &'static str, shape: &Shape, at: At) -> Result<()> {
-        if !shape.is_addressable() {
-            let problem = format!("the shape {shape} has more elements than memory can hold");
-            return Err(Error::Parameter { op, problem, at });
+        match shape.problem() {
+            None => Ok(()),
+            Some(problem) => Err(Error::Parameter { op, problem, at }),
         }
-        if shape.len() > 64 {
-            return Err(Error::Parameter {
-                op,
-                problem: format!("{} axes; at most 64", shape.len()),
-                at,
-            });
-        }
-        Ok(())
     }
 
     /// Marks the operands of all marked nodes.
@@ -372,7 +380,7 @@ impl TapeData {
             });
         }
         // Nobody can name what a program contains.
-        let mut replay = TapeData { transforms: 1, ..TapeData::default() };
+        let mut replay = TapeData { transforms: 1, is_extraction: true, ..TapeData::default() };
         let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
         let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
         for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {

@@ -5,6 +5,7 @@
 //! node's operands come before it, so recording order is topological order.
 
 mod data;
+mod literals;
 mod registry;
 mod rewrite;
 mod var;
@@ -94,16 +95,7 @@ impl Tape {
     #[track_caller]
     pub fn iota(&self, n: usize) -> Var {
         let at = At::caller();
-        self.record(DType::U32, at, |tape| {
-            if n > u32::MAX as usize {
-                return Err(Error::Parameter {
-                    op: "iota",
-                    problem: format!("{n} indices do not fit u32"),
-                    at,
-                });
-            }
-            Ok(tape.iota(n, at))
-        })
+        self.record(DType::U32, at, |tape| tape.iota(n, "iota", at))
     }
 
     /// Joins values along an existing axis; their other sizes must agree.
@@ -116,7 +108,7 @@ impl Tape {
     #[track_caller]
     pub fn stack(&self, parts: &[Var], axis: usize) -> Var {
         let at = At::caller();
-        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, at)).collect();
+        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, "stack", at)).collect();
         crate::ops::Op::concat(self, &parts, axis, at)
     }
 

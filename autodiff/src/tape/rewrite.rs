@@ -16,6 +16,8 @@ pub(super) enum Rewritten {
     Node(NodeId),
     /// All elements are one number.
     Constant(f64),
+    /// The sum of two values of one shape, reshaped.
+    ReshapedSum(NodeId, NodeId),
     /// Another primitive on other operands gives the same.
     Op(Op, SmallVec<[NodeId; 3]>),
 }
@@ -78,11 +80,15 @@ fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     }
     match (seen(tape, x), f) {
         (Some(Op::Unary(Unary::Neg)), Unary::Neg) => Node(inside(tape, x)),
-        (Some(Op::Unary(Unary::Neg)), Unary::Abs | Unary::Cos | Unary::Sech2) => {
-            one(Op::Unary(f), inside(tape, x))
-        }
+        (Some(Op::Unary(Unary::Neg)), f) if is_even(f) => one(Op::Unary(f), inside(tape, x)),
         _ => Same,
     }
+}
+
+/// Whether f(−x) = f(x).
+fn is_even(f: Unary) -> bool {
+    use Unary::*;
+    matches!(f, Abs | Cos | Cosh | Sech2 | LogCosh | CosAtan | SecAsin | Gaussian | NormalPdf)
 }
 
 fn one(op: Op, x: NodeId) -> Rewritten {
@@ -133,6 +139,9 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
     }
     match f {
         Binary::Add => {
+            if let Some(sum) = sum_of_reshaped(tape, a, b) {
+                return sum;
+            }
             if let Some(b) = negated(b) {
                 return two(Binary::Sub, a, b);
             }
@@ -155,6 +164,14 @@ fn binary(tape: &TapeData, f: Binary, a: NodeId, b: NodeId, dtype: DType) -> Rew
     // One order for commutative operands, so that a + b and b + a are one node.
     let commutes = matches!(f, Binary::Add | Binary::Mul | Binary::StrongMulBoth);
     if commutes && a > b { two(f, b, a) } else { Same }
+}
+
+/// Two values that were reshaped alike are added before: products add up in place.
+fn sum_of_reshaped(tape: &TapeData, a: NodeId, b: NodeId) -> Option<Rewritten> {
+    let [Some(Op::Reshape), Some(Op::Reshape)] = [a, b].map(|x| seen(tape, x)) else { return None };
+    let (inner_a, inner_b) = (inside(tape, a), inside(tape, b));
+    let alike = tape.node(inner_a).shape == tape.node(inner_b).shape;
+    alike.then(|| Rewritten::ReshapedSum(inner_a, inner_b))
 }
 
 fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
@@ -206,6 +223,10 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Transpose(outer), Some(Op::Transpose(inner))) => {
             one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
         }
+        // Cotangents of transposed weights. A recorded product may have other readers.
+        (Op::Transpose(axes), Some(Op::Contract(c))) if !tape.is_extraction => {
+            exchanged(tape, axes, c, &node.args)
+        }
         (Op::Flip(axes), _) if axes.is_empty() => Node(x),
         (Op::Flip(outer), Some(Op::Flip(inner))) => {
             let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
@@ -228,6 +249,19 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Concat(_), _) if args.len() == 1 => Node(x),
         _ => Same,
     }
+}
+
+/// A product whose result is read with its blocks of axes exchanged is that of the exchanged
+/// operands.
+fn exchanged(tape: &TapeData, axes: &Axes, c: &Contraction, args: &[NodeId]) -> Rewritten {
+    let batch = c.left_batch.len();
+    let rows = tape.node(args[0]).shape.len() - batch - c.left_sum.len();
+    let order = (0..batch).chain(batch + rows..axes.len()).chain(batch..batch + rows);
+    if !order.eq(axes.iter().map(|&a| a as usize)) {
+        return Same;
+    }
+    let operands = SmallVec::from_slice(&[args[1], args[0]]);
+    Rewritten::Op(Op::Contract(Box::new(c.clone().swapped())), operands)
 }
 
 /// Operands that are transposes are read where they come from: any axes can be paired.

@@ -93,7 +93,8 @@ impl Step {
             all.extend([Step::Contract, Step::Matmul, Step::Einsum, Step::Sum, Step::Select]);
         }
         all.extend(Compare::ALL.iter().flat_map(|&f| [Step::Compare(f), Step::IntegerCompare(f)]));
-        all.extend(Binary::ALL.iter().flat_map(|&f| [Step::IntegerBinary(f), Step::MaskBinary(f)]));
+        let whole = Binary::ALL.iter().filter(|f| !f.is_real());
+        all.extend(whole.flat_map(|&f| [Step::IntegerBinary(f), Step::MaskBinary(f)]));
         all.extend(
             [Distribution::Uniform, Distribution::Normal, Distribution::Bits].map(Step::Random),
         );

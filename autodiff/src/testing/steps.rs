@@ -19,6 +19,8 @@ fn binary(f: Binary, a: Var, b: Var) -> Var {
         Binary::Pow => a.pow(b),
         Binary::Max => a.max(b),
         Binary::Min => a.min(b),
+        Binary::LogAddExp => a.logaddexp(b),
+        Binary::Atan2 => a.atan2(b),
     }
 }
 
@@ -88,11 +90,16 @@ impl Recorder<'_> {
         let (argument, bound) = match f {
             Unary::Neg | Unary::Abs => (a.var, m),
             Unary::Floor => (a.var, m + 1.0),
-            Unary::Softplus => (a.var, m + 1.0),
-            Unary::Exp | Unary::Expm1 => (a.var * (2.0 / m.max(2.0)), 7.4),
-            Unary::Log => {
+            Unary::Softplus | Unary::LogCosh => (a.var, m + 1.0),
+            Unary::Exp
+            | Unary::ExpStrong
+            | Unary::Expm1
+            | Unary::Exp2
+            | Unary::Sinh
+            | Unary::Cosh => (a.var * (2.0 / m.max(2.0)), 7.4),
+            Unary::Log | Unary::Log2 | Unary::Log10 => {
                 let (argument, largest) = positive(a.var, m, c);
-                (argument, largest.ln().max(1.3))
+                (argument, largest.log2().max(1.8))
             }
             Unary::Sqrt | Unary::Root => {
                 let (argument, largest) = positive(a.var, m, c);
@@ -103,6 +110,13 @@ impl Recorder<'_> {
                 let sign = if c.below(2) == 0 { 1.0 } else { -1.0 };
                 (positive(a.var, m, c).0 * sign, 3.4)
             }
+            Unary::Acosh => {
+                let (argument, largest) = positive(a.var, m, c);
+                (argument + 1.0, (largest + 1.0).acosh())
+            }
+            Unary::Asin | Unary::Atanh | Unary::SecAsin => (a.var * (0.7 / m.max(0.7)), 1.5),
+            Unary::Acos => (a.var * (0.7 / m.max(0.7)), 2.4),
+            Unary::Asinh => (a.var, m),
             Unary::Log1p => (a.var * (0.7 / m.max(0.7)), 1.3),
             _ => (a.var, 2.0),
         };
@@ -131,10 +145,13 @@ impl Recorder<'_> {
         let (a, b, fitted) = self.pair(c);
         let (m, n) = (a.bound, b.bound);
         let literal = c.below(3) == 0;
-        let number = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
+        let number: f64 = [0.5, -1.25, 2.0, 3.0, -1.0, 0.0, 1.0][c.below(7)];
         let text = if literal { format!("{number}") } else { b.name.clone() };
         let is_product = matches!(f, Binary::Mul | Binary::StrongMul | Binary::StrongMulBoth);
         let (result, bound) = match f {
+            // Away from the origin, and from the jump.
+            Binary::Atan2 if literal => (a.var.atan2(0.5 + number.abs()), 1.6),
+            Binary::Atan2 => (a.var.atan2(positive(fitted, n, c).0), 1.6),
             Binary::Div if literal => (number / positive(a.var, m, c).0, 11.0),
             Binary::Div => (a.var / positive(fitted, n, c).0, 3.4 * m),
             Binary::Pow => {
@@ -157,11 +174,14 @@ impl Recorder<'_> {
                     Binary::StrongMul => a.var.strong_mul(number),
                     Binary::StrongMulBoth => a.var.strong_mul_both(number),
                     Binary::Max => a.var.max(number),
+                    Binary::LogAddExp => a.var.logaddexp(number),
                     _ => a.var.min(number),
                 };
-                (result, if is_product { 3.0 * m } else { m + 3.0 })
+                (result, if is_product { 3.0 * m } else { m + 3.7 })
             }
             _ if is_product => (binary(f, a.var, fitted), m * n),
+            // log(eᵃ + eᵇ) is within log 2 of the larger.
+            Binary::LogAddExp => (binary(f, a.var, fitted), m + n + 0.7),
             _ => (binary(f, a.var, fitted), m + n),
         };
         if matches!(f, Binary::Max | Binary::Min) {

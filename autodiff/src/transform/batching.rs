@@ -125,8 +125,8 @@ impl Batching<'_> {
                 None => self.push(Op::ScatterAdd(axis + 1), &[self.lifted(0)?, self.args[1]]),
                 Some(indices) => self.scatter(*axis, indices),
             },
-            Op::TakeAlong(axis) => self.all(Op::TakeAlong(axis + 1)),
-            Op::ScatterAlong(axis) => self.all(Op::ScatterAlong(axis + 1)),
+            Op::TakeAlong(along) => self.all(Op::TakeAlong(along.behind())),
+            Op::ScatterAlong(along) => self.all(Op::ScatterAlong(along.behind())),
             Op::Random(..) => self.random(),
         }
     }
@@ -206,7 +206,8 @@ impl Batching<'_> {
         };
         // Not by offsets into one long axis: an index beyond its own must remain an error.
         let indices = self.spread(axis, &self.args[0].shape(), indices)?;
-        let taken = push(Op::TakeAlong(axis + 1), &[x, indices], indices.shape(), dtype, at)?;
+        let taken =
+            push(Op::TakeAlong((axis + 1).into()), &[x, indices], indices.shape(), dtype, at)?;
         self.push(Op::Reshape, &[taken])
     }
 
@@ -214,7 +215,7 @@ impl Batching<'_> {
     fn scatter(&self, axis: u8, indices: Var) -> Batched {
         let indices = self.spread(axis, &self.node.shape, indices)?;
         let updates = reshape(self.lifted(0)?, indices.shape(), self.node.at)?;
-        self.push(Op::ScatterAlong(axis + 1), &[updates, indices])
+        self.push(Op::ScatterAlong((axis + 1).into()), &[updates, indices])
     }
 
     /// Each entry draws by its own key. Its counter starts at 0, so there is no common draw.

@@ -4,10 +4,10 @@ use super::forward::{check_pair, tangents};
 use super::hold;
 use super::reverse::{check_scalar, check_variable, cotangents};
 use super::vmap::vmap_at;
+use crate::Shape;
 use crate::error::At;
 use crate::ops::record_concat;
-use crate::tape::{Hidden, Var, record1};
-use crate::{Array, Shape};
+use crate::tape::{Hidden, Var, enter};
 
 /// Directions that share one recording: the program shrinks by this factor, and the memory of
 /// intermediate values grows by it.
@@ -17,10 +17,14 @@ const BLOCK: usize = 16;
 fn for_unit_vectors(row: Var, any: Var, op: &'static str, at: At) -> Var {
     let shape = any.shape();
     let n = shape.count();
-    let eye = record1(any, "eye", at, |tape, any| {
-        let eye = Array::eye(tape.node(any).dtype, n);
-        Ok(tape.literal(eye, at))
+    let eye = enter(&[any], op, at, |tape, nodes| {
+        let dtype = tape.node(nodes[0]).dtype;
+        Ok(Var::new(any.tape(), tape.eye(n, dtype, op, at)?))
     });
+    let eye = match eye {
+        Ok(eye) => eye,
+        Err(poisoned) => return poisoned,
+    };
     let block = |first: usize| {
         let end = (first + BLOCK).min(n);
         let sizes: Shape = [end - first].iter().chain(shape.iter()).copied().collect();

@@ -54,11 +54,15 @@ fn case(operands: &[Operand], f: fn(&[Var]) -> Var) -> Case {
 
 fn unary(f: Unary) -> Vec<Case> {
     macro_rules! each {
-        ($($variant:ident $method:ident,)*) => {
-            match f { $(Unary::$variant => vec![
-                case(&[Real(&[2, 3])], |a| a[0].$method()),
-                case(&[Real(&[])], |a| a[0].$method()),
-            ],)* }
+        ($($variant:ident $method:ident),*; $($scaled:ident $of:ident $scale:literal,)*) => {
+            match f {
+                $(Unary::$variant => vec![
+                    case(&[Real(&[2, 3])], |a| a[0].$method()),
+                    case(&[Real(&[])], |a| a[0].$method()),
+                ],)*
+                // Brought into the domain.
+                $(Unary::$scaled => vec![case(&[Real(&[2, 3])], |a| (a[0] * $scale).$of())],)*
+            }
         };
     }
     each!(
@@ -66,7 +70,10 @@ fn unary(f: Unary) -> Vec<Case> {
         ExpStrong exp_strong, Expm1 expm1, Log log, Log1p log1p, Sqrt sqrt,
         Root root,
         Rsqrt rsqrt, Recip recip, Sin sin, Cos cos, Atan atan, Tanh tanh, Sech2 sech2,
-        Sigmoid sigmoid, Softplus softplus, Erf erf, Floor floor,
+        Sigmoid sigmoid, Softplus softplus, Erf erf, Floor floor, CosAtan cos_atan, Sinh sinh,
+        Cosh cosh, LogCosh log_cosh, Asinh asinh, Erfc erfc, Gaussian gaussian,
+        NormalCdf normal_cdf, NormalPdf normal_pdf, Exp2 exp2, Log2 log2, Log10 log10;
+        Asin asin 0.4, Acos acos 0.4, SecAsin sec_asin 0.4, Atanh atanh 0.4, Acosh acosh 4.0,
     )
 }
 
@@ -94,6 +101,8 @@ fn binary(f: Binary) -> Vec<Case> {
         Pow |a, b| a.pow(b);
         Max |a, b| a.max(b);
         Min |a, b| a.min(b);
+        LogAddExp |a, b| a.logaddexp(b);
+        Atan2 |a, b| a.atan2(b);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The data sets and networks that the flags name.
 
-use anyhow::{Context, Result, bail};
+use crate::numbers;
+use anyhow::{Context, Result, bail, ensure};
 use burlap::autodiff::Array;
 use burlap::nn::data::{self, Batch, Dataset};
 use burlap::nn::{Activation, Linear, Model, Sequential, SimpleNet, mlp};
@@ -21,11 +22,11 @@ pub struct DataArgs {
     pub data_dir: Option<PathBuf>,
 
     /// First part of the training set that is used
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = numbers::part)]
     pub fraction: f64,
 
     /// Part of the training labels that is flipped to another class
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = numbers::part_or_none)]
     pub label_noise: f64,
 
     /// Every feature becomes (feature − MEAN)/STD; the default is to leave them as they are
@@ -143,7 +144,8 @@ impl DataArgs {
                 data::fashion_mnist(self.data_dir.as_deref().unwrap_or(default))?
             }
             path if Path::new(path).is_dir() => data::from_idx_dir(path)?,
-            path if Path::new(path).is_file() => {
+            // What is no regular file is refused there.
+            path if Path::new(path).exists() => {
                 data::csv_dataset(path)?.stratified_split(0.2, 0)?
             }
             path => bail!(
@@ -160,20 +162,22 @@ impl DataArgs {
 /// # Errors
 /// For any other name.
 pub fn model(name: &str, data: &Dataset) -> Result<Model> {
+    network(name, data).with_context(|| format!("--model {name}"))
+}
+
+fn network(name: &str, data: &Dataset) -> Result<Model> {
     let hidden: Vec<usize> = match name.split_once(':') {
         Some(("mlp", sizes)) => {
             let parsed: std::result::Result<_, _> =
                 sizes.split(',').map(|s| s.trim().parse()).collect();
-            parsed.with_context(|| {
-                format!("--model {name}: hidden sizes are numbers separated by commas")
-            })?
+            parsed.context("hidden sizes are numbers separated by commas")?
         }
         None if name == "mlp" => vec![64],
         None if name == "simple" => {
             return Ok(Model::new(SimpleNet::new(data.dim(), data.classes()))?);
         }
         None if name == "paper" => return Ok(Model::new(paper_network(data))?),
-        _ => bail!("--model {name}: there are mlp, mlp:H1,H2,…, simple and paper"),
+        _ => bail!("there are mlp, mlp:H1,H2,…, simple and paper"),
     };
     let sizes: Vec<usize> =
         std::iter::once(data.dim()).chain(hidden).chain([data.classes()]).collect();
@@ -213,8 +217,9 @@ pub fn arrays(batch: Batch, dim: usize) -> Result<Vec<Array>> {
 /// A data set in consecutive batches of at most `size` examples, `limit` in all.
 ///
 /// # Errors
-/// What the engine reports.
+/// For pieces of no examples, or none at all; what the engine reports.
 pub fn pieces(data: &Dataset, size: usize, limit: usize) -> Result<Vec<Vec<Array>>> {
+    ensure!(size > 0 && limit > 0, "{}: pieces of at least one example are needed", data.name());
     let indices: Vec<usize> = (0..data.len().min(limit)).collect();
     indices.chunks(size).map(|part| arrays(data.gather(part)?, data.dim())).collect()
 }

@@ -1,13 +1,15 @@
 //! A network, its data and the settings of a run; training with any optimizer.
 
+use crate::command::cpu;
 use crate::curvature::Curvature;
 use crate::data::{DataArgs, arrays, model, pieces};
 use crate::method_args::MethodArgs;
+use crate::numbers;
 use crate::saved;
 use anyhow::{Context, Result, bail};
 use burlap::autodiff::{Array, Cpu, DType, Tape};
 use burlap::nn::data::{Dataset, Loader};
-use burlap::nn::{Model, loss};
+use burlap::nn::{Model, loss, memory};
 use burlap::optim::{
     self, Decay, Evaluation, Named, Objective, Optimizer, Schedule, Sgd, Training,
 };
@@ -18,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// Examples in one piece when a whole set is evaluated: bounds memory.
 const PIECE: usize = 1024;
+
+/// Vectors of the parameters' length that a training has at the same time, at least: parameters,
+/// their neighbour, momenta, two gradients, the step, and the doubles that first values are drawn in.
+const VECTORS: u64 = 8;
 
 /// How the learning rate falls.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub struct TrainingArgs {
     pub method: MethodArgs,
 
     /// Learning rate
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.05, value_parser = numbers::not_negative)]
     pub lr: f64,
 
     /// How the learning rate falls
@@ -54,19 +60,19 @@ pub struct TrainingArgs {
     pub schedule: Falling,
 
     /// Momentum
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.9, value_parser = numbers::below_one)]
     pub momentum: f64,
 
     /// Weight decay
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = numbers::not_negative)]
     pub weight_decay: f64,
 
     /// Passes over the training set
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = numbers::whole_u64(0..=numbers::MANY_U64))]
     pub epochs: u64,
 
     /// Examples a step
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = numbers::count)]
     pub batch: usize,
 
     /// Leave out the last batch of an epoch where it is not full
@@ -74,11 +80,11 @@ pub struct TrainingArgs {
     pub drop_last: bool,
 
     /// Seed of initialisation, shuffling and directions
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::seed)]
     pub seed: u64,
 
-    /// Threads; the default is one for each processor
-    #[arg(long)]
+    /// Threads, at most one for each processor, which is the default
+    #[arg(long, value_parser = numbers::count)]
     pub threads: Option<usize>,
 }
 
@@ -145,11 +151,11 @@ impl Experiment {
     /// # Errors
     /// For settings out of range.
     pub fn on(args: &TrainingArgs, train: Rc<Dataset>, test: Rc<Dataset>) -> Result<Experiment> {
-        let backend = match args.threads {
-            Some(threads) => Cpu::with_threads(threads).context("--threads")?,
-            None => Cpu::new(),
-        };
+        let backend = cpu(args.threads)?;
         let model = Rc::new(model(&args.model, &train)?);
+        let total = model.layout().total();
+        memory::check(VECTORS * size_of::<f32>() as u64 * total as u64)
+            .with_context(|| format!("--model {}: training {total} parameters", args.model))?;
         Ok(Experiment { args: args.clone(), backend, model, train, test })
     }
 
@@ -174,6 +180,14 @@ impl Experiment {
             bail!("--drop-last: {examples} examples do not fill a batch of {batch}");
         }
         Ok(loader)
+    }
+
+    /// Whether runs of these names could begin, before any work is done or anything written.
+    ///
+    /// # Errors
+    /// For an unknown method or a setting out of range.
+    pub fn check(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| self.training(name).map(drop))
     }
 
     /// A run at its start, and its method's settings.

@@ -2,6 +2,7 @@
 
 use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
 use crate::data::pieces;
+use crate::numbers;
 use crate::plot::{Axis, Chart, Field, Levels, Picture};
 use anyhow::{Context, Result, bail, ensure};
 use burlap::autodiff::{Array, map_rows};
@@ -12,6 +13,9 @@ use burlap::optim::curvature::{Lanczos, Wanted};
 use burlap::optim::random::{Draw, Purpose};
 use rand_distr::{Distribution, StandardNormal};
 
+/// Points of a grid along a side, at most: more than the picture has.
+const MOST_POINTS: usize = 1000;
+
 /// Which plane, and where it is looked at.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LandscapeArgs {
@@ -21,15 +25,15 @@ pub struct LandscapeArgs {
     pub directions: String,
 
     /// Points of the grid along each direction
-    #[arg(long, default_value_t = 31)]
+    #[arg(long, default_value_t = 31, value_parser = numbers::whole(2..=MOST_POINTS))]
     pub grid: usize,
 
     /// How far the plane is looked at along each direction
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = numbers::positive)]
     pub range: f64,
 
     /// Examples of the training set, at most
-    #[arg(long, default_value_t = CURVATURE_EXAMPLES)]
+    #[arg(long, default_value_t = CURVATURE_EXAMPLES, value_parser = numbers::count)]
     pub landscape_examples: usize,
 }
 
@@ -42,7 +46,11 @@ impl LandscapeArgs {
         if !matches!(self.directions.as_str(), "random" | "eigen") {
             bail!("--directions {}: there are random and eigen", self.directions);
         }
-        ensure!(self.grid >= 2, "--grid {}: a grid has at least 2 points a side", self.grid);
+        ensure!(
+            (2..=MOST_POINTS).contains(&self.grid),
+            "--grid {}: a grid has 2 to {MOST_POINTS} points a side",
+            self.grid
+        );
         ensure!(
             self.range > 0.0 && self.range.is_finite(),
             "--range {}: must be positive and finite",
@@ -139,7 +147,7 @@ impl Landscape {
     }
 }
 
-/// Losses on a grid, a row of it at a time, averaged over batches by their sizes.
+/// Losses on a grid, a row of it at a time, averaged over batches by their shares.
 fn losses(
     objective: &Objective,
     x: &Array,
@@ -151,23 +159,23 @@ fn losses(
     let mut plane = Array::zeros(objective.dtype(), [2, objective.dim()]);
     plane.fill_from_f64(&directions.concat());
     let mut values = vec![0.0; n * n];
-    let total: f64 = batches.iter().map(|b| b[0].shape()[0] as f64).sum();
-    for batch in batches {
-        let program = objective.program(&format!("losses at {n} points"), batch, |r| {
+    let slices: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
+    let shares = objective.shares(x, &slices)?;
+    for (batch, share) in batches.iter().zip(shares).filter(|(_, share)| *share != 0.0) {
+        let program = objective.program("losses at points", batch, move |r| {
             let plane = r.vectors("plane", 2);
-            let places = r.tape.input("places", objective.dtype(), [n, 2]);
+            let places = r.tape.input("places", r.x.dtype(), [n, 2]);
             let offsets = places.matmul(plane);
             map_rows([offsets], |[offset]| [r.loss(r.x + offset)])
         })?;
         let bound: Vec<&Array> = std::iter::once(x).chain(batch).chain([&plane]).collect();
         let bound = program.bind(&bound)?;
-        let weight = batch[0].shape()[0] as f64 / total;
         let mut places = Array::zeros(objective.dtype(), [n, 2]);
         for (row, b) in values.chunks_mut(n).zip(at) {
             let pairs: Vec<f64> = at.iter().flat_map(|a| [*a, *b]).collect();
             places.fill_from_f64(&pairs);
             let found = bound.run(&[&places])?[0].to_f64_vec();
-            row.iter_mut().zip(found).for_each(|(v, loss)| *v += weight * loss);
+            row.iter_mut().zip(found).for_each(|(v, loss)| *v += share * loss);
         }
     }
     Ok(values)

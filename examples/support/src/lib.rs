@@ -2,6 +2,10 @@
 //! that can be watched and resumed, the measurement of curvature at a solution, pictures, results
 //! on disk with their statistics, and the study that compares methods.
 
+// Both panic where nobody reads: `say!` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod command;
 mod curvature;
 mod curves;
 mod data;
@@ -9,6 +13,7 @@ mod experiment;
 mod files;
 mod landscape;
 mod method_args;
+pub mod numbers;
 pub mod paper;
 pub mod plot;
 mod progress;
@@ -22,6 +27,7 @@ pub mod study;
 mod table;
 pub mod theory;
 
+pub use command::{OutputClosed, command, cpu, exit, parse, print};
 pub use curvature::{CURVATURE_EXAMPLES, Curvature};
 pub use curves::{History, Moment, curves_caption, curves_picture};
 pub use data::{DataArgs, Normalize, Selection, arrays, model, pieces};
@@ -53,16 +59,4 @@ pub fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-/// Runs a program's `main`: an error is one sentence with its causes, and exit code 1.
-pub fn exit(result: anyhow::Result<()>) -> std::process::ExitCode {
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            // A backtrace would tell of the program only.
-            eprintln!("error: {error:#}");
-            std::process::ExitCode::FAILURE
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The flags of the methods' settings.
 
+use crate::numbers;
 use anyhow::{Result, bail};
 use burlap::nn::Layout;
 use burlap::optim::{Estimator, MethodSettings};
@@ -14,53 +15,53 @@ pub struct MethodArgs {
     pub estimator: Option<String>,
 
     /// Radius of the perturbation
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub rho: Option<f64>,
 
     /// Weight of the sharpness penalty λρ²S
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub lambda: Option<f64>,
 
     /// Random directions a step, or examples for a Fisher mask (ssam-f)
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::count)]
     pub samples: Option<usize>,
 
     /// Weight α of a correction (gsam, looksam, eigen-sam, cr-sam); ssam-d: part of the mask that
     /// is dropped
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub alpha: Option<f64>,
 
     /// Decay of a running mean or momentum (f-sam, msam); esam: probability; cr-sam: second weight
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub beta: Option<f64>,
 
     /// Weight γ (wsam); esam: part of the examples
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub gamma: Option<f64>,
 
     /// f-sam: part of the mean that is taken away; logdet-sam and tilted-sam: standard deviation of
     /// the directions
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub sigma: Option<f64>,
 
     /// asam: what is added to the scale; fisher-sam: weight of the information
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub eta: Option<f64>,
 
     /// The tilt τ (tilted-sam)
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub tau: Option<f64>,
 
     /// Part of the parameters that is not perturbed (ssam-f, ssam-d)
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::finite)]
     pub sparsity: Option<f64>,
 
     /// Steps between two perturbations, masks or eigenvectors
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
     pub every: Option<u64>,
 
     /// Examples that share a perturbation: m-sharpness; the default is the whole batch
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::count)]
     pub micro_batch: Option<usize>,
 
     /// Only perturb these layers: beginnings of parameter names, such as fc1 or 0.weight

@@ -1,9 +1,11 @@
 //! Tables of results on disk that grow by whole lines, so that a killed program can go on.
 
-use anyhow::{Context, Result, bail};
+use crate::files::write_whole;
+use anyhow::{Context, Result, bail, ensure};
+use burlap::nn::files;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,13 +19,25 @@ pub struct Results<R> {
     path: PathBuf,
     file: File,
     rows: Vec<R>,
+    /// What the next record is written behind: settings and names of columns, where they are not
+    /// there yet.
+    heading: Option<String>,
     named: bool,
 }
+
+/// Bytes of a file of results, at most.
+const LONGEST: u64 = 1 << 30;
 
 /// The first line, without its end.
 fn heading(settings: &Settings) -> String {
     let pairs: Vec<String> = settings.iter().map(|(k, v)| format!("{k}={}", quoted(v))).collect();
     format!("# {}", pairs.join("; "))
+}
+
+/// Whether a line names the same settings with perhaps other values.
+fn is_heading(line: &str, settings: &Settings) -> bool {
+    let names = line.strip_prefix("# ").map(|pairs| pairs.split("; ").map(|p| p.split('=').next()));
+    names.is_some_and(|names| names.eq(settings.iter().map(|(name, _)| Some(*name))))
 }
 
 /// On one line, and without what separates settings.
@@ -47,7 +61,8 @@ fn difference(found: &str, wanted: &Settings) -> Option<String> {
 
 impl<R: Serialize + DeserializeOwned> Results<R> {
     /// Opens a file of results, or starts one. A last line that was not written to its end is
-    /// removed.
+    /// removed. Settings are written together with the first record: a file without records belongs
+    /// to no settings yet.
     ///
     /// # Errors
     /// When the file cannot be written or is being written by another process, is none of results,
@@ -56,8 +71,7 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         }
-        let open = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = open.with_context(|| format!("{} cannot be written", path.display()))?;
+        let file = files::open_to_append(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -66,20 +80,23 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
             Err(TryLockError::Error(e)) => return Err(e).context(path.display().to_string()),
         }
         let mut text = String::new();
-        file.read_to_string(&mut text).with_context(|| format!("{}", path.display()))?;
+        let taken = (&file).take(LONGEST + 1).read_to_string(&mut text);
+        taken.with_context(|| format!("{}", path.display()))?;
+        ensure!(text.len() as u64 <= LONGEST, "{}: more than {LONGEST} bytes", path.display());
         let heading = heading(settings);
-        let whole = whole_lines(path, &text, &heading)?;
+        let mut whole = whole_lines(path, &text, &heading)?;
+        let first = whole.lines().next().unwrap_or_default();
+        if whole.lines().nth(2).is_none() && first != heading && is_heading(first, settings) {
+            // It has no records that could belong to the other settings.
+            whole = "";
+        }
         if whole.len() < text.len() {
             file.set_len(whole.len() as u64).with_context(|| format!("{}", path.display()))?;
         }
-        let rows = if whole.is_empty() {
-            write(&mut file, path, format!("{heading}\n").as_bytes())?;
-            Vec::new()
-        } else {
-            parse(path, whole, Some(settings))?
-        };
+        let rows = if whole.is_empty() { Vec::new() } else { parse(path, whole, Some(settings))? };
         let named = whole.lines().nth(1).is_some();
-        Ok(Results { path: path.to_owned(), file, rows, named })
+        let heading = whole.is_empty().then(|| format!("{heading}\n"));
+        Ok(Results { path: path.to_owned(), file, rows, heading, named })
     }
 
     /// The records of a file, whatever its settings.
@@ -87,7 +104,8 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// # Errors
     /// When the file cannot be read, or has a line that does not fit.
     pub fn read(path: &Path) -> Result<Vec<R>> {
-        let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        let bytes = files::read(path, LONGEST)?;
+        let text = String::from_utf8(bytes).with_context(|| format!("{}", path.display()))?;
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         parse(path, &text[..end], None)
     }
@@ -107,18 +125,30 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// # Errors
     /// When the file cannot be written.
     pub fn push(&mut self, row: R) -> Result<()> {
-        let mut writer = csv::WriterBuilder::new().has_headers(!self.named).from_writer(Vec::new());
-        writer.serialize(&row)?;
-        let line = writer.into_inner().map_err(|e| e.into_error())?;
-        write(&mut self.file, &self.path, &line)?;
-        self.named = true;
+        let mut text = self.heading.clone().unwrap_or_default().into_bytes();
+        text.extend(lines(std::slice::from_ref(&row), !self.named)?);
+        let written = self.file.write_all(&text);
+        written.with_context(|| format!("{} cannot be written", self.path.display()))?;
+        (self.heading, self.named) = (None, true);
         self.rows.push(row);
         Ok(())
     }
 }
 
-fn write(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
-    file.write_all(bytes).with_context(|| format!("{} cannot be written", path.display()))
+/// Writes a file of results anew: it is there whole or not at all.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write<R: Serialize>(path: &Path, settings: &Settings, rows: &[R]) -> Result<()> {
+    let text = [format!("{}\n", heading(settings)).into_bytes(), lines(rows, true)?].concat();
+    write_whole(path, &text)
+}
+
+/// Records, each on a line, perhaps below the names of the columns.
+fn lines<R: Serialize>(rows: &[R], named: bool) -> Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().has_headers(named).from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.serialize(row))?;
+    Ok(writer.into_inner().map_err(|e| e.into_error())?)
 }
 
 /// The file without a torn last line. Nothing is removed from a file that is none of ours.

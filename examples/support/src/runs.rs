@@ -1,7 +1,8 @@
 //! Runs of several optimizers from the command line.
 
 use crate::experiment::Files;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use burlap::nn::files;
 use std::path::PathBuf;
 
 /// Where runs are kept.
@@ -17,8 +18,8 @@ pub struct FilesArgs {
 }
 
 impl FilesArgs {
-    /// Checks the names of optimizers, and that files are not those of several, before any work: a
-    /// mistake should not cost the runs before it.
+    /// Checks the names of optimizers, that files are not those of several, and that they can be
+    /// written and read, before any work: a mistake should not cost the runs before it.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -31,6 +32,12 @@ impl FilesArgs {
             if optimizers[..k].contains(name) {
                 bail!("--optimizer names {name} twice");
             }
+        }
+        if let Some(path) = &self.save {
+            files::check_replaceable(path).context("--save")?;
+        }
+        if let Some(path) = &self.resume {
+            files::open(path).context("--resume")?;
         }
         Ok(Files { save: self.save.clone(), resume: self.resume.clone() })
     }

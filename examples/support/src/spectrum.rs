@@ -1,6 +1,7 @@
 //! The spectrum of a Hessian: density by stochastic Lanczos quadrature, ends by Lanczos.
 
 use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
+use crate::numbers;
 use crate::plot::{Axis, Chart, Picture};
 use crate::progress::watched;
 use anyhow::{Context, Result};
@@ -13,11 +14,11 @@ use burlap::optim::curvature::{Lanczos, Probes, Quadrature, Wanted};
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct SpectrumArgs {
     /// Random probes of the spectral density
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = numbers::count)]
     pub density_probes: usize,
 
     /// Products with the Hessian for each probe of the spectral density
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = numbers::whole(1..=10_000))]
     pub density_steps: usize,
 }
 

@@ -8,6 +8,7 @@ use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
 use burlap::optim::random::{Draw, Purpose};
 use clap::Parser;
+use std::path::Path;
 use support::{
     Experiment, Files, FilesArgs, History, Landscape, LandscapeArgs, Report, Spectrum,
     SpectrumArgs, Table, TrainingArgs, curves_caption, curves_picture, filter_normalised,
@@ -171,10 +172,13 @@ fn eigenvectors_span_the_plane_of_largest_curvature() {
 
 #[test]
 fn bad_settings_are_told_in_a_sentence() {
-    let said = |flags: &[&str]| options(flags).landscape.check().unwrap_err().to_string();
-    assert!(said(&["--grid", "0"]).contains("--grid 0"));
-    assert!(said(&["--range", "inf"]).contains("--range inf"));
-    assert!(said(&["--directions", "up"]).contains("there are random and eigen"));
+    let said = |args: LandscapeArgs| args.check().unwrap_err().to_string();
+    let usual = options(&[]).landscape;
+    assert!(said(LandscapeArgs { grid: 0, ..usual.clone() }).contains("--grid 0"));
+    assert!(said(LandscapeArgs { range: f64::INFINITY, ..usual }).contains("--range inf"));
+    assert!(
+        said(options(&["--directions", "up"]).landscape).contains("there are random and eigen")
+    );
     let check = |names: &[&str], files: FilesArgs| {
         let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
         files.check(&names).unwrap_err().to_string()
@@ -185,6 +189,16 @@ fn bad_settings_are_told_in_a_sentence() {
     assert!(check(&["sgd", "sam"], resume).contains("exactly one"));
     let file = tempfile::NamedTempFile::new().unwrap();
     let below = file.path().join("folder");
-    assert!(format!("{:#}", writable_folder(&below).unwrap_err()).contains("cannot write into"));
+    let said = |folder: &Path| format!("{:#}", writable_folder(folder, [""; 0]).unwrap_err());
+    assert!(said(&below).starts_with("cannot write into "), "{}", said(&below));
+    assert!(said(file.path()).ends_with(": it is no folder"), "{}", said(file.path()));
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("a.svg")).unwrap();
+    let error = writable_folder(dir.path(), ["b.svg", "a.svg"]).unwrap_err();
+    assert!(format!("{error:#}").ends_with("a.svg: is a folder, but a regular file is needed"));
+    let nowhere = Some(below.join("run"));
+    let save = FilesArgs { save: nowhere.clone(), ..FilesArgs::default() };
+    assert_eq!(check(&["sgd"], save), "--save");
+    assert_eq!(check(&["sgd"], FilesArgs { resume: nowhere, ..FilesArgs::default() }), "--resume");
     assert!(write_whole(&below.join("x.svg"), b"").is_err());
 }

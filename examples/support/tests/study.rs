@@ -228,12 +228,24 @@ fn mistakes_are_said_in_a_sentence() {
     let mut none = args(dir.path(), &[]);
     none.seeds.clear();
     assert_eq!(sentence(Study::new(&none).map(drop)), "--seeds: at least one value is needed");
+    let taken = tempfile::tempdir().unwrap();
+    fs::create_dir(taken.path().join("study.md")).unwrap();
+    let text = sentence(study(taken.path(), &[]).check_files());
+    assert!(text.ends_with("study.md: is a folder, but a regular file is needed"), "{text}");
     let text = sentence(study(dir.path(), &[]).run());
     assert!(text.ends_with("run `study select` first"), "{text}");
     let text = sentence(study(dir.path(), &[]).table().map(drop));
     assert!(text.ends_with("run `study run` first"), "{text}");
+    // One record each, which belongs to the settings above it.
+    let settings = "# data=digits; validation=0.2; fraction=0.5; model=mlp:8; epochs=2; batch=64; momentum=0.9";
+    let columns =
+        "label_noise,method,lr,rho,lambda,seed,validation_accuracy\n0,sgd,0.1,,,101,0.5\n";
+    fs::write(dir.path().join(FILES[0]), format!("{settings}\n{columns}")).unwrap();
+    let columns = "label_noise,method,seed,lr,rho,lambda,test_accuracy,test_loss,train_loss,trace,\
+                   trace_se,frobenius,frobenius_se,lambda_max\n0,sgd,1,0.1,,,,,,,,,,\n";
+    fs::write(dir.path().join(FILES[1]), format!("{settings}; probes=4\n{columns}")).unwrap();
     let text = sentence(study(dir.path(), &["--epochs", "3"]).select());
     assert!(text.ends_with("study-select.csv: written with epochs 2, not 3"), "{text}");
-    let text = sentence(study(dir.path(), &["--validation", "1.5"]).table().map(drop));
-    assert!(text.ends_with("written with validation 0.2, not 1.5"), "{text}");
+    let text = sentence(study(dir.path(), &["--validation", "0.3"]).table().map(drop));
+    assert!(text.ends_with("written with validation 0.2, not 0.3"), "{text}");
 }

@@ -1,27 +1,58 @@
 //! What can be wrong with a checkpoint.
 
-use std::io;
 use std::path::PathBuf;
+
+use crate::files::FileError;
+use crate::memory::OutOfMemory;
 
 /// What went wrong while saving or loading a [`Checkpoint`](crate::Checkpoint).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The operating system could not read the file.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file has no contents.
+    #[error("{}: is empty, not a safetensors file", path.display())]
+    Empty {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
     },
-    /// The operating system could not write the file; one that was there is unchanged.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
+    /// The file is of another kind.
+    #[error("{}: is {found}, but a safetensors file is expected", path.display())]
+    Format {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
+        /// What it is, in words.
+        found: &'static str,
+    },
+    /// The contents are larger than the memory of this machine.
+    #[error("{}: {short}", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// How much is needed, and how much there is.
+        short: OutOfMemory,
+    },
+    /// There is no checksum, so damage would go unnoticed.
+    #[error(
+        "{}: has no checksum: it is damaged, or not one of Checkpoint::save (then \
+         Checkpoint::load_foreign reads it)",
+        path.display()
+    )]
+    Unchecked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of a later release.
+    #[error("{}: the format has the version {found:?}, only {known:?} is known", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: String,
+        /// The version that is read.
+        known: &'static str,
     },
     /// Two arrays to be saved have one name.
     #[error("{}: not written: the name {name:?} is given twice", path.display())]

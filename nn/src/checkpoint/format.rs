@@ -2,19 +2,27 @@
 //! in JSON, and the elements of all arrays without gaps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use burlap_autodiff::{Array, DType, Element};
 use flate2::Crc;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::{Checkpoint, CheckpointError};
+use super::{Checked, Checkpoint, CheckpointError};
+use crate::files::{FileError, HEAD, LONGEST_HEADER, SAFETENSORS, recognised};
+use crate::memory;
 
 /// The key under which a header holds its strings.
 const METADATA: &str = "__metadata__";
 
 /// The string that holds the checksum of names, shapes, elements and the other strings.
 const CHECKSUM: &str = "burlap.crc32";
+
+/// The string that holds the version of the format: what the checksum is of, and the names here.
+const FORMAT: &str = "burlap.format";
+
+const VERSION: &str = "1";
 
 const LENGTH: usize = size_of::<u64>();
 
@@ -24,7 +32,7 @@ pub(super) fn encode<'a>(
     path: &Path,
 ) -> Result<(Vec<u8>, Vec<&'a Array>), CheckpointError> {
     let path = || path.to_owned();
-    let reserved = [METADATA, CHECKSUM];
+    let reserved = [METADATA, CHECKSUM, FORMAT];
     let names = checkpoint.arrays.iter().map(|(name, _)| name);
     let mut seen = BTreeSet::new();
     for name in names.clone().chain(checkpoint.metadata.keys()) {
@@ -43,8 +51,9 @@ pub(super) fn encode<'a>(
     // Wide elements first, so that every array is aligned for readers that map the file.
     let mut arrays: Vec<&(String, Array)> = checkpoint.arrays.iter().collect();
     arrays.sort_by_key(|(_, array)| std::cmp::Reverse(array.dtype().size()));
-    let checksum = checksum(&arrays, &checkpoint.metadata);
     let mut strings = checkpoint.metadata.clone();
+    strings.insert(FORMAT.to_owned(), VERSION.to_owned());
+    let checksum = checksum(&arrays, &strings);
     strings.insert(CHECKSUM.to_owned(), checksum);
 
     let failed = |error: serde_json::Error| CheckpointError::Header {
@@ -74,25 +83,46 @@ pub(super) fn encode<'a>(
     Ok((bytes, arrays.into_iter().map(|(_, array)| array).collect()))
 }
 
-/// What the bytes of a file hold.
-pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> {
+/// What a file of a known length holds.
+pub(super) fn decode(
+    file: &mut dyn Read,
+    found: u64,
+    path: &Path,
+    checked: Checked,
+) -> Result<Checkpoint, CheckpointError> {
     let path = || path.to_owned();
-    let found = contents.len() as u64;
     let header = |problem: String| CheckpointError::Header { path: path(), problem };
     let truncated = |needed: u64| CheckpointError::Truncated { path: path(), needed, found };
+    // A file that became shorter meanwhile ends early.
+    let take = |file: &mut dyn Read, count: u64| -> Result<Vec<u8>, CheckpointError> {
+        let mut bytes = Vec::new();
+        let taken = file.take(count).read_to_end(&mut bytes);
+        taken.map_err(|cause| FileError::reading(&path(), cause))?;
+        if (bytes.len() as u64) < count { Err(truncated(count)) } else { Ok(bytes) }
+    };
 
-    let Some((length, rest)) = contents.split_first_chunk::<LENGTH>() else {
+    if found == 0 {
+        return Err(CheckpointError::Empty { path: path() });
+    }
+    let head = take(file, found.min(HEAD as u64))?;
+    if let Some(found) = recognised(&head).filter(|&what| what != SAFETENSORS) {
+        return Err(CheckpointError::Format { path: path(), found });
+    }
+    let Some((length, rest)) = head.split_first_chunk::<LENGTH>() else {
         return Err(truncated(LENGTH as u64));
     };
     let length = u64::from_le_bytes(*length);
     let after = length.saturating_add(LENGTH as u64);
-    let Some((text, elements)) =
-        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
-    else {
+    if after > found {
         return Err(truncated(after));
-    };
+    }
+    if length > LONGEST_HEADER {
+        return Err(header(format!("a header of {length} bytes")));
+    }
+    let mut file = rest.chain(file);
+    let text = take(&mut file, length)?;
     // Parsing checks that shapes and offsets fit each other without gaps.
-    let metadata: Metadata = serde_json::from_slice(text).map_err(|e| header(e.to_string()))?;
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(|e| header(e.to_string()))?;
     let needed = after.saturating_add(metadata.data_len() as u64);
     if needed > found {
         return Err(truncated(needed));
@@ -100,21 +130,21 @@ pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, Checkpo
     if needed < found {
         return Err(CheckpointError::TooLong { path: path(), needed, found });
     }
+    memory::check(needed).map_err(|short| CheckpointError::Memory { path: path(), short })?;
 
     let mut arrays = Vec::new();
+    // In the order of the offsets, which have no gaps.
     for name in metadata.offset_keys() {
-        let part = metadata.info(&name).and_then(|info| {
-            let (start, end) = info.data_offsets;
-            Some((info, elements.get(start..end)?))
-        });
-        let Some((info, bytes)) = part else {
+        let Some(info) = metadata.info(&name) else {
             return Err(header(format!("the array {name:?} has no place")));
         };
+        let (start, end) = info.data_offsets;
+        let bytes = take(&mut file, end.saturating_sub(start) as u64)?;
         let shape = info.shape.clone();
         let array = match info.dtype {
-            Dtype::F32 => Array::from_vec(shape, words(bytes, f32::from_le_bytes)),
-            Dtype::F64 => Array::from_vec(shape, words(bytes, f64::from_le_bytes)),
-            Dtype::U32 => Array::from_vec(shape, words(bytes, u32::from_le_bytes)),
+            Dtype::F32 => Array::from_vec(shape, words(&bytes, f32::from_le_bytes)),
+            Dtype::F64 => Array::from_vec(shape, words(&bytes, f64::from_le_bytes)),
+            Dtype::U32 => Array::from_vec(shape, words(&bytes, u32::from_le_bytes)),
             Dtype::BOOL => match bytes.iter().position(|&byte| byte > 1) {
                 Some(position) => {
                     return Err(CheckpointError::Bool {
@@ -138,12 +168,24 @@ pub(super) fn decode(contents: &[u8], path: &Path) -> Result<Checkpoint, Checkpo
     }
     let strings = metadata.metadata().clone().unwrap_or_default();
     let mut metadata: BTreeMap<String, String> = strings.into_iter().collect();
-    if let Some(expected) = metadata.remove(CHECKSUM) {
-        let found = checksum(&arrays.iter().collect::<Vec<_>>(), &metadata);
-        if found != expected {
-            return Err(CheckpointError::Checksum { path: path(), expected, found });
-        }
+    // Before the checksum, which may be another one then. The first releases did not write it.
+    if let Some(found) = metadata.get(FORMAT).filter(|&found| found != VERSION) {
+        let found = found.clone();
+        return Err(CheckpointError::Version { path: path(), found, known: VERSION });
     }
+    match metadata.remove(CHECKSUM) {
+        Some(expected) => {
+            let found = checksum(&arrays.iter().collect::<Vec<_>>(), &metadata);
+            if found != expected {
+                return Err(CheckpointError::Checksum { path: path(), expected, found });
+            }
+        }
+        None if checked == Checked::Always => {
+            return Err(CheckpointError::Unchecked { path: path() });
+        }
+        None => {}
+    }
+    metadata.remove(FORMAT);
     Ok(Checkpoint { arrays, metadata })
 }
 

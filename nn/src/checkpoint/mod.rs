@@ -6,13 +6,12 @@ mod format;
 pub use error::CheckpointError;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use burlap_autodiff::Array;
 
 use crate::Result;
+use crate::files::{self, FileError};
 
 /// Named arrays and a map of strings, as they are kept in a safetensors file.
 ///
@@ -78,68 +77,62 @@ impl Checkpoint {
         self.arrays.iter().filter_map(inside).collect()
     }
 
-    /// Writes the file, all or nothing: what was there before stays whole until the new
-    /// contents are on the disk, and stays for good if that fails.
+    /// Writes the file, all or nothing, by [`files::replace`]: what was there before stays whole
+    /// until the new contents are on the disk, and stays for good if that fails.
     ///
     /// Equal checkpoints give equal bytes.
     ///
     /// # Errors
     ///
-    /// A [`CheckpointError`]: a name occurs twice or is reserved, or the file cannot be written.
+    /// A [`CheckpointError`]: a name occurs twice or is reserved, or the file cannot be written; that
+    /// it could be is told by [`files::check_replaceable`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let (header, arrays) = format::encode(self, path)?;
-        replace(path, |out| {
+        files::replace(path, |out| {
             out.write_all(&header)?;
             arrays.iter().try_for_each(|array| out.write_all(&format::bytes(array)))
         })
-        .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })?;
+        .map_err(CheckpointError::from)?;
         Ok(())
     }
 
-    /// Reads a safetensors file.
+    /// Reads a file that [`save`](Self::save) wrote.
     ///
     /// Arrays come in the order of the file: by size of an element, those of 8 bytes first,
-    /// and then as they were saved. Files that were not written by [`save`](Self::save) may
-    /// be read too, if all their elements are `F32`, `F64`, `U32` or `BOOL`.
+    /// and then as they were saved. The checksum in the file must be that of the contents, so what is
+    /// loaded is what was saved.
     ///
     /// # Errors
     ///
-    /// A [`CheckpointError`] that names the file: it cannot be read, is truncated or damaged
-    /// ([`save`](Self::save) adds a checksum), or holds elements of another type.
+    /// A [`CheckpointError`] that names the file: it cannot be read, is of another kind, truncated or
+    /// damaged, has no checksum, or is of a later release.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let contents = fs::read(path)
-            .map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
-        Ok(format::decode(&contents, path)?)
+        read(path.as_ref(), Checked::Always)
+    }
+
+    /// Reads a safetensors file of another writer, whose elements are all `F32`, `F64`, `U32` or
+    /// `BOOL`. Only damage that breaks the format is found; a checksum is compared where there is one.
+    ///
+    /// # Errors
+    ///
+    /// A [`CheckpointError`] that names the file: it cannot be read, is of another kind, truncated or
+    /// damaged, or holds elements of another type.
+    pub fn load_foreign(path: impl AsRef<Path>) -> Result<Self> {
+        read(path.as_ref(), Checked::WherePresent)
     }
 }
 
-/// Writes a file beside `path`, and puts it in its place once it is complete and on the disk.
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".checkpoint-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new file, less the umask; the default is for the owner only.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    // Removed again when dropped before `persist`.
-    let file = builder.tempfile_in(dir)?;
-    let mut out = BufWriter::new(file.as_file());
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The renaming is on the disk only with the folder; not every system can open one.
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()?;
-    }
-    Ok(())
+/// Whether a file must have a checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checked {
+    Always,
+    WherePresent,
+}
+
+fn read(path: &Path, checked: Checked) -> Result<Checkpoint> {
+    let mut file = files::open(path).map_err(CheckpointError::from)?;
+    let failed = |cause| CheckpointError::from(FileError::reading(path, cause));
+    let length = file.metadata().map_err(failed)?.len();
+    Ok(format::decode(&mut file, length, path, checked)?)
 }

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use super::input::Input;
+use super::input::{Expected, Input};
 use super::{DataError, Dataset};
 
 /// Largest class accepted. A larger one is more likely a feature column in
 /// the place of the label than a class, and would make outputs of that width.
 const MAX_LABEL: u32 = 65_535;
+
+/// Longest line that is read, in bytes: more than a million numbers.
+const LONGEST_LINE: usize = 1 << 24;
+
+pub(super) const EXPECTED: Expected =
+    Expected { words: "a CSV file of numbers, plain or gzipped,", kind: None };
 
 /// Longest piece of a bad field that an error repeats, in characters.
 const SHOWN: usize = 40;
@@ -44,11 +50,11 @@ pub(super) struct Table {
 ///
 /// A [`DataError`] that names the file, line and column: the file is missing,
 /// unreadable, corrupt gzip or without rows, a row is shorter or longer than
-/// the first, or a field is not a finite number or, in the last column, not a
+/// the first or longer than 16 MiB, or a field is not a finite number or, in the last column, not a
 /// class.
 pub fn csv_dataset(path: impl AsRef<Path>) -> Result<Dataset, DataError> {
     let path = path.as_ref();
-    let table = parse(Input::open(path)?)?;
+    let table = parse(Input::open(path, EXPECTED)?)?;
     let classes = table.labels.iter().max().map_or(1, |&label| label as usize + 1);
     let file =
         path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
@@ -66,8 +72,15 @@ fn rows(input: &mut Input) -> Result<Table, DataError> {
     let mut table = Table { features: Vec::new(), labels: Vec::new(), width: 0 };
     let mut line = Vec::new();
     let mut number = 0;
-    while input.read_line(&mut line)? {
+    while input.read_line(&mut line, LONGEST_LINE + 1)? {
         number += 1;
+        if line.len() > LONGEST_LINE {
+            return Err(DataError::CsvLine {
+                path: input.path(),
+                line: number,
+                most: LONGEST_LINE,
+            });
+        }
         if line.trim_ascii().is_empty() {
             continue;
         }

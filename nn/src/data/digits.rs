@@ -40,7 +40,7 @@ const LARGEST_PIXEL: f32 = 16.0;
 /// replaced by one that cannot be read.
 pub fn digits() -> Result<Dataset, DataError> {
     let path = Path::new("digits.csv.gz (built in)");
-    let table = csv::parse(Input::new(path, Cursor::new(DIGITS_CSV_GZ))?)?;
+    let table = csv::parse(Input::new(path, Cursor::new(DIGITS_CSV_GZ), csv::EXPECTED)?)?;
     Dataset::new("digits", table.features, table.labels, CLASSES, vec![SIDE, SIDE])?
         .scaled(LARGEST_PIXEL.recip())
 }

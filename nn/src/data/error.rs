@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::files::FileError;
+use crate::memory::OutOfMemory;
+
 /// What went wrong while reading, building or sampling a data set.
 ///
 /// Offsets count bytes from the start of the data, after decompression if the
@@ -10,11 +13,26 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The file does not exist.
-    #[error("{}: no such file", path.display())]
-    FileNotFound {
+    /// The file cannot be opened: it does not exist, say, or is no regular file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is of another kind.
+    #[error("{}: is {found}, but {expected} is expected", path.display())]
+    Format {
         /// The file.
         path: PathBuf,
+        /// What it is, in words.
+        found: &'static str,
+        /// What it should be, in words.
+        expected: &'static str,
+    },
+    /// The contents take more memory than there is for them.
+    #[error("{}: the contents, decompressed, are more than {most} bytes, a quarter of memory", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The number of bytes that are read at most.
+        most: u64,
     },
     /// Files of a data set are missing from its directory.
     #[error("{}: {} not found there, plain or .gz; {how}", dir.display(), files.join(", "))]
@@ -26,25 +44,33 @@ pub enum DataError {
         /// How to get them.
         how: &'static str,
     },
-    /// The operating system could not open or read the file.
-    #[error("{}: cannot be read at byte {offset}: {source}", path.display())]
+    /// A data set of several files was looked for in what is no folder.
+    #[error("{}: is no folder; {how}", dir.display())]
+    NoFolder {
+        /// What should be a folder.
+        dir: PathBuf,
+        /// How to get the files.
+        how: &'static str,
+    },
+    /// The operating system could not read on.
+    #[error("{}: cannot be read at byte {offset}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// Bytes read before the failure.
         offset: u64,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file starts like gzip but does not decompress.
-    #[error("{}: corrupt gzip data after byte {offset} of the contents: {source}", path.display())]
+    #[error("{}: corrupt gzip data after byte {offset} of the contents: {cause}", path.display())]
     CorruptGzip {
         /// The file.
         path: PathBuf,
         /// Bytes decompressed before the failure.
         offset: u64,
         /// What the decompressor said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file does not start like an IDX file.
     #[error(
@@ -159,6 +185,16 @@ pub enum DataError {
     CsvEmpty {
         /// The file.
         path: PathBuf,
+    },
+    /// A CSV line is longer than any row of numbers.
+    #[error("{}: line {line}: more than {most} bytes without an end", path.display())]
+    CsvLine {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// The longest line that is read.
+        most: usize,
     },
     /// A CSV row differs in length from what is needed.
     #[error("{}: line {line}: needs {expected} columns, found {found}", path.display())]
@@ -306,6 +342,14 @@ pub enum DataError {
     /// A loader was given no examples.
     #[error("a loader needs at least one example")]
     NoExamples,
+    /// Something that is larger than memory.
+    #[error("{what} does not fit into memory: {short}")]
+    Memory {
+        /// What it is.
+        what: String,
+        /// How much is needed, and how much there is.
+        short: OutOfMemory,
+    },
     /// A loader was given batches of no examples.
     #[error("a batch needs at least one example")]
     ZeroBatchSize,

@@ -7,7 +7,10 @@
 use std::path::Path;
 
 use super::DataError;
-use super::input::Input;
+use super::input::{Expected, Input};
+use crate::files::IDX;
+
+const EXPECTED: Expected = Expected { words: "an IDX file, plain or gzipped,", kind: Some(IDX) };
 
 const UNSIGNED_BYTE: u8 = 0x08;
 const TYPE_OFFSET: u64 = 2;
@@ -64,7 +67,7 @@ pub(super) fn read(
     expected: &str,
     accept: impl Fn(usize) -> bool,
 ) -> Result<IdxArray, DataError> {
-    let mut input = Input::open(path)?;
+    let mut input = Input::open(path, EXPECTED)?;
     parse(&mut input, expected, accept).map_err(|error| input.blame(error))
 }
 

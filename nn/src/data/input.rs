@@ -1,15 +1,25 @@
 //! Reading a file that may or may not be gzipped.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
 use super::DataError;
+use crate::files::{self, HEAD, recognised};
+use crate::memory;
 
 const BUFFER: usize = 1 << 16;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// What a reader takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// In words.
+    pub(super) words: &'static str,
+    /// What [`recognised`] calls it, where it does.
+    pub(super) kind: Option<&'static str>,
+}
 
 /// The contents of a file, decompressed if they start like gzip.
 pub(super) struct Input {
@@ -17,27 +27,31 @@ pub(super) struct Input {
     reader: Box<dyn BufRead>,
     gzip: bool,
     offset: u64,
+    /// The bytes that are read at most, since a small file may decompress to any number.
+    most: u64,
 }
 
 impl Input {
-    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        match File::open(path) {
-            Ok(file) => Self::new(path, file),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                Err(DataError::FileNotFound { path: path.to_owned() })
-            }
-            Err(source) => Err(DataError::Io { path: path.to_owned(), offset: 0, source }),
-        }
+    pub(super) fn open(path: &Path, expected: Expected) -> Result<Self, DataError> {
+        Self::new(path, files::open(path)?, expected)
     }
 
     /// Reads `source`; `path` is how errors call it.
-    pub(super) fn new(path: &Path, mut source: impl Read + 'static) -> Result<Self, DataError> {
+    pub(super) fn new(
+        path: &Path,
+        mut source: impl Read + 'static,
+        expected: Expected,
+    ) -> Result<Self, DataError> {
         let path = path.to_owned();
         let mut head = Vec::new();
-        if let Err(source) = source.by_ref().take(2).read_to_end(&mut head) {
-            return Err(DataError::Io { path, offset: 0, source });
+        if let Err(cause) = source.by_ref().take(HEAD as u64).read_to_end(&mut head) {
+            return Err(DataError::Io { path, offset: 0, cause });
         }
-        let gzip = head == GZIP_MAGIC;
+        let Expected { words, kind } = expected;
+        let gzip = head.starts_with(&GZIP_MAGIC);
+        if let Some(found) = recognised(&head).filter(|&found| !gzip && Some(found) != kind) {
+            return Err(DataError::Format { path, found, expected: words });
+        }
         let whole = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, source));
         let reader: Box<dyn BufRead> = if gzip {
             // The multi-member decoder also reads on to the end of the file,
@@ -47,7 +61,8 @@ impl Input {
         } else {
             Box::new(whole)
         };
-        Ok(Self { path, reader, gzip, offset: 0 })
+        // A quarter, since the numbers that are made of them take four times as much.
+        Ok(Self { path, reader, gzip, offset: 0, most: memory::available() / 4 })
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -63,23 +78,27 @@ impl Input {
     /// what is read, whatever the limit says.
     pub(super) fn read(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
-        let outcome = self.reader.by_ref().take(limit).read_to_end(&mut bytes);
+        let left = self.most.saturating_sub(self.offset);
+        let outcome = self.reader.by_ref().take(limit.min(left)).read_to_end(&mut bytes);
         self.offset += bytes.len() as u64;
-        match outcome {
-            Ok(_) => Ok(bytes),
-            Err(source) => Err(self.failure(source)),
+        outcome.map_err(|cause| self.failure(cause))?;
+        if limit > left && bytes.len() as u64 == left {
+            return Err(DataError::TooLarge { path: self.path(), most: self.most });
         }
+        Ok(bytes)
     }
 
-    /// Replaces `line` by the next line with its end; false if there is none.
-    pub(super) fn read_line(&mut self, line: &mut Vec<u8>) -> Result<bool, DataError> {
+    /// Replaces `line` by the next line with its end, of at most `most` bytes; a longer one is cut
+    /// off there. False if there is none.
+    pub(super) fn read_line(&mut self, line: &mut Vec<u8>, most: usize) -> Result<bool, DataError> {
         line.clear();
-        let outcome = self.reader.read_until(b'\n', line);
+        let outcome = self.reader.by_ref().take(most as u64).read_until(b'\n', line);
         self.offset += line.len() as u64;
-        match outcome {
-            Ok(count) => Ok(count > 0),
-            Err(source) => Err(self.failure(source)),
+        outcome.map_err(|cause| self.failure(cause))?;
+        if self.offset > self.most {
+            return Err(DataError::TooLarge { path: self.path(), most: self.most });
         }
+        Ok(!line.is_empty())
     }
 
     /// The error to report when `error` was found in the contents: bytes from
@@ -92,24 +111,24 @@ impl Input {
             let length = match self.reader.fill_buf() {
                 Ok([]) => return error,
                 Ok(bytes) => bytes.len(),
-                Err(source) => return self.failure(source),
+                Err(cause) => return self.failure(cause),
             };
             self.reader.consume(length);
             self.offset += length as u64;
         }
     }
 
-    fn failure(&self, source: io::Error) -> DataError {
+    fn failure(&self, cause: io::Error) -> DataError {
         let (path, offset) = (self.path(), self.offset);
         // The kinds the decompressor uses; any other comes from the system.
         let corrupt = matches!(
-            source.kind(),
+            cause.kind(),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
         );
         if self.gzip && corrupt {
-            DataError::CorruptGzip { path, offset, source }
+            DataError::CorruptGzip { path, offset, cause }
         } else {
-            DataError::Io { path, offset, source }
+            DataError::Io { path, offset, cause }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::DataError;
 use super::random::{Purpose, Stream};
+use crate::memory;
 
 /// Divides the indices of n examples into mini-batches, anew for each epoch.
 ///
@@ -34,8 +35,9 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// [`DataError::NoExamples`] if `n` is 0 and
-    /// [`DataError::ZeroBatchSize`] if `batch_size` is 0.
+    /// [`DataError::NoExamples`] if `n` is 0,
+    /// [`DataError::ZeroBatchSize`] if `batch_size` is 0, and [`DataError::Memory`] if the order
+    /// of `n` examples fits no memory.
     pub fn new(n: usize, batch_size: usize) -> Result<Self, DataError> {
         if n == 0 {
             return Err(DataError::NoExamples);
@@ -43,6 +45,11 @@ impl Loader {
         if batch_size == 0 {
             return Err(DataError::ZeroBatchSize);
         }
+        let needed = (n as u64).saturating_mul(size_of::<usize>() as u64);
+        memory::check(needed).map_err(|short| DataError::Memory {
+            what: format!("the order of {n} examples"),
+            short,
+        })?;
         Ok(Self { n, batch_size, seed: None, drop_last: false })
     }
 

@@ -30,7 +30,8 @@ const GET_ANY: &str = "the folder must hold all four files under their MNIST nam
 ///
 /// # Errors
 ///
-/// [`DataError::MissingFiles`] lists the files that are not there; a file that
+/// [`DataError::MissingFiles`] lists the files that are not there, [`DataError::NoFolder`] tells that
+/// `dir` is a file; a file that
 /// is there but damaged gives the errors of [`idx::read_idx`]. Files that do
 /// not fit together, or labels above 9, have errors of their own.
 pub fn mnist(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
@@ -107,6 +108,9 @@ fn read_dir(
     classes: Option<usize>,
     how: &'static str,
 ) -> Result<(Dataset, Dataset), DataError> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(DataError::NoFolder { dir: dir.to_owned(), how });
+    }
     let files: Vec<&str> =
         [TRAIN, TEST].concat().into_iter().filter(|file| locate(dir, file).is_none()).collect();
     if !files.is_empty() {
@@ -140,7 +144,7 @@ fn read_dir(
 
 /// The file of that name, or of that name with `.gz`.
 fn locate(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
+    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }
 
 impl Part {

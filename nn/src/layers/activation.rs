@@ -63,6 +63,9 @@ impl Activation {
     pub fn apply(self, x: Var) -> Var {
         match self {
             Self::Relu => x.relu(),
+            Self::LeakyRelu { slope } if !slope.is_finite() => {
+                x.fail("leaky_relu", format!("the slope must be finite, but is {slope}"))
+            }
             Self::LeakyRelu { slope } => x.leaky_relu(slope),
             Self::Elu => x.elu(),
             Self::Tanh => x.tanh(),

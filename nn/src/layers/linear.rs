@@ -2,12 +2,13 @@
 
 use burlap_autodiff::Var;
 
-use crate::{Context, Init, Module, Result, Scope};
+use crate::{Context, Error, Init, Module, Result, Scope};
 
 /// y = x Wᵀ + b along the last axis: `[…, inputs]` → `[…, outputs]`.
 ///
 /// The parameters are `weight` `[outputs, inputs]` and `bias` `[outputs]`, by default drawn as in
-/// PyTorch, uniformly on ±1/√inputs. An input of another width is an error of the tape.
+/// PyTorch, uniformly on ±1/√inputs. An input of another width is an error of the tape; sizes
+/// of 0 are [`Error::LayerSize`] in [`Model::new`](crate::Model::new).
 ///
 /// ```
 /// use burlap_nn::{Init, Linear, Model};
@@ -64,6 +65,10 @@ impl Linear {
 
 impl Module for Linear {
     fn declare(&self, scope: &mut Scope<'_>) -> Result<()> {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        if inputs == 0 || outputs == 0 {
+            return Err(Error::LayerSize { path: scope.path().to_owned(), inputs, outputs });
+        }
         scope.parameter("weight", [self.outputs, self.inputs], self.weight)?;
         match self.bias {
             Some(init) => scope.parameter("bias", [self.outputs], init),

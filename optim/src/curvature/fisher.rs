@@ -3,7 +3,7 @@
 use super::staged::{Curvature, CurvatureOperator};
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::per_example::{check_batch, record};
+use crate::per_example::record;
 use crate::recording::Recording;
 use burlap_autodiff::{Array, Var};
 
@@ -17,23 +17,32 @@ impl Curvature for EmpiricalFisher {
     const NAME: &'static str = "empirical Fisher";
 
     fn record(r: &Recording<'_>, v: Var) -> Var {
-        // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n.
-        let losses = record(r, |loss| [loss]);
-        let Some(&losses) = losses.first() else {
-            return v.fail(EmpiricalFisher::NAME, "the batch has no examples");
-        };
-        let count = losses.shape().count().max(1) as f64;
-        losses.vjp(r.x, losses.jvp(r.x, v)) * (1.0 / count)
+        // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n, or JᵀDJ/tr D.
+        let found = record(r, |loss, denominator| {
+            [Some(loss), denominator].into_iter().flatten().collect::<Vec<_>>()
+        });
+        match found[..] {
+            [losses] => {
+                let count = losses.shape().count().max(1) as f64;
+                losses.vjp(r.x, losses.jvp(r.x, v)) * (1.0 / count)
+            }
+            [losses, denominators] => {
+                let along = denominators * losses.jvp(r.x, v);
+                losses.vjp(r.x, along) / denominators.sum()
+            }
+            _ => v.fail(EmpiricalFisher::NAME, "the batch has no examples"),
+        }
     }
 
-    fn check(_: &Objective, batch: &[Array]) -> Result<()> {
-        check_batch(EmpiricalFisher::NAME, batch)
+    fn check(objective: &Objective, batch: &[Array]) -> Result<()> {
+        objective.check_examples(EmpiricalFisher::NAME, batch)
     }
 }
 
 /// The empirical Fisher matrix (1/n) Σ gᵢgᵢᵀ over all n examples of all batches, where gᵢ is the
 /// gradient of the loss on example i as a batch of its own, as
-/// [`per_example_gradients`](Objective::per_example_gradients) gives them. No gᵢ is in memory: a
+/// [`per_example_gradients`](Objective::per_example_gradients) gives them; of a
+/// [ratio](crate::Loss::Ratio) with the examples' denominators dᵢ, Σ dᵢgᵢgᵢᵀ / Σ dᵢ. No gᵢ is in memory: a
 /// product goes through the vector of the examples' losses.
 ///
 /// ```

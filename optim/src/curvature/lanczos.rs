@@ -16,7 +16,8 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct Lanczos {
     /// At most so many products.
     pub max_products: usize,
-    /// Stop when each wanted pair's residual ‖Av − λv‖ is below this times the largest |λ|.
+    /// Stop when the iteration leaves of each wanted pair's ‖Av − λv‖ no more than this times the
+    /// largest |λ|; rounding of the products is not part of it.
     pub tolerance: f64,
 }
 
@@ -33,7 +34,12 @@ pub struct Eigenpair {
     pub value: f64,
     /// The eigenvector v.
     pub vector: Vec<f64>,
-    /// ‖Av − λv‖: an eigenvalue lies within this distance of λ.
+    /// A bound of ‖Av − λv‖, up to a small factor: an eigenvalue lies within this distance of λ.
+    ///
+    /// It is β|s|, what the iteration leaves, and the rounding of the products: √n ε ‖A‖ with the
+    /// operator's [`epsilon`](LinearOperator::epsilon), and √n times the error of their elements
+    /// that their lack of symmetry shows. So it is 0 for an operator of zeros only, and no smaller
+    /// than what the arithmetic allows where the iteration breaks down.
     pub residual: f64,
 }
 
@@ -161,7 +167,7 @@ impl Lanczos {
                 let close = |&i: &usize| beta * end[0][i].abs() <= small;
                 let converged = chosen.len() == count && chosen.iter().all(close);
                 if done || (converged && !split) {
-                    return assemble(&krylov, &chosen, beta);
+                    return assemble(&krylov, &chosen, beta, krylov.rounding(a.epsilon()));
                 }
             }
             krylov.off.push(beta);
@@ -237,7 +243,7 @@ fn first(n: usize, start: Option<&[f64]>, noise: Vec<f64>) -> Vec<f64> {
 }
 
 /// The chosen eigenpairs of the tridiagonal matrix, in the whole space.
-fn assemble(krylov: &Krylov, chosen: &[usize], beta: f64) -> Result<Vec<Eigenpair>> {
+fn assemble(krylov: &Krylov, chosen: &[usize], beta: f64, rounding: f64) -> Result<Vec<Eigenpair>> {
     let size = krylov.basis.len();
     let mut rows: Vec<Vec<f64>> =
         (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect();
@@ -247,7 +253,8 @@ fn assemble(krylov: &Krylov, chosen: &[usize], beta: f64) -> Result<Vec<Eigenpai
         rows.iter().zip(&krylov.basis).for_each(|(row, v)| add(&mut vector, row[i], v));
         let length = norm(&vector);
         vector.iter_mut().for_each(|x| *x /= length);
-        Eigenpair { value: values[i], vector, residual: beta * rows[size - 1][i].abs() }
+        let residual = beta * rows[size - 1][i].abs() + rounding;
+        Eigenpair { value: values[i], vector, residual }
     };
     Ok(chosen.iter().map(pair).collect())
 }

@@ -69,12 +69,19 @@ pub fn hutch_pp(
 /// leaves of them, as the paper improves it.
 ///
 /// The variance is about that of Hutchinson's estimate with k probes for A without its best
-/// approximation of rank k − 1. The standard error is the jackknife's over the ωᵢ, which takes no
-/// further products (Epperly and Tropp, arXiv 2207.06342): √((k − 1)/k Σ(Tᵢ − T̄)²), where Tᵢ is
-/// the whole estimate without ωᵢ. By the inequality of Efron and Stein its square is on average not
-/// below the variance with k − 1 vectors, and mostly above that with k. The paper's own, the
-/// spread of the k estimates over √k as if they were independent, is smaller and often too small:
-/// they share most of the basis.
+/// approximation of rank k − 1. The standard error takes no further products. With X_j the estimate
+/// by ω_j and X_j∖i the same beside a basis without ω_i too, the variance of the mean is
+/// Var(X)/k + (k − 1)/k Cov(X_i, X_j), of which the spread of the X_j shows the first part without
+/// (1/k) Cov, and
+///
+/// Cov(X_i, X_j) = E (X_i − X_i∖j)(X_j − X_j∖i)
+///
+/// the rest: given all other vectors, X_j and X_j∖i both have the mean tr A, so that of the four
+/// products of X_i = X_i∖j + (X_i − X_i∖j) and its like three have the mean (tr A)² or 0. Hence
+/// s²/k plus the mean of that product over all pairs is an unbiased estimate of the variance;
+/// a negative mean counts as 0. The paper's own error, √(s²/k), leaves the covariance out, which
+/// estimates that share most of their basis have; the jackknife's (Epperly and Tropp,
+/// arXiv 2207.06342) is that of k − 1 vectors and more, too large where each of them counts.
 ///
 /// Where the images span the whole space, or are dependent, as for A of rank below k, the
 /// result is exact. k³ host operations come beside those with k vectors.
@@ -117,16 +124,14 @@ pub fn xtrace(a: &mut dyn LinearOperator, products: usize, seed: u64) -> Result<
         return Ok(Estimated { value: total, standard_error: 0.0, products });
     }
     let parts = Parts::new(n, &omega, &y, &q, &z);
-    let leaving_out = |i: usize, j: usize| parts.estimate(n, total, i, j);
-    let value = (0..k).map(|j| leaving_out(j, j)).sum::<f64>() / k as f64;
-    // What the mean would be without vector i.
-    let without: Mean = (0..k)
-        .map(|i| (0..k).filter(|&j| j != i).map(|j| leaving_out(i, j)).sum::<f64>())
-        .map(|sum| sum / (k - 1) as f64)
-        .collect();
-    let standard_error =
-        if k < 2 { f64::INFINITY } else { (k - 1) as f64 * without.standard_error() };
-    Ok(Estimated { value, standard_error, products })
+    let alone: Vec<f64> = (0..k).map(|j| parts.estimate(n, total, j, j)).collect();
+    let mean: Mean = alone.iter().copied().collect();
+    // What ωᵢ in the basis does to the estimate by ωⱼ.
+    let gain = |i: usize, j: usize| alone[j] - parts.estimate(n, total, i, j);
+    let covariance: Mean =
+        (0..k).flat_map(|j| (0..j).map(move |i| gain(i, j) * gain(j, i))).collect();
+    let variance = mean.standard_error().powi(2) + covariance.value().max(0.0);
+    Ok(Estimated { value: mean.value(), standard_error: variance.sqrt(), products })
 }
 
 /// What the estimates beside a basis Q with vectors left out are made of, all in coordinates of

@@ -41,4 +41,5 @@ pub use quadrature::{Quadrature, Rule};
 pub use staged::{Curvature, CurvatureOperator};
 pub use stochastic::{diagonal, frobenius_norm, trace};
 
+pub(crate) use staged::epsilon;
 pub(crate) use vectors::norm;

@@ -3,10 +3,12 @@
 use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use crate::error::{Error, Result};
-use crate::objective::{Objective, inputs};
-use crate::pieces::examples;
+use crate::objective::Objective;
+use crate::programs::Key;
 use crate::recording::Recording;
-use burlap_autodiff::{Array, Bound, DType, Var, map_rows};
+use crate::run::inputs;
+use burlap_autodiff::{Array, Bound, DType, Element, Var, map_rows};
+use std::any::TypeId;
 use std::marker::PhantomData;
 
 /// How many directions share a program, chosen among 4, 8 and 16: small networks gain, large ones
@@ -39,8 +41,8 @@ const BLOCK: usize = 4;
 /// assert_eq!(out, [9.0, 6.0]);
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
-pub trait Curvature {
-    /// The name, under which programs are kept and of which errors speak.
+pub trait Curvature: 'static {
+    /// The name, as in errors.
     const NAME: &'static str;
 
     /// C v at the recording's parameters, for `v` of their shape.
@@ -56,9 +58,10 @@ pub trait Curvature {
     }
 }
 
-/// The curvature C of an objective at a point x, averaged over batches by their sizes:
-/// Σ n_b C(x; batch_b) / Σ n_b, and so over an objective's [pieces](Objective::with_pieces) of a
-/// batch. What does not depend on the direction is computed once; each
+/// The curvature C of an objective at a point x, averaged over batches by their
+/// [shares](Objective::shares) in the loss: Σ n_b C(x; batch_b) / Σ n_b for n_b examples in batch b,
+/// and with the denominators of a [ratio](crate::Loss::Ratio) in place of n_b; and so over an
+/// objective's [pieces](Objective::with_pieces) of a batch. What does not depend on the direction is computed once; each
 /// product is exact.
 ///
 /// Four directions of [`apply_many`](LinearOperator::apply_many) at a time go through one
@@ -92,8 +95,8 @@ impl Staged {
     ) -> Result<Staged> {
         let mut bound = Vec::with_capacity(batches.len());
         for (batch, weight) in batches {
-            let name = format!("{} times {rows} vectors", C::NAME);
-            let program = objective.program(&name, batch, |r| match rows {
+            let key = Key::Matrix { kind: TypeId::of::<C>(), vectors: rows };
+            let program = objective.program_of(key, batch, |r| match rows {
                 1 => vec![C::record(r, r.vector("v"))],
                 _ => map_rows([r.vectors("vs", rows)], |[v]| [C::record(r, v)]),
             })?;
@@ -117,21 +120,31 @@ impl Staged {
 
 /// `to` += `factor` · `from`, in doubles.
 fn add(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
-    match from.dtype() {
-        DType::F64 => {
-            to.iter_mut().zip(from.as_slice::<f64>()?).for_each(|(t, f)| *t += factor * f);
-        }
-        _ => {
-            let from = from.as_slice::<f32>()?;
-            to.iter_mut().zip(from).for_each(|(t, &f)| *t += factor * f64::from(f));
-        }
+    fn terms<T: Element>(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
+        let from = from.as_slice::<T>()?;
+        to.iter_mut().zip(from).for_each(|(t, f)| *t += factor * f.to_f64());
+        Ok(())
     }
-    Ok(())
+    match from.dtype() {
+        DType::F32 => terms::<f32>(to, factor, from),
+        DType::F64 => terms::<f64>(to, factor, from),
+        DType::U32 => terms::<u32>(to, factor, from),
+        DType::Bool => terms::<bool>(to, factor, from),
+    }
+}
+
+/// The distance from 1 to the next number of a type.
+pub(crate) fn epsilon(dtype: DType) -> f64 {
+    match dtype {
+        DType::F32 => f64::from(f32::EPSILON),
+        DType::F64 => f64::EPSILON,
+        DType::U32 | DType::Bool => 1.0,
+    }
 }
 
 impl<'a, C: Curvature> CurvatureOperator<'a, C> {
-    /// At the point x, over batches. A batch's weight is the first size of its first array
-    /// (1 where there is none).
+    /// At the point x, over batches, weighted by their [shares](Objective::shares) in the loss.
+    /// Batches of no examples are left out.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -158,7 +171,7 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
         x: &Array,
         batches: &[&[Array]],
     ) -> Result<CurvatureOperator<'a, C>> {
-        objective.check_vector(C::NAME, x)?;
+        objective.check_vector(C::NAME, "parameters", x)?;
         if batches.is_empty() {
             return Err(Error::Setting {
                 of: C::NAME.into(),
@@ -167,15 +180,19 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
                 expected: "at least 1 (an empty one, for a loss without data)",
             });
         }
-        let size = |batch: &[Array]| examples(batch).unwrap_or(1).max(1) as f64;
-        let total: f64 = batches.iter().map(|b| size(b)).sum();
+        let shares = objective.shares_for(C::NAME, x, batches)?;
         let mut pieces = Vec::with_capacity(batches.len());
-        for batch in batches {
+        for (batch, share) in batches.iter().zip(shares).filter(|(_, share)| *share != 0.0) {
             C::check(objective, batch)?;
             objective.value(x, batch)?;
-            let weight = size(batch) / total;
-            let shared = |(piece, share)| (piece, weight * share);
-            pieces.extend(objective.pieces(batch)?.into_iter().map(shared));
+            match objective.parts(C::NAME, x, batch, objective.piece)? {
+                None => pieces.push((batch.to_vec(), share)),
+                Some(parts) => {
+                    for part in parts.iter().filter(|part| part.share != 0.0) {
+                        pieces.push((objective.take(batch, &part.indices)?, share * part.share));
+                    }
+                }
+            }
         }
         let batches = pieces;
         let single = Staged::new::<C>(objective, x, &batches, 1)?;
@@ -221,10 +238,7 @@ impl<C: Curvature> LinearOperator for CurvatureOperator<'_, C> {
     }
 
     fn epsilon(&self) -> f64 {
-        match self.objective.dtype() {
-            DType::F64 => f64::EPSILON,
-            _ => f64::from(f32::EPSILON),
-        }
+        epsilon(self.objective.dtype())
     }
 
     fn products(&self) -> usize {

@@ -33,14 +33,21 @@ pub(crate) fn norm(v: &[f64]) -> f64 {
 }
 
 /// Takes from `v` its parts along orthonormal vectors, twice, so that rounding leaves nothing
-/// of them.
-pub(super) fn orthogonalise<'a>(v: &mut [f64], basis: impl Iterator<Item = &'a [f64]> + Clone) {
-    for _ in 0..2 {
-        for b in basis.clone() {
-            let part = dot(b, v);
-            add(v, -part, b);
-        }
-    }
+/// of them. Returns the parts.
+pub(super) fn orthogonalise<'a>(
+    v: &mut [f64],
+    basis: impl Iterator<Item = &'a [f64]> + Clone,
+) -> Vec<f64> {
+    let mut take = |b: &[f64]| {
+        let part = dot(b, v);
+        add(v, -part, b);
+        part
+    };
+    let parts = basis.clone().map(&mut take).collect();
+    basis.for_each(|b| {
+        take(b);
+    });
+    parts
 }
 
 /// Orthonormal vectors that span rows of `dim` elements, made of them in their order. A row that

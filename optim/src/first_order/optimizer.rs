@@ -140,6 +140,16 @@ impl Optimizer {
         self.rule.name()
     }
 
+    /// The number of parameters.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The parameters' element type.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// The number of steps taken.
     pub fn steps(&self) -> u64 {
         self.step
@@ -191,7 +201,8 @@ impl Optimizer {
         program.run_into(&inputs, &mut self.spare)?;
         // Zero times each element: NaN where one is not finite.
         if self.spare.last().is_some_and(|check| check.get(&[]) != Some(0.0)) {
-            return Err(Error::NonFiniteGradient { of: self.rule.name().into(), cause: None });
+            let of = self.rule.name().into();
+            return Err(Error::NonFiniteGradient { of, input: None, cause: None });
         }
         let mut spare = self.spare.iter_mut();
         let targets = std::iter::once(parameters).chain(&mut self.state);

@@ -1,10 +1,10 @@
 //! What becomes of the gradients: the members of the family that differ from SAM behind the
 //! second gradient.
 
-use super::rule::{Combination, Combined, Combining};
-use super::rules::rescaled;
+use super::rule::{Combination, Combined, Combining, rescaled};
+use crate::curvature::epsilon;
 use crate::error::{Result, below_one, not_negative, positive_count};
-use burlap_autodiff::{DType, Var};
+use burlap_autodiff::Var;
 
 /// What is left of `v` beside the direction of `of`; all of it where that is zero.
 pub(super) fn beside(v: Var, of: Var) -> Var {
@@ -15,8 +15,7 @@ pub(super) fn beside(v: Var, of: Var) -> Var {
 /// The same, but none where it is rounding only: it would be blown up to the gradient's length.
 fn seen_beside(v: Var, of: Var) -> Var {
     let part = beside(v, of);
-    let precision = if v.dtype() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
-    part.norm().gt(16.0 * precision * v.norm()).select(part, 0.0)
+    part.norm().gt(16.0 * epsilon(v.dtype()) * v.norm()).select(part, 0.0)
 }
 
 impl Combined {

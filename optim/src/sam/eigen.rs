@@ -1,8 +1,7 @@
 //! Eigen-SAM: towards the top eigenvector of the Hessian.
 
 use super::combinations::beside;
-use super::rule::{Perturbation, Perturbing, Preparing};
-use super::rules::rescaled;
+use super::rule::{Perturbation, Perturbing, Preparing, rescaled};
 use crate::curvature::{HessianOperator, Lanczos, LinearOperator};
 use crate::error::{Result, not_negative, positive, positive_count};
 use burlap_autodiff::{Array, Var};
@@ -10,7 +9,8 @@ use burlap_autodiff::{Array, Var};
 /// Eigen-SAM: ε = ρ d/‖d‖ with d = g/‖g‖ + α sgn(gᵀv) v_⊥, where v is the eigenvector of the
 /// Hessian's largest eigenvalue on the batch and v_⊥ its part beside g (Luo et al., NeurIPS 2024,
 /// arXiv 2501.12666, algorithm 1). v is renewed every k steps by Lanczos iterations that begin at
-/// the former one, where the published code takes five steps of the power method.
+/// the former one, where the published code takes five steps of the power method. Of
+/// [given draws](super::Sam::with_draws) each renewal takes one, to begin with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TopDirection {
     /// The length ρ.
@@ -42,7 +42,7 @@ impl Perturbation for TopDirection {
         let (g, v) = (at.gradient, at.state[0]);
         let unit = rescaled(g, g, 1.0);
         let d = unit + self.alpha * v.dot(unit).sign() * beside(v, g);
-        rescaled(d, d, at.radius)
+        at.rescaled(d, d, at.radius)
     }
 
     fn state_names(&self) -> &[&'static str] {
@@ -54,15 +54,20 @@ impl Perturbation for TopDirection {
             return Ok(0);
         }
         let mut operator = HessianOperator::new(at.objective, at.x, &[at.batch])?;
-        let former = state[0].to_f64_vec();
-        let start = (!at.first).then_some(&former[..]);
-        if let Some(pair) = self.lanczos.top(&mut operator, 1, start, at.seed)?.first() {
+        let former = || (!at.first).then(|| state[0].to_f64_vec());
+        let start = at.given(at.step / self.every)?.or_else(former);
+        let found = self.lanczos.top(&mut operator, 1, start.as_deref(), at.seed)?;
+        if let Some(pair) = found.first() {
             state[0].fill_from_f64(&pair.vector);
         }
         Ok(operator.products())
     }
 
     fn draws(&self) -> bool {
+        true
+    }
+
+    fn draws_on_host(&self) -> bool {
         true
     }
 }

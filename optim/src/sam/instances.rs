@@ -9,6 +9,42 @@ use crate::curvature::Lanczos;
 use crate::error::Result;
 
 impl Sam {
+    /// SAM as the code of the universal class computes it, ε = ρ g/(‖g‖ + 10⁻⁷)
+    /// (github.com/dbahri/universal_sam, solver/sam.py; github.com/davda54/sam adds 10⁻¹²).
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::{Method, Objective, Sam};
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, |x: Var, _: &[Var]| x.square().sum());
+    /// // g = 10⁻⁷: half as far.
+    /// let x = Array::vector([0.5e-7]);
+    /// let found = Sam::published_sam(0.5)?.evaluate(&objective, &x, &[], 0)?;
+    /// assert_eq!(format!("{:.4}", found.gradient.get(&[0]).unwrap()), "0.5000");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) unless ρ is positive and finite.
+    pub fn published_sam(rho: f64) -> Result<Sam> {
+        Sam::new(rho)?.published()
+    }
+
+    /// ASAM as the code of the universal class computes it, ε = ρ T²g/(‖Tg‖ + 10⁻⁷) with
+    /// T = |x| + η for all parameters (github.com/dbahri/universal_sam, solver/sam.py). The authors'
+    /// own code, github.com/SamsungLabs/ASAM, adds 10⁻¹⁶ and has T = 1 for all but weights.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) unless ρ is positive and η not negative.
+    pub fn published_asam(rho: f64, eta: f64) -> Result<Sam> {
+        Sam::adaptive(rho, eta)?.published()
+    }
+
+    fn published(self) -> Result<Sam> {
+        let mut sam = self.with_norm_offset(1e-7)?;
+        sam.name = format!("published {}", sam.name);
+        Ok(sam)
+    }
+
     /// ASAM, as [`Adaptive`] says.
     ///
     /// # Errors

@@ -2,12 +2,8 @@
 //! (Mi et al., arXiv 2210.05177, algorithms 1 and 2).
 
 use super::rule::{Perturbation, Perturbing, Preparing};
-use super::rules::rescaled;
 use crate::error::{Result, below_one, fraction, positive, positive_count};
-use crate::pieces::{examples, take};
-use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, Var};
-use rand_distr::{Distribution, StandardUniform};
 
 /// Those `count` of the candidates with the largest scores; of equal ones the first.
 fn largest(mut candidates: Vec<usize>, count: usize, score: impl Fn(usize) -> f64) -> Vec<usize> {
@@ -31,15 +27,17 @@ fn kept(n: usize, sparsity: f64) -> usize {
 }
 
 fn masked(at: &Perturbing<'_>) -> Var {
-    rescaled(at.state[0] * at.gradient, at.gradient, at.radius)
+    at.rescaled(at.state[0] * at.gradient, at.gradient, at.radius)
 }
 
 /// SSAM-F: the mask holds the 1 − s of the parameters with the largest empirical Fisher
-/// information, the sum of squared gradients of the loss on single examples (option I of the
+/// information, the sum of squared gradients of the loss on single examples, weighted by the
+/// denominators of a [ratio](crate::Loss::Ratio) (option I of the
 /// paper's algorithm 2; the labels are those of the data, as in the published code). The mask is renewed every k steps
 /// from the first examples of that step's batch, before it is used; the published code, which
 /// renews it after the first step of an epoch, perturbs nothing in the very first step. A loss
-/// without examples counts as one example.
+/// without examples counts as one example. Of [given draws](super::Sam::with_draws) each renewal
+/// takes one in place of the information, so that a mask of the wanted sparsity gives itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FisherMask {
     /// The length ρ.
@@ -50,6 +48,14 @@ pub struct FisherMask {
     pub samples: usize,
     /// The number of steps k between two masks.
     pub every: u64,
+}
+
+impl FisherMask {
+    fn renew(&self, at: &Preparing<'_>, mask: &mut Array, scores: &[f64]) {
+        let admitted = at.admitted();
+        let count = kept(admitted.len(), self.sparsity);
+        fill(mask, &largest(admitted, count, |i| scores[i]));
+    }
 }
 
 impl Perturbation for FisherMask {
@@ -80,19 +86,35 @@ impl Perturbation for FisherMask {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let mut information = vec![0.0; at.objective.dim()];
-        let count = examples(at.batch).map_or(1, |n| n.min(self.samples));
-        for i in 0..count {
-            // One at a time: a gradient of the network's size for each would be much memory.
-            let example = take(at.batch, &[i])?;
-            let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, &example)?;
-            let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
-            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
+        if let Some(scores) = at.given(at.step / self.every)? {
+            self.renew(at, &mut state[0], &scores);
+            return Ok(0);
         }
-        let admitted = at.admitted();
-        let count_kept = kept(admitted.len(), self.sparsity);
-        fill(&mut state[0], &largest(admitted, count_kept, |i| information[i]));
+        let mut information = vec![0.0; at.objective.dim()];
+        let n = at.objective.examples(at.batch)?;
+        let count = n.map_or(1, |n| n.min(self.samples));
+        let first = at.objective.take(at.batch, &(0..count).collect::<Vec<_>>())?;
+        let mut add = |batch: &[Array], weight: f64| -> Result<()> {
+            let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, batch)?;
+            let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
+            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
+            Ok(())
+        };
+        match at.objective.parts(self.name(), at.x, &first, Some(1))? {
+            None => add(&first, 1.0)?,
+            // One at a time: a gradient of the network's size for each would be much memory.
+            Some(parts) => {
+                for part in parts.iter().filter(|part| part.share != 0.0) {
+                    add(&at.objective.take(&first, &part.indices)?, part.share)?;
+                }
+            }
+        }
+        self.renew(at, &mut state[0], &information);
         Ok(count)
+    }
+
+    fn draws_on_host(&self) -> bool {
+        true
     }
 }
 
@@ -112,7 +134,9 @@ pub enum Score {
 /// the paper's algorithm 2: dropped by |g|, grown at random; the published code offers all three scores for
 /// both). The part falls along half a cosine, f = ½ f₀ (1 + cos πt/T), if a horizon T is set.
 /// The mask is renewed before it is used, as in the paper; scores by gradients take one more of
-/// them in that step.
+/// them in that step. Of [given draws](super::Sam::with_draws) each renewal takes one vector of
+/// scores, at first those of which the largest are the mask, so that a mask of the wanted
+/// sparsity gives itself; two, for dropping and growing, where both are random.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DynamicMask {
     /// The length ρ.
@@ -140,21 +164,34 @@ impl DynamicMask {
         self.drop * self.horizon.map_or(1.0, cosine)
     }
 
-    fn scores(&self, at: &Preparing<'_>, by: Score, gradient: &[f64], sample: u32) -> Vec<f64> {
+    fn scores(
+        &self,
+        at: &Preparing<'_>,
+        by: Score,
+        gradient: &[f64],
+        sample: u32,
+    ) -> Result<Vec<f64>> {
         match by {
-            Score::Gradient => gradient.iter().map(|g| g.abs()).collect(),
-            Score::Weight => at.x.to_f64_vec().iter().map(|x| x.abs()).collect(),
-            Score::Random => random_scores(at, sample),
+            Score::Gradient => Ok(gradient.iter().map(|g| g.abs()).collect()),
+            Score::Weight => Ok(at.x.to_f64_vec().iter().map(|x| x.abs()).collect()),
+            Score::Random => self.random_scores(at, sample),
         }
     }
-}
 
-/// Sample 0 is for dropping, 1 for growing; the first mask is a growth.
-fn random_scores(at: &Preparing<'_>, sample: u32) -> Vec<f64> {
-    let mut scores = vec![0.0; at.objective.dim()];
-    let draw = Draw { seed: at.seed, purpose: Purpose::Direction, step: at.step, sample };
-    draw.fill(&mut scores, |stream| StandardUniform.sample(stream));
-    scores
+    /// Sample 0 is for dropping, 1 for growing; the first mask is a growth. Of given draws each
+    /// renewal has one, or two where both are random.
+    fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Vec<f64>> {
+        let both = [self.drop_by, self.grow_by] == [Score::Random; 2];
+        let renewal = at.step / self.every;
+        at.uniform(
+            sample,
+            if both {
+                renewal.saturating_mul(2).saturating_add(u64::from(sample))
+            } else {
+                renewal
+            },
+        )
+    }
 }
 
 impl Perturbation for DynamicMask {
@@ -188,7 +225,7 @@ impl Perturbation for DynamicMask {
         let admitted = at.admitted();
         let count = kept(admitted.len(), self.sparsity);
         if at.first {
-            let scores = random_scores(at, 1);
+            let scores = self.random_scores(at, 1)?;
             fill(&mut state[0], &largest(admitted, count, |i| scores[i]));
             return Ok(0);
         }
@@ -202,8 +239,8 @@ impl Perturbation for DynamicMask {
         let (inside, outside): (Vec<usize>, Vec<usize>) =
             admitted.into_iter().partition(|&i| mask[i] != 0.0);
         let dropped = ((inside.len() as f64 * self.part(at.step)) as usize).min(outside.len());
-        let stay = self.scores(at, self.drop_by, &gradient, 0);
-        let grow = self.scores(at, self.grow_by, &gradient, 1);
+        let stay = self.scores(at, self.drop_by, &gradient, 0)?;
+        let grow = self.scores(at, self.grow_by, &gradient, 1)?;
         let left = inside.len() - dropped;
         let mut chosen = largest(inside, left, |i| stay[i]);
         chosen.extend(largest(outside, dropped, |i| grow[i]));
@@ -212,6 +249,10 @@ impl Perturbation for DynamicMask {
     }
 
     fn draws(&self) -> bool {
+        true
+    }
+
+    fn draws_on_host(&self) -> bool {
         true
     }
 }

@@ -1,15 +1,16 @@
 //! The family as a [`Method`]: a rule, a combination, and how they are applied.
 
+use super::draws::Draws;
 use super::radius::Radius;
 use super::rule::{Combination, Perturbation, Preparing};
 use super::rules::Ascent;
-use crate::error::{Error, Result, fraction, positive_count};
+use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
+use crate::programs::next_id;
 use crate::state::State;
 use burlap_autodiff::Array;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sharpness-aware minimisation with a perturbation rule, and what it makes of the gradients.
 ///
@@ -26,13 +27,15 @@ pub struct Sam {
     pub(super) rule: Box<dyn Perturbation>,
     pub(super) combination: Option<Box<dyn Combination>>,
     pub(super) name: String,
-    /// Rules of one name may differ in their settings; their programs must not be shared.
+    /// Of this rule, combination and ranges; rules of one name may differ in their settings.
     pub(super) id: u64,
     pub(super) radius: Option<Radius>,
     pub(super) ranges: Option<Vec<Range<usize>>>,
     pub(super) micro_batch: Option<usize>,
     pub(super) selected: f64,
     pub(super) seed: u64,
+    pub(super) norm_offset: f64,
+    pub(super) draws: Option<Draws>,
     /// The state vectors of rule and combination; none before the first step.
     pub(super) vectors: Vec<Array>,
 }
@@ -57,18 +60,19 @@ impl Sam {
     /// # Errors
     /// What the rule's check reports.
     pub fn with_rule(rule: impl Perturbation + 'static) -> Result<Sam> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         rule.check()?;
         Ok(Sam {
             name: rule.name().to_owned(),
             rule: Box::new(rule),
             combination: None,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: next_id(),
             radius: None,
             ranges: None,
             micro_batch: None,
             selected: 1.0,
             seed: 0,
+            norm_offset: 0.0,
+            draws: None,
             vectors: Vec::new(),
         })
     }
@@ -85,6 +89,8 @@ impl Sam {
             rule => format!("{} with {rule}", combination.name()),
         };
         self.combination = Some(Box::new(combination));
+        // Neither programs nor state vectors of before are those of now.
+        (self.id, self.vectors) = (next_id(), Vec::new());
         Ok(self)
     }
 
@@ -106,14 +112,16 @@ impl Sam {
         if !ascending || ranges.is_empty() || ranges.iter().any(|r| r.start >= r.end) {
             return Err(self.wrong_ranges(&ranges, "at least one range, ascending, none empty"));
         }
-        self.ranges = Some(ranges);
+        (self.ranges, self.id) = (Some(ranges), next_id());
         Ok(self)
     }
 
     /// m-sharpness: the batch in parts of at most m examples, each with a perturbation of its
     /// own, and the gradients averaged by the parts' sizes (Foret et al., arXiv 2010.01412,
-    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232). State vectors are averaged,
-    /// too: a running mean of gradients is then that of the batch's gradient.
+    /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232), or by their denominators where
+    /// the loss is a [ratio](crate::Loss::Ratio). State vectors are averaged,
+    /// too: a running mean of gradients is then that of the batch's gradient. Batches are cut as
+    /// into [pieces](Objective::with_pieces).
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of 0.
@@ -125,8 +133,8 @@ impl Sam {
 
     /// Sharpness-sensitive data selection (Du et al., arXiv 2110.03141, section 3.2): gradients at
     /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
-    /// x to x + ε. For losses that are means over examples, of batches of at most 4 arrays that
-    /// all have an axis of examples; a batch of no arrays stays whole. It takes two
+    /// x to x + ε, taken by [itself](Objective::per_example_gradients). For batches of at most 4 arrays
+    /// of examples; a batch of no arrays stays whole. It takes two
     /// evaluations of the losses besides. (The published code leaves out one example more, that
     /// at the threshold.)
     ///
@@ -143,6 +151,60 @@ impl Sam {
     pub fn with_seed(mut self, seed: u64) -> Sam {
         self.seed = seed;
         self
+    }
+
+    /// The same with perturbations divided by ‖·‖ + δ in place of the norm, as published codes do
+    /// lest they divide by zero (which gives no perturbation here in any case): δ = 10⁻⁷ in
+    /// github.com/dbahri/universal_sam, SSAM's masks among it, 10⁻¹² in github.com/davda54/sam,
+    /// 10⁻¹⁶ in github.com/SamsungLabs/ASAM. Where gradients are no longer than δ, perturbations
+    /// are shorter than ρ.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a negative or infinite offset.
+    pub fn with_norm_offset(mut self, offset: f64) -> Result<Sam> {
+        not_negative(&self.name, "the norm offset", offset)?;
+        (self.norm_offset, self.id) = (offset, next_id());
+        Ok(self)
+    }
+
+    /// The same with given vectors in place of random ones, in order: to hold a step against
+    /// another code's. A rule's numbers are uniform in [0, 1), or what serves as such:
+    ///
+    /// - [`Stochastic`](super::Stochastic) and rules of one's own take one vector a step, or one
+    ///   for each micro-batch, so that step t of p parts takes those from tp on;
+    /// - [`DynamicMask`](super::DynamicMask), [`FisherMask`](super::FisherMask) and
+    ///   [`TopDirection`](super::TopDirection) take theirs when they renew what they keep, as they
+    ///   say.
+    ///
+    /// A step whose vectors are missing or have another length is an error.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::sam::Stochastic;
+    /// use burlap_optim::{Method, Objective, Sam};
+    /// let loss = |x: Var, _: &[Var]| 0.5 * x.square().sum();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let x = Array::vector([3.0, 4.0]);
+    /// // β = ½ keeps the first: ε = (ρ/β) m ⊙ g/‖g‖ = 2 · [3, 0]/5, and ∇L(x + ε) = x + ε.
+    /// let draws = vec![Array::vector([0.3, 0.8])];
+    /// let mut esam = Sam::with_rule(Stochastic { rho: 1.0, beta: 0.5 })?.with_draws(draws)?;
+    /// assert_eq!(esam.evaluate(&objective, &x, &[], 0)?.gradient.to_string(), "[4.2, 4]");
+    /// let error = esam.evaluate(&objective, &x, &[], 1).unwrap_err().to_string();
+    /// assert_eq!(error, "draws of esam: expected at least 2 vectors, found 1");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a rule that draws nothing.
+    pub fn with_draws(mut self, draws: Vec<Array>) -> Result<Sam> {
+        if !self.rule.draws() && !self.rule.draws_on_host() {
+            let (of, value) = (self.name.clone(), draws.len().to_string());
+            let expected = "0: its perturbation has nothing random";
+            return Err(Error::Setting { of, name: "the number of draws", value, expected });
+        }
+        self.draws = Some(Draws::new(&self.name, draws));
+        self.id = next_id();
+        Ok(self)
     }
 
     fn wrong_ranges(&self, ranges: &[Range<usize>], expected: &'static str) -> Error {
@@ -163,14 +225,14 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Evaluation> {
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let first = self.vectors.is_empty();
         if first {
             let names = self.state_names();
             self.vectors = names.iter().map(|_| objective.rows(1)).collect();
         }
         for vector in &self.vectors {
-            objective.check_vector(&self.name, vector)?;
+            objective.check_vector(&self.name, "state", vector)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())
@@ -185,6 +247,7 @@ impl Sam {
             seed: self.seed,
             first,
             ranges: self.ranges.as_deref(),
+            draws: self.draws.as_ref(),
         };
         let own = self.rule.state_names().len();
         let taken = self.rule.prepare(&preparing, &mut self.vectors[..own])?;
@@ -214,7 +277,7 @@ impl Method for Sam {
         if found.is_err() {
             self.vectors = former;
         }
-        found
+        found.map_err(|error| objective.on_batch(error, batch))
     }
 
     fn state(&self) -> State {

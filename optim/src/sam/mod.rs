@@ -18,8 +18,14 @@
 //! | MSAM | [`Momentum`] −ρ m/‖m‖ | ĝ | 1 |
 //! | CR-SAM | SAM's | [`CurvatureRegularised`] | 3 |
 //! | Eigen-SAM | [`TopDirection`] along g/‖g‖ + α sgn(gᵀv) v_⊥ | ĝ | 2, and products for a new v |
+//!
+//! Any rule goes with any combination. What a rule remembers of the gradients is its own affair:
+//! F-SAM's mean is of g, MSAM's momentum of ĝ, whatever the optimizer is given in the end. Published
+//! codes divide by ‖g‖ + δ ([`Sam::published_sam`], [`Sam::with_norm_offset`]); to hold one against
+//! its original, [give](Sam::with_draws) both the same draws.
 
 mod combinations;
+mod draws;
 mod eigen;
 mod instances;
 mod masks;

@@ -1,9 +1,12 @@
 //! What a member of the family consists of: a rule for the perturbation, and one for what is
 //! made of the gradients.
 
+use super::draws::Draws;
 use crate::error::Result;
 use crate::objective::Objective;
-use burlap_autodiff::{Array, Var};
+use crate::random::{Draw, Purpose};
+use burlap_autodiff::{Array, Operand, Var};
+use rand_distr::{Distribution, StandardUniform};
 use std::ops::Range;
 
 /// What a perturbation's formula sees. All vectors have the shape of the parameters.
@@ -17,15 +20,42 @@ pub struct Perturbing<'a> {
     pub radius: Var,
     /// The rule's state vectors.
     pub state: &'a [Var],
-    pub(super) key: Var,
+    /// The key of random numbers, or the numbers themselves.
+    pub(super) source: Var,
+    pub(super) norm_offset: f64,
 }
 
 impl Perturbing<'_> {
     /// Numbers uniform in [0, 1), one for each parameter; other numbers at each step and in
-    /// each micro-batch, the same ones when the step is repeated.
+    /// each micro-batch, the same ones when the step is repeated. Where draws are
+    /// [given](super::Sam::with_draws), they are these.
     pub fn uniform(&self) -> Var {
-        self.key.uniform(0, self.parameters.dtype(), self.parameters.shape())
+        let (dtype, shape) = (self.parameters.dtype(), self.parameters.shape());
+        if self.source.dtype() == dtype {
+            return self.source;
+        }
+        self.source.uniform(0, dtype, shape)
     }
+
+    /// `length` times `v`/(‖`of`‖ + δ) with the [offset](super::Sam::with_norm_offset) δ, 0 by
+    /// default; zero where the denominator is.
+    pub fn rescaled(&self, v: Var, of: Var, length: impl Into<Operand>) -> Var {
+        let norm = of.norm();
+        let offset = self.norm_offset;
+        divided(v, if offset == 0.0 { norm } else { norm + offset }, length)
+    }
+}
+
+/// `length` times `v`/`norm`; zero where the norm is.
+fn divided(v: Var, norm: Var, length: impl Into<Operand>) -> Var {
+    let vanishes = norm.equal(0.0);
+    // Divided first: a quotient of lengths could overflow.
+    v / vanishes.select(1.0, norm) * vanishes.select(0.0, norm.constant_like(1.0) * length.into())
+}
+
+/// `length` times `v`/‖`of`‖; zero where the norm is.
+pub(super) fn rescaled(v: Var, of: Var, length: impl Into<Operand>) -> Var {
+    divided(v, of.norm(), length)
 }
 
 /// What the gradients' formulas see. Gradients are of the whole space, whatever is perturbed.
@@ -33,15 +63,26 @@ impl Perturbing<'_> {
 pub struct Combining<'a> {
     /// L(x).
     pub loss: Var,
-    /// g = ∇L(x). For a rule that [needs none](Perturbation::needs_gradient), the first
-    /// perturbed one.
+    /// g = ∇L(x). A rule that [needs none](Perturbation::needs_gradient) cannot rely on it: alone,
+    /// it is given the perturbed one.
     pub gradient: Var,
-    /// The losses at x + cε for the [factors](Combination::points) c.
+    /// The [factors](Combination::points) c of the points x + cε.
+    pub points: &'a [f64],
+    /// The losses there.
     pub losses: &'a [Var],
     /// The gradients there.
     pub perturbed: &'a [Var],
     /// The state vectors of the rule that is asked.
     pub state: &'a [Var],
+}
+
+impl Combining<'_> {
+    /// ĝ = ∇L(x + ε): of the perturbed gradients that of the factor 1, or the first where there is
+    /// none; in a step that perturbs nothing, where ε is 0, g.
+    pub fn perturbed_gradient(&self) -> Var {
+        let at = self.points.iter().position(|&c| c == 1.0).unwrap_or(0);
+        self.perturbed.get(at).copied().unwrap_or(self.gradient)
+    }
 }
 
 /// What a rule may look at, on the host, before its formula is evaluated.
@@ -61,12 +102,39 @@ pub struct Preparing<'a> {
     pub first: bool,
     /// What is perturbed of the parameter vector; all of it if `None`.
     pub ranges: Option<&'a [Range<usize>]>,
+    pub(super) draws: Option<&'a Draws>,
 }
 
 impl Preparing<'_> {
     /// Whether it is time for what happens every so many steps.
     pub fn due(&self, every: u64) -> bool {
         self.first || self.step.is_multiple_of(every)
+    }
+
+    /// Numbers uniform in [0, 1), one for each parameter: others at each step and for each
+    /// `sample`. Where draws are [given](super::Sam::with_draws), vector `number` of these.
+    ///
+    /// # Errors
+    /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
+    pub fn uniform(&self, sample: u32, number: u64) -> Result<Vec<f64>> {
+        if let Some(given) = self.given(number)? {
+            return Ok(given);
+        }
+        let mut numbers = vec![0.0; self.objective.dim()];
+        Draw { seed: self.seed, purpose: Purpose::Direction, step: self.step, sample }
+            .fill(&mut numbers, |stream| StandardUniform.sample(stream));
+        Ok(numbers)
+    }
+
+    /// Vector `number` of the draws, where they are [given](super::Sam::with_draws).
+    ///
+    /// # Errors
+    /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
+    pub fn given(&self, number: u64) -> Result<Option<Vec<f64>>> {
+        let Some(draws) = self.draws else {
+            return Ok(None);
+        };
+        Ok(Some(draws.take(self.objective, number)?.to_f64_vec()))
     }
 
     /// The numbers of the parameters that are perturbed.
@@ -118,7 +186,8 @@ pub trait Perturbation {
         false
     }
 
-    /// The state vectors after the step, as formulas; what they were by default.
+    /// The state vectors after the step, as formulas of the gradient at the parameters or of the
+    /// [perturbed one](Combining::perturbed_gradient); what they were by default.
     fn remember(&self, at: &Combining<'_>) -> Vec<Var> {
         at.state.to_vec()
     }
@@ -130,6 +199,12 @@ pub trait Perturbation {
 
     /// Whether there are random numbers in it.
     fn draws(&self) -> bool {
+        false
+    }
+
+    /// Whether [`prepare`](Perturbation::prepare) takes these, or what is
+    /// [given](super::Sam::with_draws) in the place of its numbers, and not the formula.
+    fn draws_on_host(&self) -> bool {
         false
     }
 }

@@ -2,15 +2,7 @@
 
 use super::rule::{Combining, Perturbation, Perturbing};
 use crate::error::{Result, below_one, fraction, not_negative, positive};
-use burlap_autodiff::{Operand, Var};
-
-/// `length` times `v`/‖`of`‖; zero where the norm is.
-pub(super) fn rescaled(v: Var, of: Var, length: impl Into<Operand>) -> Var {
-    let norm = of.norm();
-    let vanishes = norm.equal(0.0);
-    // Divided first: a quotient of lengths could overflow.
-    v / vanishes.select(1.0, norm) * vanishes.select(0.0, norm.constant_like(1.0) * length.into())
-}
+use burlap_autodiff::Var;
 
 /// SAM: ε = ρ g/‖g‖, the steepest ascent of length ρ (Foret et al., arXiv 2010.01412, equation 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +25,7 @@ impl Perturbation for Ascent {
     }
 
     fn record(&self, at: &Perturbing<'_>) -> Var {
-        rescaled(at.gradient, at.gradient, at.radius)
+        at.rescaled(at.gradient, at.gradient, at.radius)
     }
 }
 
@@ -64,7 +56,7 @@ impl Perturbation for Adaptive {
     fn record(&self, at: &Perturbing<'_>) -> Var {
         let scale = at.parameters.abs() + self.eta;
         let scaled = scale * at.gradient;
-        rescaled(scale * scaled, scaled, at.radius)
+        at.rescaled(scale * scaled, scaled, at.radius)
     }
 }
 
@@ -96,7 +88,7 @@ impl Perturbation for Fisher {
         let g = at.gradient;
         let scale = 1.0 + self.eta * g.square();
         // gᵀF⁻¹g = ‖g/√scale‖².
-        rescaled(g / scale, g / scale.sqrt(), at.radius)
+        at.rescaled(g / scale, g / scale.sqrt(), at.radius)
     }
 }
 
@@ -127,7 +119,7 @@ impl Perturbation for Stochastic {
 
     fn record(&self, at: &Perturbing<'_>) -> Var {
         let kept = at.uniform().lt(self.beta).select(at.gradient, 0.0 * at.gradient);
-        rescaled(kept, at.gradient, at.radius * (1.0 / self.beta))
+        at.rescaled(kept, at.gradient, at.radius * (1.0 / self.beta))
     }
 
     fn draws(&self) -> bool {
@@ -174,7 +166,7 @@ impl Perturbation for Friendly {
         // Where the gradient is zero there is nothing to climb, whatever the mean.
         let vanishes = at.gradient.norm().equal(0.0);
         let d = at.gradient - self.sigma * self.mean(at.state[0], at.gradient);
-        rescaled(d, d, vanishes.select(0.0, at.radius))
+        at.rescaled(d, d, vanishes.select(0.0, at.radius))
     }
 
     fn state_names(&self) -> &[&'static str] {
@@ -194,7 +186,8 @@ impl Perturbation for Friendly {
 /// gradient a step (Becker et al., arXiv 2401.12033, algorithm 1; the minus sign is that of the
 /// paper and its code, m being a sum of gradients, against which parameters move). This is SGD's
 /// own momentum for the same μ without weight decay, and Adam's first moment up to its length
-/// for β₁ = μ.
+/// for β₁ = μ. With a combination m is still that of ĝ = ∇L(x + ε); a step of
+/// [`Reuse`](super::Reuse) that perturbs nothing adds ∇L(x).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum {
     /// The length ρ.
@@ -218,7 +211,7 @@ impl Perturbation for Momentum {
     }
 
     fn record(&self, at: &Perturbing<'_>) -> Var {
-        rescaled(at.state[0], at.state[0], -at.radius)
+        at.rescaled(at.state[0], at.state[0], -at.radius)
     }
 
     fn state_names(&self) -> &[&'static str] {
@@ -230,7 +223,7 @@ impl Perturbation for Momentum {
     }
 
     fn remember(&self, at: &Combining<'_>) -> Vec<Var> {
-        vec![self.mu * at.state[0] + at.gradient]
+        vec![self.mu * at.state[0] + at.perturbed_gradient()]
     }
 
     fn needs_gradient(&self) -> bool {

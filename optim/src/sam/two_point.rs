@@ -1,19 +1,29 @@
 //! The step that all members share: the gradient, a perturbation, gradients there, and what is
 //! made of them.
 
+use super::draws::Draws;
 use super::method::Sam;
 use super::rule::{Combined, Combining, Perturbing};
 use crate::error::Result;
 use crate::method::Evaluation;
 use crate::objective::Objective;
-use crate::pieces::{add_share, examples, split, take};
+use crate::pieces::{Part, add_share};
+use crate::programs::Key;
 use crate::random::{Draw, Purpose};
 use crate::recording::Recording;
-use burlap_autodiff::{Array, DType, Program, Var};
+use burlap_autodiff::{Array, Program, Var};
 use std::rc::Rc;
 
 /// Beyond the samples that users name their own keys by.
 const KEYS: u32 = 0x00ff_0000;
+
+/// Which part of which step's batch it is.
+#[derive(Clone, Copy)]
+struct Place {
+    step: u64,
+    part: u32,
+    parts: u32,
+}
 
 /// What was found on a batch or micro-batch.
 pub(super) struct Found {
@@ -28,6 +38,11 @@ struct Ascended {
     points: Vec<Array>,
     gradient: Option<Array>,
     buffers: Vec<Array>,
+}
+
+/// As keys hold numbers.
+fn bits(points: &[f64]) -> Vec<u64> {
+    points.iter().map(|factor| factor.to_bits()).collect()
 }
 
 impl Sam {
@@ -55,32 +70,40 @@ impl Sam {
         parts[0].join(&parts[1..], 0)
     }
 
-    /// The points x + cε; declares radius, key and state vectors.
+    /// What is given in place of the formula's random numbers.
+    fn given(&self) -> Option<&Draws> {
+        self.draws.as_ref().filter(|_| !self.rule.draws_on_host())
+    }
+
+    /// The points x + cε; declares radius, key or draws, and state vectors.
     fn record_points(&self, r: &Recording<'_>, gradient: Var, points: &[f64]) -> Vec<Var> {
         let radius = r.scalar("radius");
-        let key = r.tape.input("key", DType::U32, [2]);
+        let source = if self.given().is_some() { r.vector("draw") } else { r.key("key") };
         let state: Vec<Var> = self.state_names().iter().map(|name| r.vector(name)).collect();
         let at = Perturbing {
             parameters: r.x,
             gradient: self.restricted(gradient),
             radius,
             state: self.parted(&state).0,
-            key,
+            source,
+            norm_offset: self.norm_offset,
         };
         let epsilon = self.restricted(self.rule.record(&at));
         points.iter().map(|&c| r.x + if c == 1.0 { epsilon } else { c * epsilon }).collect()
     }
 
     /// What the gradients become (the decoupled part second) and the new state vectors.
-    fn record_combination(&self, r: &Recording<'_>, points: usize) -> Vec<Var> {
-        let losses: Vec<Var> = (0..points).map(|i| r.scalar(&format!("loss {i}"))).collect();
+    fn record_combination(&self, r: &Recording<'_>, points: &[f64]) -> Vec<Var> {
+        let count = points.len();
+        let losses: Vec<Var> = (0..count).map(|i| r.scalar(&format!("loss {i}"))).collect();
         let loss = r.scalar("loss");
-        let perturbed: Vec<Var> = (0..points).map(|i| r.vector(&format!("gradient {i}"))).collect();
+        let perturbed: Vec<Var> = (0..count).map(|i| r.vector(&format!("gradient {i}"))).collect();
         let state: Vec<Var> = self.state_names().iter().map(|name| r.vector(name)).collect();
         let (own, others) = self.parted(&state);
         let see = |state| Combining {
             loss,
             gradient: r.x,
+            points,
             losses: &losses,
             perturbed: &perturbed,
             state,
@@ -94,14 +117,24 @@ impl Sam {
         first.chain(kept).chain(combined.state).collect()
     }
 
-    /// Radius, key and state vectors, as programs take them.
-    fn inputs(&self, objective: &Objective, step: u64, part: u32) -> Vec<Array> {
+    /// Radius, key or draws, and state vectors, as programs take them.
+    fn inputs(&self, objective: &Objective, place: Place) -> Result<Vec<Array>> {
+        let Place { step, part, parts } = place;
         let radius = self.radius.as_ref().map_or(self.rule.radius(), |r| r.at(step));
-        let draw = Draw { seed: self.seed, purpose: Purpose::Key, step, sample: KEYS + part };
-        let key = if self.rule.draws() { draw.key() } else { [0, 0] };
-        let mut inputs = vec![objective.number(radius), Array::vector(key)];
+        let source = match self.given() {
+            Some(draws) => {
+                let before = step.saturating_mul(u64::from(parts));
+                draws.take(objective, before.saturating_add(u64::from(part)))?
+            }
+            None if self.rule.draws() => {
+                let (seed, sample) = (self.seed, KEYS + part);
+                Array::vector(Draw { seed, purpose: Purpose::Key, step, sample }.key())
+            }
+            None => Array::vector([0u32, 0]),
+        };
+        let mut inputs = vec![objective.number(radius), source];
         inputs.extend(self.vectors.iter().cloned());
-        inputs
+        Ok(inputs)
     }
 
     /// Loss, perturbed points, gradient where it is `wanted`, and buffers. In one piece, all of
@@ -115,9 +148,9 @@ impl Sam {
     ) -> Result<Ascended> {
         let rest: Vec<&Array> = inputs.iter().collect();
         let count = points.len();
-        let named = |what: &str| format!("{what} {} of {count}", self.id);
-        if objective.is_whole(batch) {
-            let program = objective.program(&named("perturbed with loss"), batch, |r| {
+        objective.check_vector(&self.name, "parameters", x)?;
+        if objective.is_whole(batch)? {
+            let program = objective.program_of(self.points_key(points, true), batch, |r| {
                 let (loss, buffers) = r.loss_and_buffers(r.x);
                 let gradient = loss.grad(r.x);
                 let mut outputs = vec![loss];
@@ -138,6 +171,10 @@ impl Sam {
         Ok(Ascended { loss, points, gradient: Some(gradient), buffers })
     }
 
+    fn points_key(&self, points: &[f64], with_loss: bool) -> Key {
+        Key::Points { of: self.id, with_loss, factors: bits(points) }
+    }
+
     /// The perturbed points by a gradient that is known.
     fn points_from(
         &self,
@@ -146,8 +183,7 @@ impl Sam {
         gradient: &Array,
         (rest, points): (&[&Array], &[f64]),
     ) -> Result<Vec<Array>> {
-        let name = format!("perturbed {} of {}", self.id, points.len());
-        let program = objective.algebra(&name, |r| {
+        let program = objective.algebra(self.points_key(points, false), |r| {
             let gradient = r.vector("gradient");
             self.record_points(r, gradient, points)
         })?;
@@ -163,19 +199,26 @@ impl Sam {
         batch: &[Array],
         point: &Array,
     ) -> Result<Option<Vec<Array>>> {
-        let Some(n) = examples(batch).filter(|_| self.selected < 1.0) else {
+        if self.selected == 1.0 {
+            return Ok(None);
+        }
+        let Some(n) = objective.examples(batch)? else {
             return Ok(None);
         };
         let count = ((n as f64 * self.selected) as usize).max(1);
         let before = objective.example_losses(&self.name, x, batch)?;
         let after = objective.example_losses(&self.name, point, batch)?;
         let mut order: Vec<usize> = (0..n).collect();
-        let rise = |i: usize| after[i] - before[i];
+        // An example that counts for nothing comes last.
+        let rise = |i: usize| match (after[i], before[i]) {
+            (Some(after), Some(before)) => after - before,
+            _ => f64::NEG_INFINITY,
+        };
         order.sort_by(|&a, &b| rise(b).total_cmp(&rise(a)));
         order.truncate(count);
         // In the batch's order, so that sums are those of the batch where all are chosen.
         order.sort_unstable();
-        Ok(Some(take(batch, &order)?))
+        Ok(Some(objective.take(batch, &order)?))
     }
 
     /// The step on a batch or a micro-batch.
@@ -184,10 +227,11 @@ impl Sam {
         objective: &Objective,
         x: &Array,
         batch: &[Array],
-        (step, part): (u64, u32),
+        place: Place,
     ) -> Result<Found> {
+        let step = place.step;
         let points: &[f64] = self.combination.as_ref().map_or(&[1.0], |c| c.points(step));
-        let inputs = self.inputs(objective, step, part);
+        let inputs = self.inputs(objective, place)?;
         // Whether anything follows the last gradient.
         let ends = self.combination.is_none() && !self.rule.remembers();
         if !self.rule.needs_gradient() && self.combination.is_none() {
@@ -199,14 +243,14 @@ impl Sam {
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, &at[0], batch)?;
             let ascended = Ascended { loss, points: at, gradient: Some(gradient.clone()), buffers };
-            return self.combine(objective, ascended, vec![(loss, gradient)], 1);
+            return self.combine(objective, ascended, vec![(loss, gradient)], (points, 1));
         }
         if points.is_empty() {
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, x, batch)?;
             let points = Vec::new();
             let ascended = Ascended { loss, points, gradient: Some(gradient), buffers };
-            return self.combine(objective, ascended, Vec::new(), 1);
+            return self.combine(objective, ascended, Vec::new(), (&[], 1));
         }
         let ascended = self.ascend(objective, x, batch, (&inputs, points, !ends))?;
         let chosen = match ascended.points.first() {
@@ -224,7 +268,7 @@ impl Sam {
                 Evaluation { buffers, gradients, ..Evaluation::new(ascended.loss, gradient) };
             return Ok(Found { evaluation, vectors: Vec::new() });
         }
-        self.combine(objective, ascended, perturbed, gradients)
+        self.combine(objective, ascended, perturbed, (points, gradients))
     }
 
     fn combine(
@@ -232,9 +276,9 @@ impl Sam {
         objective: &Objective,
         ascended: Ascended,
         perturbed: Vec<(f64, Array)>,
-        gradients: usize,
+        (points, gradients): (&[f64], usize),
     ) -> Result<Found> {
-        let program = self.combine_program(objective, perturbed.len())?;
+        let program = self.combine_program(objective, points)?;
         let Ascended { loss, gradient, buffers, .. } = ascended;
         let gradient = gradient.unwrap_or_else(|| objective.rows(1));
         let losses: Vec<Array> = perturbed
@@ -257,13 +301,12 @@ impl Sam {
         Ok(Found { evaluation, vectors })
     }
 
-    fn combine_program(&self, objective: &Objective, points: usize) -> Result<Rc<Program>> {
-        objective.algebra(&format!("combined {} of {points}", self.id), |r| {
-            self.record_combination(r, points)
-        })
+    fn combine_program(&self, objective: &Objective, points: &[f64]) -> Result<Rc<Program>> {
+        let key = Key::Combine { of: self.id, factors: bits(points) };
+        objective.algebra(key, |r| self.record_combination(r, points))
     }
 
-    /// Each micro-batch by itself, averaged by size.
+    /// Each micro-batch by itself, averaged by its share in the loss.
     pub(super) fn averaged(
         &self,
         objective: &Objective,
@@ -271,20 +314,26 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Found> {
-        let size = self.micro_batch.unwrap_or(usize::MAX);
-        let mut parts = split(batch, size)?;
-        if parts.len() < 2 {
-            return self.two_point(objective, x, batch, (step, 0));
-        }
+        let Some(parts) = objective.parts(&self.name, x, batch, self.micro_batch)? else {
+            return self.two_point(objective, x, batch, Place { step, part: 0, parts: 1 });
+        };
+        let count = parts.len() as u32;
         let (mut loss, mut gradients) = (0.0, 0);
         let (mut main, mut buffers, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, (part, share)) in parts.drain(..).enumerate() {
-            let found = self.two_point(objective, x, &part, (step, i as u32))?;
+        for (i, Part { indices, share, of_examples }) in parts.into_iter().enumerate() {
+            let part = objective.take(batch, &indices)?;
+            if share == 0.0 {
+                // Where no example counts there is no gradient.
+                add_share(&mut buffers, of_examples, objective.new_buffers(x, &part)?)?;
+                continue;
+            }
+            let place = Place { step, part: i as u32, parts: count };
+            let found = self.two_point(objective, x, &part, place)?;
             let e = found.evaluation;
             loss += share * e.loss;
             gradients = e.gradients;
             add_share(&mut main, share, std::iter::once(e.gradient).chain(e.decoupled).collect())?;
-            add_share(&mut buffers, share, e.buffers)?;
+            add_share(&mut buffers, of_examples, e.buffers)?;
             add_share(&mut vectors, share, found.vectors)?;
         }
         let decoupled = if main.len() > 1 { main.pop() } else { None };

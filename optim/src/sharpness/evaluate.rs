@@ -5,6 +5,7 @@ use super::samples::Drawing;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
+use crate::programs::Key;
 use crate::recording::Recording;
 use burlap_autodiff::{Array, Program, Var, map_rows};
 use std::rc::Rc;
@@ -70,21 +71,21 @@ impl Sharpness {
         if self.estimator == Estimator::Central { 2 } else { 1 }
     }
 
-    /// The numbers of one sample, its log-weight where it has one, and the gradient of the
-    /// numbers' sum where it is wanted.
+    /// The numbers of one sample, the gradient of their sum where it is wanted, and the sample's
+    /// log-weight where it has one.
     fn outputs(&self, r: &Recording<'_>, drawn: Drawn, gradient: bool) -> Vec<Var> {
         let numbers = self.numbers(r, drawn.sample);
         let total = numbers.iter().copied().reduce(|a, b| a + b);
         let gradient = total.filter(|_| gradient).map(|total| total.grad(r.x));
-        numbers.into_iter().chain(drawn.log_weight).chain(gradient).collect()
+        numbers.into_iter().chain(gradient).chain(drawn.log_weight).collect()
     }
 
     fn program(&self, at: &Point<'_>, drawing: &Drawing, gradient: bool) -> Result<Rc<Program>> {
         let count = drawing.count;
         let keys = drawing.log_weights.is_none();
-        let what = if gradient { "gradients" } else { "values" };
-        let name = format!("sharpness {} {} {what} of {count}", self.id, self.estimator.name());
-        at.objective.program(&name, at.batch, |r| {
+        let (of, estimator) = (self.id, self.estimator);
+        let key = Key::Samples { of, estimator, from_keys: keys, gradient, count };
+        at.objective.program_of(key, at.batch, |r| {
             let from_key = |key: Var| {
                 let drawn = self.record_sample(key, r.x.dtype(), r.x.shape().count());
                 self.outputs(r, drawn, gradient)
@@ -110,7 +111,7 @@ impl Sharpness {
         gradient: bool,
         found: &mut Curvatures,
     ) -> Result<Vec<Array>> {
-        if self.estimator == Estimator::HvpNorm && !at.objective.is_whole(at.batch) {
+        if self.estimator == Estimator::HvpNorm && !at.objective.is_whole(at.batch)? {
             return Err(Error::Setting {
                 of: self.name.clone(),
                 name: "the estimator",
@@ -123,12 +124,18 @@ impl Sharpness {
         let rho = at.objective.number(self.rho);
         let both = [&drawing.input, &rho];
         let rest = if self.needs_loss() { &both[..] } else { &both[..1] };
-        let (_, mut outputs) = at.objective.averaged(&self.name, at.x, at.batch, rest, program)?;
         let count = drawing.count;
-        let gradients = outputs.split_off(outputs.len() - if gradient { count } else { 0 });
-        let numbers =
-            outputs.iter().map(Array::item).collect::<std::result::Result<Vec<_>, _>>()?;
-        let (numbers, log_weights) = numbers.split_at(count * self.numbers_each());
+        let numbers = count * self.numbers_each();
+        let linear = numbers + if gradient { count } else { 0 };
+        // Log-weights, which are not linear in the loss, are the same in all pieces.
+        let point = (at.x, at.batch, rest);
+        let (_, mut outputs) = at.objective.averaged(&self.name, point, linear, program)?;
+        let items = |arrays: &[Array]| {
+            arrays.iter().map(Array::item).collect::<std::result::Result<Vec<_>, _>>()
+        };
+        let log_weights = items(&outputs.split_off(linear))?;
+        let gradients = outputs.split_off(numbers);
+        let numbers = items(&outputs)?;
         let square = self.rho * self.rho;
         // Each difference by itself, before they are added: their leading terms cancel.
         found.values.extend((0..count).map(|i| match self.estimator {
@@ -143,7 +150,7 @@ impl Sharpness {
             None if log_weights.is_empty() => {
                 found.log_weights.resize(found.values.len(), 0.0);
             }
-            None => found.log_weights.extend(log_weights),
+            None => found.log_weights.extend(&log_weights),
         }
         Ok(gradients)
     }

@@ -183,7 +183,9 @@ impl Sharpness {
     /// the loss is invariant to that.
     #[must_use]
     pub fn scale_invariant(self) -> Sharpness {
-        self.map_measure(|measure| Box::new(ScaledByParameters(measure)))
+        let mut scaled = self.map_measure(|measure| Box::new(ScaledByParameters(measure)));
+        scaled.name = format!("scale-invariant {}", scaled.name);
+        scaled
     }
 
     /// The update that the paper's code makes under the name "trace": φ = t (not 2t), Gaussian

@@ -19,6 +19,8 @@ pub struct DrawContext<'a> {
     pub gradient: Option<&'a Array>,
     /// Names the draws of this step.
     pub draw: Draw,
+    /// How many there are.
+    pub samples: usize,
 }
 
 /// What a recorded sample is made of.
@@ -85,6 +87,13 @@ pub trait Measure {
         None
     }
 
+    /// The logarithm of the weight dμ/dp that a sample has which it is
+    /// [given](super::Sharpness::with_draws): 0, by default, for one of μ itself.
+    fn log_weight(&self, sample: &[f64]) -> f64 {
+        let _ = sample;
+        0.0
+    }
+
     /// The direction v as a formula of the parameters and the sample; the sample itself by
     /// default.
     fn direction(&self, x: Var, sample: Var) -> Var {
@@ -130,6 +139,10 @@ impl Measure for Box<dyn Measure> {
 
     fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
         (**self).draw(draw, dim)
+    }
+
+    fn log_weight(&self, sample: &[f64]) -> f64 {
+        (**self).log_weight(sample)
     }
 
     fn direction(&self, x: Var, sample: Var) -> Var {
@@ -242,17 +255,26 @@ pub struct Cube {
     pub normalised: bool,
 }
 
+impl Cube {
+    /// The logarithm of the mass.
+    fn log_mass(&self, dim: usize) -> f64 {
+        if self.normalised { 0.0 } else { dim as f64 * (2.0 * self.half_side).ln() }
+    }
+}
+
 impl Measure for Cube {
     fn name(&self) -> &str {
         "cube"
     }
 
     fn record(&self, source: &Source) -> Option<Drawn> {
-        let h = self.half_side;
-        let sample = h * (2.0 * source.uniform() - 1.0);
-        let mass = source.dim as f64 * (2.0 * h).ln();
-        let log_weight = (!self.normalised).then(|| in_double(source.key, mass));
-        Some(Drawn { sample, log_weight })
+        let sample = self.half_side * (2.0 * source.uniform() - 1.0);
+        let mass = || in_double(source.key, self.log_mass(source.dim));
+        Some(Drawn { sample, log_weight: (!self.normalised).then(mass) })
+    }
+
+    fn log_weight(&self, sample: &[f64]) -> f64 {
+        self.log_mass(sample.len())
     }
 
     fn check(&self) -> Result<()> {
@@ -269,6 +291,13 @@ pub struct Importance {
     pub sigma: f64,
 }
 
+impl Importance {
+    /// ½d log 2πσ²: the logarithm of the inverse density at 0.
+    fn log_inverse_density(&self, dim: usize) -> f64 {
+        0.5 * dim as f64 * (std::f64::consts::TAU * self.sigma * self.sigma).ln()
+    }
+}
+
 impl Measure for Importance {
     fn name(&self) -> &str {
         "lebesgue"
@@ -278,9 +307,13 @@ impl Measure for Importance {
         let z = source.normal();
         // In double precision: it grows with the dimension, and differences count.
         let square = z.cast(DType::F64).square().sum();
-        let constant = (std::f64::consts::TAU * self.sigma * self.sigma).ln();
-        let log_weight = Some(0.5 * square + 0.5 * source.dim as f64 * constant);
+        let log_weight = Some(0.5 * square + self.log_inverse_density(source.dim));
         Some(Drawn { sample: self.sigma * z, log_weight })
+    }
+
+    fn log_weight(&self, sample: &[f64]) -> f64 {
+        let square: f64 = sample.iter().map(|v| (v / self.sigma).powi(2)).sum();
+        0.5 * square + self.log_inverse_density(sample.len())
     }
 
     fn check(&self) -> Result<()> {
@@ -307,6 +340,10 @@ impl Measure for ScaledByParameters {
 
     fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
         self.0.draw(draw, dim)
+    }
+
+    fn log_weight(&self, sample: &[f64]) -> f64 {
+        self.0.log_weight(sample)
     }
 
     fn direction(&self, x: Var, sample: Var) -> Var {

@@ -6,6 +6,7 @@ use super::{Estimator, Sharpness};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
+use crate::programs::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::State;
 use burlap_autodiff::{Array, Program};
@@ -65,7 +66,7 @@ impl SharpnessMethod {
 
     /// acc + Σ aᵢ·(gᵢ − b·g₀), in one pass.
     fn accumulator(objective: &Objective, count: usize) -> Result<Rc<Program>> {
-        objective.algebra(&format!("accumulate {count}"), |r| {
+        objective.algebra(Key::Accumulate(count), |r| {
             let factors = r.tape.input("factors", r.x.dtype(), [count]);
             let (b, g0) = (r.scalar("of base"), r.vector("base gradient"));
             let term = |i| factors.at(i) * (r.vector(&format!("gradient {i}")) - b * g0);
@@ -93,6 +94,7 @@ impl Method for SharpnessMethod {
             batch,
             gradient: Some(&base_gradient),
             draw: self.draw(step, 0),
+            samples: self.samples,
         };
         self.sharpness.measure.prepare(&context)?;
         let s = &self.sharpness;

@@ -18,6 +18,7 @@
 mod directions;
 mod evaluate;
 mod functional;
+mod given;
 mod instances;
 mod measure;
 mod method;

@@ -3,14 +3,15 @@
 use super::Estimator;
 use super::evaluate::{Curvatures, Point};
 use super::functional::{Functional, Samples};
+use super::given::Given;
 use super::measure::{DrawContext, Drawn, Measure, Source};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
+use crate::programs::next_id;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A member of the universal class: functional, measure, estimator.
 ///
@@ -77,14 +78,13 @@ impl Sharpness {
         functional: impl Functional + 'static,
         measure: impl Measure + 'static,
     ) -> Sharpness {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Sharpness {
             name: name.to_owned(),
             functional: Box::new(functional),
             measure: Box::new(measure),
             estimator: Estimator::OneSided,
             rho: 0.01,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: next_id(),
             weights: RefCell::default(),
         }
     }
@@ -103,12 +103,68 @@ impl Sharpness {
         self
     }
 
+    /// The same functional of directions from another measure: of your own, say.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::random::Draw;
+    /// use burlap_optim::sharpness::Measure;
+    /// use burlap_optim::{Estimator, Objective, Sharpness};
+    /// /// One axis after the other, √d long: vᵀHv is d times an element of the diagonal.
+    /// struct Axes;
+    /// impl Measure for Axes {
+    ///     fn name(&self) -> &str {
+    ///         "axes"
+    ///     }
+    ///     fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
+    ///         let mut v = vec![0.0; dim];
+    ///         v[draw.sample as usize % dim] = (dim as f64).sqrt();
+    ///         Some((v, 0.0))
+    ///     }
+    /// }
+    /// let loss = |x: Var, _: &[Var]| 0.5 * (x.at(0).square() + 3.0 * x.at(1).square());
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let mut trace = Sharpness::trace().with_measure(Axes).with_estimator(Estimator::Exact);
+    /// let found = trace.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 2, 1)?;
+    /// assert!((found.value - 4.0).abs() < 1e-12);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_measure(self, measure: impl Measure + 'static) -> Sharpness {
+        self.map_measure(|_| Box::new(measure))
+    }
+
+    /// The same with given samples in place of random ones: of n samples a step, step t takes vectors
+    /// tn, …, tn + n − 1. A sample's weight and direction are those of the measure; a step whose
+    /// vectors are missing or have another length is an error.
+    ///
+    /// So a step can be held against another code's, with the draws of either.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::{Method, Objective, Sharpness, SharpnessMethod};
+    /// // L = ⅓ Σ xᵢ³, ∇L = x².
+    /// let loss = |x: Var, _: &[Var]| x.powi(3).sum() / 3.0;
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let (x, v) = (Array::vector([1.0, 2.0]), Array::vector([1.0, -1.0]));
+    /// let trace = Sharpness::published_trace().with_rho(0.1).with_draws(vec![v]);
+    /// let step = SharpnessMethod::new(trace, 2.0, 1, 7)?.evaluate(&objective, &x, &[], 0)?;
+    /// // ∇L(x) + λ (∇L(x + ρv) − ∇L(x)) = [1, 4] + 2 ([1.21, 3.61] − [1, 4]).
+    /// let found: Vec<String> = step.gradient.to_f64_vec().iter().map(|g| format!("{g:.6}")).collect();
+    /// assert_eq!(found, ["1.420000", "3.220000"]);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_draws(self, draws: Vec<Array>) -> Sharpness {
+        self.map_measure(|measure| Box::new(Given::new(measure, draws)))
+    }
+
     pub(super) fn map_measure(
         mut self,
         f: impl FnOnce(Box<dyn Measure>) -> Box<dyn Measure>,
     ) -> Sharpness {
-        self.measure = f(self.measure);
-        self.name = format!("scale-invariant {}", self.name);
+        // Programs of before are not those of now.
+        (self.measure, self.id) = (f(self.measure), next_id());
         self
     }
 
@@ -145,6 +201,16 @@ impl Sharpness {
         positive(&self.name, "rho", self.rho)?;
         self.measure.check()?;
         self.functional.check(samples)
+    }
+
+    fn prepare(
+        &mut self,
+        (objective, x, batch): (&Objective, &Array, &[Array]),
+        draw: Draw,
+        samples: usize,
+    ) -> Result<()> {
+        let gradient = None;
+        self.measure.prepare(&DrawContext { objective, x, batch, gradient, draw, samples })
     }
 
     /// `count` samples from the one that `draw` names.
@@ -210,8 +276,9 @@ impl Sharpness {
         (seed, step): (u64, u64),
     ) -> Result<Vec<(Array, f64)>> {
         self.check(samples)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
-        self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
+        self.prepare((objective, x, batch), draw, samples)?;
         let tape = Tape::new();
         let key = tape.input("key", DType::U32, [2]);
         let mut program = None;
@@ -288,9 +355,9 @@ impl Sharpness {
         seed: u64,
     ) -> Result<Estimate> {
         self.check(samples)?;
-        objective.check_vector(&self.name, x)?;
+        objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
-        self.measure.prepare(&DrawContext { objective, x, batch, gradient: None, draw })?;
+        self.prepare((objective, x, batch), draw, samples)?;
         let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
         let at = Point { objective, x, batch, loss };
         let mut found = Curvatures::default();

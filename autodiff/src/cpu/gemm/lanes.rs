@@ -56,30 +56,35 @@ macro_rules! lanes {
             const N: usize = $n;
             #[inline(always)]
             unsafe fn splat(x: $T) -> Self {
-                // SAFETY: the caller's, here and below.
+                // SAFETY: the caller's.
                 unsafe { $arch::$splat(x) }
             }
             #[inline(always)]
             unsafe fn load(at: *const $T) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $arch::$load(at) }
             }
             #[inline(always)]
             unsafe fn store(self, at: *mut $T) {
+                // SAFETY: the caller's.
                 unsafe { $arch::$store(at, self) }
             }
             #[inline(always)]
             unsafe fn plus_product(self, $a: Self, $b: Self) -> Self {
                 let $s = self;
+                // SAFETY: the caller's.
                 unsafe { $fma }
             }
             #[inline(always)]
             unsafe fn plus(self, b: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $arch::$add(self, b) }
             }
             $(
             const SIDE: usize = $side;
             #[inline(always)]
             unsafe fn transpose(from: *const $T, from_rows: isize, to: *mut $T, to_rows: usize) {
+                // SAFETY: the caller's.
                 unsafe { $transpose(from, from_rows, to, to_rows) }
             }
             )?
@@ -212,11 +217,12 @@ mod plain {
                 }
                 #[inline(always)]
                 unsafe fn load(at: *const $T) -> Self {
-                    // SAFETY: the caller's, here and below.
+                    // SAFETY: the caller's.
                     unsafe { at.cast::<Self>().read_unaligned() }
                 }
                 #[inline(always)]
                 unsafe fn store(self, at: *mut $T) {
+                    // SAFETY: the caller's.
                     unsafe { at.cast::<Self>().write_unaligned(self) }
                 }
                 #[inline(always)]

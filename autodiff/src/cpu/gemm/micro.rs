@@ -29,6 +29,9 @@ const WIDEST: usize = 32;
 /// The processor has the lanes; `a` has `rows × k` elements, `b` shows `k` rows of
 /// `NV · N` contiguous elements, `c` has `rows × columns`.
 #[inline(always)]
+// By numbers and not by iterators: those are called, with the sums in memory, where a program is
+// built without optimisation across the units that a crate is compiled in.
+#[allow(clippy::needless_range_loop)]
 pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
     t: Tile,
     a: &Strided<*const V::T>,
@@ -53,13 +56,13 @@ pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
         let mut along = 0;
         for _ in 0..t.k {
             let mut columns = [V::splat(V::T::zero()); NV];
-            for (j, column) in columns.iter_mut().enumerate() {
-                *column = V::load(b.add(j * V::N));
+            for j in 0..NV {
+                columns[j] = V::load(b.add(j * V::N));
             }
-            for (row, sums) in rows.iter().zip(&mut sums) {
-                let x = V::splat(*row.offset(along));
-                for (sum, &column) in sums.iter_mut().zip(&columns) {
-                    *sum = sum.plus_product(x, column);
+            for i in 0..MR {
+                let x = V::splat(*rows[i].offset(along));
+                for j in 0..NV {
+                    sums[i][j] = sums[i][j].plus_product(x, columns[j]);
                 }
             }
             along += a.columns;
@@ -76,9 +79,9 @@ pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(
             return;
         }
         let mut square = [[V::T::zero(); WIDEST]; MR];
-        for (sums, row) in sums.iter().zip(&mut square) {
-            for (j, &sum) in sums.iter().enumerate() {
-                sum.store(row.as_mut_ptr().add(j * V::N));
+        for i in 0..MR {
+            for j in 0..NV {
+                sums[i][j].store(square[i].as_mut_ptr().add(j * V::N));
             }
         }
         let put = |i: usize, j: usize, sum: V::T| {

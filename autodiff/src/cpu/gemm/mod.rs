@@ -293,16 +293,18 @@ macro_rules! product {
     ($T:ty, $base:ty $(, $m256:ty, $m512:ty)?) => {
         const _: () = {
             unsafe fn base(g: &Gemm<$T>, plan: &Plan, room: *mut $T) {
-                // SAFETY: the caller's, here and below.
+                // SAFETY: the caller's.
                 unsafe { blocked::<$base, 4, 2>(g, plan, room) }
             }
             $(
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2(g: &Gemm<$T>, plan: &Plan, room: *mut $T) {
+                // SAFETY: the caller's.
                 unsafe { blocked::<$m256, 6, 4>(g, plan, room) }
             }
             #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
             unsafe fn avx512(g: &Gemm<$T>, plan: &Plan, room: *mut $T) {
+                // SAFETY: the caller's.
                 unsafe { blocked::<$m512, 12, 8>(g, plan, room) }
             }
             )?
@@ -314,6 +316,7 @@ macro_rules! product {
                     }
                     if g.k == 0 {
                         if !g.add {
+                            // SAFETY: the caller's; there is an element.
                             unsafe { clear(g) };
                         }
                         return;
@@ -328,6 +331,7 @@ macro_rules! product {
                         _ => (base, <$base>::N, 4),
                     };
                     let plan = Plan::new(g, 2 * lanes, height);
+                    // SAFETY: the caller's; the room is what the plan wants.
                     with_room(plan.total * size_of::<$T>(), |room| unsafe {
                         inner(g, &plan, room.cast())
                     });

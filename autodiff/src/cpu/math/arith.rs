@@ -37,6 +37,14 @@ macro_rules! arithmetic {
             t[0]
         }
 
+        /// a + b and its rounding error.
+        #[inline(always)]
+        pub(in crate::cpu::math) fn sum(a: $t, b: $t) -> ($t, $t) {
+            let s = a + b;
+            let t = s - a;
+            (s, (a - (s - t)) + (b - t))
+        }
+
         /// a + b and its rounding error, where a is 0 or |a| ≥ |b|.
         #[inline(always)]
         pub(in crate::cpu::math) fn ordered_sum(a: $t, b: $t) -> ($t, $t) {
@@ -60,6 +68,18 @@ macro_rules! arithmetic {
             } else {
                 let q = n / d;
                 (q, (nl - q * dl) * inverse)
+            }
+        }
+
+        /// 1 − v·(a + b), which is near 0.
+        #[inline(always)]
+        pub(in crate::cpu::math) fn residue<const FMA: bool>(v: $t, a: $t, b: $t) -> $t {
+            if FMA {
+                v.mul_add(-a, v.mul_add(-b, 1.0))
+            } else {
+                let (d, e) = sum(a, b);
+                let (high, low) = product::<false>(v, d);
+                ((1.0 - high) - low) - v * e
             }
         }
 
@@ -92,14 +112,18 @@ pub(super) mod single {
     pub(in crate::cpu::math) const MAGIC: f32 = 12_582_912.0;
 
     arithmetic!(f32, u32);
-}
 
-/// a + b and its rounding error.
-#[inline(always)]
-pub(super) fn sum(a: f64, b: f64) -> (f64, f64) {
-    let s = a + b;
-    let t = s - a;
-    (s, (a - (s - t)) + (b - t))
+    /// a·b and its rounding error.
+    #[inline(always)]
+    pub(in crate::cpu::math) fn product<const FMA: bool>(a: f32, b: f32) -> (f32, f32) {
+        let p = a * b;
+        let error = if FMA {
+            a.mul_add(b, -p)
+        } else {
+            (f64::from(a) * f64::from(b) - f64::from(p)) as f32
+        };
+        (p, error)
+    }
 }
 
 /// a·b and its rounding error, for factors below 2⁹⁹⁶.

@@ -80,6 +80,29 @@ impl Reference {
         div(&mul(&mul(&sum, &decay), &big(2.0)), &root)
     }
 
+    /// e^(−x²/2)/√(2π).
+    fn normal_pdf(&mut self, x: &BigFloat) -> BigFloat {
+        let decay = self.exp(&div(&mul(x, x), &big(-2.0)));
+        div(&decay, &mul(&self.consts.pi(BITS, RM), &big(2.0)).sqrt(BITS, RM))
+    }
+
+    /// φ(z)/(z + 1/(z + 2/(z + 3/(z + …)))) for z = −x beyond 4, the error function before.
+    fn normal_cdf(&mut self, x: f64) -> BigFloat {
+        let z = big(-x);
+        if x > 4.0 {
+            return add(&big(1.0), &self.normal_cdf(-x).neg());
+        }
+        if x < -4.0 {
+            let mut ratio = z.clone();
+            for k in (1..400).rev() {
+                ratio = add(&z, &div(&big(f64::from(k)), &ratio));
+            }
+            return div(&self.normal_pdf(&z), &ratio);
+        }
+        let half = self.erf(&div(&big(x), &big(2.0).sqrt(BITS, RM)));
+        div(&add(&big(1.0), &half), &big(2.0))
+    }
+
     /// f(x) for a finite x within the function's domain.
     pub(super) fn value(&mut self, f: Unary, x: f64) -> BigFloat {
         let one = big(1.0);
@@ -106,6 +129,11 @@ impl Reference {
             Unary::Softplus => add(&big(x.max(0.0)), &self.ln_1p(&decay)),
             Unary::Erf if x.abs() > 12.0 => big(x.signum()),
             Unary::Erf => self.erf(&b),
+            Unary::Gaussian | Unary::NormalPdf if x.abs() > 50.0 => big(0.0),
+            Unary::NormalCdf if x.abs() > 50.0 => big(f64::from(u8::from(x > 0.0))),
+            Unary::Gaussian => self.exp(&mul(&b, &b).neg()),
+            Unary::NormalCdf => self.normal_cdf(x),
+            Unary::NormalPdf => self.normal_pdf(&b),
             Unary::Sin => b.sin(BITS, RM, &mut self.consts),
             Unary::Cos => b.cos(BITS, RM, &mut self.consts),
             Unary::Atan => b.atan(BITS, RM, &mut self.consts),

@@ -10,7 +10,8 @@ const LN_2_HIGH: f32 = 0.69314575;
 const LN_2_LOW: f32 = 1.4286068e-6;
 
 /// (eʳ − 1 − r)/r² on ±0.35; eʳ is within 2⁻²⁸ of itself.
-const SQUARE_EXP: [f32; 5] = [0.49999994, 0.16666515, 0.041668456, 0.00836942, 0.0013813206];
+pub(super) const SQUARE_EXP: [f32; 5] =
+    [0.49999994, 0.16666515, 0.041668456, 0.00836942, 0.0013813206];
 
 /// (eʳ − 1 − r)/r² on ±0.35; eʳ − 1 is within 2⁻²⁸ of itself.
 const SQUARE_EXPM1: [f32; 6] =
@@ -30,7 +31,7 @@ const CUBIC_LOG: [f32; 8] = [
 
 /// n in low bits, and r in two words: x = n·ln 2 + r.
 #[inline(always)]
-fn reduce<const FMA: bool>(x: f32) -> (u32, f32, f32) {
+pub(super) fn reduce<const FMA: bool>(x: f32) -> (u32, f32, f32) {
     let t = fma::<FMA>(x, LOG2_E, MAGIC);
     let n = t - MAGIC;
     let a = fma::<FMA>(n, -LN_2_HIGH, x);
@@ -51,7 +52,7 @@ pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
 /// 2ⁿ in two factors: alone it may overflow or be subnormal. `MAGIC` is even, and half of it
 /// vanishes from the power.
 #[inline(always)]
-fn scales(n: u32) -> (f32, f32) {
+pub(super) fn scales(n: u32) -> (f32, f32) {
     let half = (n >> 1).wrapping_sub(MAGIC.to_bits() >> 1);
     let n = n.wrapping_sub(MAGIC.to_bits());
     (power_of_two(half), power_of_two(n.wrapping_sub(half)))

@@ -5,7 +5,7 @@ use super::reference::{Reference, error_in_ulp};
 use super::{Fast, map};
 use crate::ops::Unary;
 
-const FUNCTIONS: [Unary; 12] = [
+const FUNCTIONS: [Unary; 15] = [
     Unary::Exp,
     Unary::Expm1,
     Unary::Log,
@@ -15,6 +15,9 @@ const FUNCTIONS: [Unary; 12] = [
     Unary::Sigmoid,
     Unary::Softplus,
     Unary::Erf,
+    Unary::Gaussian,
+    Unary::NormalCdf,
+    Unary::NormalPdf,
     Unary::Sin,
     Unary::Cos,
     Unary::Atan,
@@ -92,6 +95,9 @@ fn double(f: Unary, x: f64) -> f64 {
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         Unary::Erf => libm::erf(x),
+        Unary::Gaussian => (-x * x).exp(),
+        Unary::NormalCdf => 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2),
+        Unary::NormalPdf => (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt(),
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
         _ => x.atan(),
@@ -179,7 +185,18 @@ fn points(f: Unary) -> Vec<f64> {
     edges.extend((0..60).map(|_| (bits.within(0.0, 2e6)).floor() * FRAC_PI_4));
     edges.extend((1..60).map(|n| (f64::from(n) - 0.5) * LN_2));
     edges.extend([SQRT_2, FRAC_1_SQRT_2, SQRT_2 - 1.0, SQRT_2 + 1.0, 1.0, 2.0, 3.92, 6.0, 20.0]);
-    edges.extend([FRAC_1_SQRT_2 - 1.0, 40.0, 373.0, 1.6e6, 709.782712893384, 745.1332191019411]);
+    edges.extend([
+        26.64,
+        27.22,
+        37.5,
+        38.6,
+        FRAC_1_SQRT_2 - 1.0,
+        40.0,
+        373.0,
+        1.6e6,
+        709.782712893384,
+        745.1332191019411,
+    ]);
     edges.extend([super::arith::TINY, f64::EPSILON, f64::MIN_POSITIVE, f64::MAX, 5e-324]);
     // A double as near to a multiple of π/2 as they come below the bound of the reduction.
     edges.extend([6381956970095103.0 * f64::exp2(-40.0), 710_335.477_793_995_8]);
@@ -250,6 +267,14 @@ fn exact_values() -> Vec<(Unary, f64, f64)> {
         (Unary::Sigmoid, 0.0, 0.5),
         (Unary::Softplus, INF, INF),
         (Unary::Softplus, -INF, 0.0),
+        (Unary::Gaussian, INF, 0.0),
+        (Unary::Gaussian, -INF, 0.0),
+        (Unary::Gaussian, 0.0, 1.0),
+        (Unary::NormalCdf, INF, 1.0),
+        (Unary::NormalCdf, -INF, 0.0),
+        (Unary::NormalCdf, 0.0, 0.5),
+        (Unary::NormalPdf, INF, 0.0),
+        (Unary::NormalPdf, -INF, 0.0),
         (Unary::Erf, INF, 1.0),
         (Unary::Erf, -INF, -1.0),
         (Unary::Sin, INF, f64::NAN),

@@ -11,9 +11,12 @@ pub use run::FrobeniusRow;
 use crate::data::{DataArgs, Normalize};
 use crate::experiment::{Falling, TrainingArgs};
 use crate::method_args::MethodArgs;
+use crate::numbers;
 use crate::results::Settings;
 use crate::study::distinct;
 use anyhow::Result;
+use burlap::nn::Layout;
+use burlap::optim;
 use std::path::PathBuf;
 
 /// An experiment of the paper.
@@ -57,7 +60,7 @@ pub struct PaperArgs {
     pub normalize: Normalize,
 
     /// First part of the training set that is used, before -S and -C
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = numbers::part)]
     pub fraction: f64,
 
     /// The network: paper, simple or mlp:H1,H2,… as in train
@@ -70,52 +73,52 @@ pub struct PaperArgs {
     pub methods: Vec<String>,
 
     /// Seeds of initialisation, shuffling, directions and flipped labels
-    #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
+    #[arg(long, value_delimiter = ',', default_value = "1,2,3", value_parser = numbers::seed)]
     pub seeds: Vec<u64>,
 
     /// Radius ρ of the perturbation
-    #[arg(long, default_value_t = 0.01)]
+    #[arg(long, default_value_t = 0.01, value_parser = numbers::positive)]
     pub rho: f64,
 
     /// Weight λ as published: the update is ∇L + (λ/ρ²) Cov(L(x + ρv), ∇L(x + ρv)), which is the
     /// gradient of L + λρ²·¼‖H‖²_F with one-sided differences for the curvatures
-    #[arg(long, default_value_t = 0.005)]
+    #[arg(long, default_value_t = 0.005, value_parser = numbers::not_negative)]
     pub lambda: f64,
 
     /// Random directions a step
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = numbers::count)]
     pub samples: usize,
 
     /// Learning rate, constant
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 1e-3, value_parser = numbers::not_negative)]
     pub lr: f64,
 
     /// Momentum
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.9, value_parser = numbers::below_one)]
     pub momentum: f64,
 
     /// Weight decay
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = numbers::not_negative)]
     pub weight_decay: f64,
 
     /// Examples a step; the last batch of an epoch is left out where it is not full
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = numbers::count)]
     pub batch: usize,
 
     /// Passes over the training set
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
     pub epochs: u64,
 
     /// First examples of the training set whose Hessian is measured
-    #[arg(long, default_value_t = 1280)]
+    #[arg(long, default_value_t = 1280, value_parser = numbers::count)]
     pub hessian_examples: usize,
 
     /// Gaussian vectors v in the mean of ‖Hv‖²
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = numbers::whole(2..=numbers::MANY))]
     pub hessian_probes: usize,
 
-    /// Threads; the default is one for each processor
-    #[arg(long)]
+    /// Threads, at most one for each processor, which is the default
+    #[arg(long, value_parser = numbers::count)]
     pub threads: Option<usize>,
 
     /// Folder of the results; what is there is not computed again
@@ -138,12 +141,18 @@ const CORRUPT: f64 = 0.2;
 
 impl Paper {
     /// # Errors
-    /// For unknown methods, and lists that are empty or name something twice.
+    /// For unknown methods, lists that are empty or name something twice, and settings that a method
+    /// does not take.
     pub fn new(args: &PaperArgs) -> Result<Paper> {
         distinct("--seeds", &args.seeds)?;
         distinct("--methods", &args.methods)?;
         let methods = args.methods.iter().map(|name| name.parse()).collect::<Result<_>>()?;
-        Ok(Paper { args: args.clone(), methods })
+        let paper = Paper { args: args.clone(), methods };
+        for method in &paper.methods {
+            let settings = paper.training(method, 0).method.settings(0, &Layout::default())?;
+            optim::method(method.optimizer(), &settings)?;
+        }
+        Ok(paper)
     }
 
     /// What all lines of the file have in common.

@@ -4,6 +4,7 @@ use super::{Paper, PaperMethod};
 use crate::curvature::hessian_of_first;
 use crate::experiment::{Epoch, Experiment, Files};
 use crate::results::Results;
+use crate::{say, writable_folder};
 use anyhow::{Context, Result, bail};
 use burlap::optim::curvature::{Probes, frobenius_norm};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,7 @@ impl Paper {
     /// # Errors
     /// What the data, the runs or the files report.
     pub fn run(&self) -> Result<()> {
+        writable_folder(&self.args.out, [format!("{FILE}.md")])?;
         let mut results = self.results()?;
         for &seed in &self.args.seeds {
             let mut sets = None;
@@ -99,7 +101,7 @@ impl Paper {
                 return Ok(());
             }
             let row = self.measure(experiment, epoch, method, seed)?;
-            println!(
+            let said = format!(
                 "{}, {method}, seed {seed}, epoch {}: ‖H‖²_F {:.1} ± {:.1}, loss {:.4}, accuracy {:.4}",
                 row.variant,
                 row.epoch,
@@ -108,7 +110,8 @@ impl Paper {
                 row.epoch_loss,
                 row.test_accuracy,
             );
-            results.push(row)
+            results.push(row)?;
+            say!("{said}")
         })?;
         if self.epochs_done(results, method, seed) != self.args.epochs {
             bail!("{}: the saved run is ahead of the results; remove it", file.display());

@@ -105,10 +105,15 @@ impl Scale {
     /// At most so many ticks.
     pub(super) fn ticks(&self, most: usize) -> Ticks {
         let most = most.max(2);
+        if !self.logarithmic {
+            let mut ticks = linear(self.low, self.high, most, self.whole);
+            ticks.labelled.iter_mut().for_each(|(place, _)| *place = self.place(*place));
+            return ticks;
+        }
         let decades = self.decades();
-        match self.logarithmic {
-            true if decades.len() > 1 || self.high - self.low > 1.0 => self.powers(decades, most),
-            true => {
+        match decades.len() > 1 || self.high - self.low > 1.0 {
+            true => self.powers(decades, most),
+            false => {
                 let (low, high) = (10f64.powf(self.low), 10f64.powf(self.high));
                 let mut ticks = linear(low, high, most, false);
                 let exponent = std::mem::take(&mut ticks.exponent);
@@ -118,11 +123,6 @@ impl Scale {
                         *label = format!("{label}·10{}", superscript(exponent));
                     }
                 }
-                ticks
-            }
-            false => {
-                let mut ticks = linear(self.low, self.high, most, self.whole);
-                ticks.labelled.iter_mut().for_each(|(place, _)| *place = self.place(*place));
                 ticks
             }
         }
@@ -170,7 +170,9 @@ fn linear(low: f64, high: f64, most: usize, whole: bool) -> Ticks {
     let unit = 10f64.powi(exponent);
     let decimals = (-(step / unit).log10().floor()).max(0.0) as usize;
     let (first, last) = ends(step);
+    // Numbers at the end of their type's range leave no step.
     let labelled = (first..=last)
+        .take(if step.is_normal() { most } else { 0 })
         .map(|i| {
             let value = i as f64 * step;
             (value, format!("{:.decimals$}", value / unit).replace('-', "−"))
@@ -228,8 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_narrow_or_too_wide_for_ticks_has_none() {
+        for (low, high) in [(0.0, f64::from_bits(1)), (f64::MIN, f64::MAX), (-1e308, 1e308)] {
+            assert!(labels(&Axis::linear(""), low, high, 6).0.len() <= 6);
+        }
+    }
+
+    #[test]
     fn never_more_ticks_than_asked_for_and_at_least_one() {
-        for (low, high) in [(0.0, 1.0), (-3.7, 11.2), (1e-12, 1e-3), (99.0, 101.0), (5.0, 5.1)] {
+        let wide = [(1e-300, 1e300), (-1e10, 1e10), (-1e300, 1e300), (1e10, 1e30)];
+        let usual = [(0.0, 1.0), (-3.7, 11.2), (1e-12, 1e-3), (99.0, 101.0), (5.0, 5.1)];
+        for (low, high) in wide.into_iter().chain(usual) {
             for most in 2..12 {
                 for axis in [Axis::linear(""), Axis::log("")] {
                     if axis.admits(low) {

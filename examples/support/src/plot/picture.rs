@@ -116,13 +116,18 @@ impl Picture {
         render::png(&items.0, size)
     }
 
+    /// The files of a picture.
+    pub fn files(name: &str) -> [String; 2] {
+        ["svg", "png"].map(|kind| format!("{name}.{kind}"))
+    }
+
     /// Writes `name.svg` and `name.png` into a folder, which is made if it is not there. A file
     /// is there whole or not at all.
     ///
     /// # Errors
     /// What drawing and writing report.
     pub fn write(&self, folder: &Path, name: &str) -> Result<[PathBuf; 2]> {
-        let paths = ["svg", "png"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let paths = Picture::files(name).map(|file| folder.join(file));
         write_whole(&paths[0], self.svg()?.as_bytes())?;
         write_whole(&paths[1], &self.png()?)?;
         Ok(paths)

@@ -14,13 +14,19 @@ pub use time::TimeRow;
 
 use crate::data::DataArgs;
 use crate::experiment::{Experiment, Falling, Files, Fitted, TrainingArgs};
+use crate::files::writable_folder;
 use crate::method_args::MethodArgs;
+use crate::numbers;
 use crate::results::Settings;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burlap::nn::data::Dataset;
 use burlap::optim::{self, Estimator};
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// The files that are written anew.
+const TIMES: &str = "study-time.csv";
+const TABLE: &str = "study.md";
 
 /// What a study compares, and on what.
 #[derive(clap::Args, Clone, Debug)]
@@ -34,15 +40,15 @@ pub struct StudyArgs {
     pub data_dir: Option<PathBuf>,
 
     /// Part of the training set that is held back for choosing settings, always with clean labels
-    #[arg(long, global = true, default_value_t = 0.2)]
+    #[arg(long, global = true, default_value_t = 0.2, value_parser = numbers::between)]
     pub validation: f64,
 
     /// First part of the remaining training set that is trained on
-    #[arg(long, global = true, default_value_t = 0.25)]
+    #[arg(long, global = true, default_value_t = 0.25, value_parser = numbers::part)]
     pub fraction: f64,
 
     /// Parts of the training labels that are flipped to another class; each is a study of its own
-    #[arg(long, global = true, value_delimiter = ',', default_value = "0,0.2")]
+    #[arg(long, global = true, value_delimiter = ',', default_value = "0,0.2", value_parser = numbers::part_or_none)]
     pub label_noise: Vec<f64>,
 
     /// The network, as in train
@@ -54,31 +60,31 @@ pub struct StudyArgs {
     pub methods: Vec<String>,
 
     /// Seeds of the runs that are judged on the test set
-    #[arg(long, global = true, value_delimiter = ',', default_value = "1,2,3,4,5")]
+    #[arg(long, global = true, value_delimiter = ',', default_value = "1,2,3,4,5", value_parser = numbers::seed)]
     pub seeds: Vec<u64>,
 
     /// Seeds of the runs that are judged on the validation set
-    #[arg(long, global = true, value_delimiter = ',', default_value = "101")]
+    #[arg(long, global = true, value_delimiter = ',', default_value = "101", value_parser = numbers::seed)]
     pub selection_seeds: Vec<u64>,
 
     /// Passes over the training set
-    #[arg(long, global = true, default_value_t = 15)]
+    #[arg(long, global = true, default_value_t = 15, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
     pub epochs: u64,
 
     /// Examples a step
-    #[arg(long, global = true, default_value_t = 128)]
+    #[arg(long, global = true, default_value_t = 128, value_parser = numbers::count)]
     pub batch: usize,
 
     /// Momentum
-    #[arg(long, global = true, default_value_t = 0.9)]
+    #[arg(long, global = true, default_value_t = 0.9, value_parser = numbers::below_one)]
     pub momentum: f64,
 
     /// Random probes for trace and Frobenius norm at the solution
-    #[arg(long, global = true, default_value_t = 50)]
+    #[arg(long, global = true, default_value_t = 50, value_parser = numbers::whole(2..=numbers::MANY))]
     pub probes: usize,
 
-    /// Threads
-    #[arg(long, global = true, default_value_t = 1)]
+    /// Threads, at most one for each processor
+    #[arg(long, global = true, default_value_t = 1, value_parser = numbers::count)]
     pub threads: usize,
 
     /// Folder of the results; what is there is not computed again
@@ -120,6 +126,14 @@ impl Study {
             args.methods.iter().map(|n| StudyMethod::named(n)).collect::<Result<_>>()?
         };
         Ok(Study { args: args.clone(), methods })
+    }
+
+    /// Whether the files that are written at the end can be, before any work.
+    ///
+    /// # Errors
+    /// Says which of them cannot.
+    pub fn check_files(&self) -> Result<()> {
+        writable_folder(&self.args.out, [TIMES, TABLE]).context("--out")
     }
 
     fn settings(&self) -> Settings {

@@ -1,6 +1,6 @@
 //! The study's tables, from its files alone.
 
-use super::{Candidate, RunRow, Study, StudyMethod, TimeRow};
+use super::{Candidate, RunRow, Study, StudyMethod, TABLE, TIMES, TimeRow};
 use crate::files::write_whole;
 use crate::results::Results;
 use crate::statistics::Mean;
@@ -26,7 +26,7 @@ impl Study {
         for &noise in &self.args.label_noise {
             self.of_noise(runs.rows(), noise, &mut text)?;
         }
-        let times = self.file("study-time.csv");
+        let times = self.file(TIMES);
         if times.exists() {
             let mut table = Table::new(["method", "ms a step", "ratio"]);
             for row in Results::<TimeRow>::read(&times)? {
@@ -35,7 +35,7 @@ impl Study {
             }
             write!(text, "\n### Cost\n\n{}", table.markdown())?;
         }
-        write_whole(&self.file("study.md"), text.as_bytes())?;
+        write_whole(&self.file(TABLE), text.as_bytes())?;
         Ok(text)
     }
 

@@ -3,6 +3,7 @@
 use super::{Candidate, Study, Trial, fit};
 use crate::curvature::Curvature;
 use crate::results::{Results, Settings};
+use crate::say;
 use anyhow::{Result, bail};
 use burlap::nn::data::Dataset;
 use serde::{Deserialize, Serialize};
@@ -78,11 +79,8 @@ impl Study {
                 for trial in missing {
                     let row = self.judged(&trial, &train, &test)?;
                     let accuracy = row.test_accuracy;
-                    println!(
-                        "{trial}: {}",
-                        accuracy.map_or("diverged".into(), |a| format!("{a:.4}"))
-                    );
                     results.push(row)?;
+                    say!("{trial}: {}", accuracy.map_or("diverged".into(), |a| format!("{a:.4}")))?;
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::{Candidate, Study, StudyMethod, Trial, fit};
 use crate::data::Selection;
 use crate::results::Results;
+use crate::say;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -66,10 +67,6 @@ impl Study {
                         }
                         None => None,
                     };
-                    println!(
-                        "{trial}: {}",
-                        accuracy.map_or("diverged".into(), |a| format!("{a:.4}"))
-                    );
                     let Candidate { lr, rho, lambda } = trial.candidate;
                     let method = trial.method.name.to_owned();
                     results.push(SelectRow {
@@ -81,6 +78,7 @@ impl Study {
                         seed,
                         validation_accuracy: accuracy,
                     })?;
+                    say!("{trial}: {}", accuracy.map_or("diverged".into(), |a| format!("{a:.4}")))?;
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! What a step of each method costs, the methods taking turns.
 
-use super::{Study, Trial};
+use super::{Study, TIMES, Trial};
+use crate::command::cpu;
 use crate::data::arrays;
-use crate::results::{Results, Settings};
+use crate::results::{self, Settings};
 use crate::statistics::median;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burlap::nn::data::Dataset;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -32,6 +33,10 @@ impl Study {
     /// # Errors
     /// When the selection is not complete; what the data, the steps or the file report.
     pub fn time(&self, rounds: usize, steps: usize) -> Result<()> {
+        ensure!(
+            rounds > 0 && steps > 0,
+            "--rounds {rounds} --steps {steps}: at least 1 of both are needed"
+        );
         let (noise, seed) = (self.args.label_noise[0], self.args.seeds[0]);
         let chosen = self.chosen(noise)?;
         let (train, _) = self.data(noise).final_sets(self.args.validation, seed)?;
@@ -62,23 +67,19 @@ impl Study {
             }
         }
         let mut settings: Settings = self.settings();
-        settings.push(("threads", self.args.threads.to_string()));
-        let path = self.file("study-time.csv");
-        if path.exists() {
-            std::fs::remove_file(&path).with_context(|| format!("{}", path.display()))?;
-        }
-        let mut results = Results::open(&path, &settings)?;
+        settings.push(("threads", cpu(Some(self.args.threads))?.threads().to_string()));
+        let mut rows = Vec::new();
         for (&(method, _), own) in chosen.iter().zip(&times) {
             let ratios: Vec<f64> = own.iter().zip(&times[0]).map(|(a, b)| a / b).collect();
             let middle = |values: &[f64]| median(values).context("--rounds: at least 1 is needed");
-            results.push(TimeRow {
+            rows.push(TimeRow {
                 method: method.name.to_owned(),
                 milliseconds: middle(own)?,
                 ratio: middle(&ratios)?,
                 rounds,
                 steps,
-            })?;
+            });
         }
-        Ok(())
+        results::write(&self.file(TIMES), &settings, &rows)
     }
 }

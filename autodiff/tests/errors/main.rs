@@ -1,6 +1,8 @@
 //! Bad input gives a typed error that names the operation, the sizes and this file's line.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod sizes;
+
 use burlap_autodiff::{
     Array, Contraction, Cpu, DType, Error, Interpreter, Padding, Tape, Var, checkpoint,
 };
@@ -11,11 +13,21 @@ fn first_error(build: impl FnOnce(&Tape) -> Var) -> String {
     tape.compile(&Cpu::new(), &[y]).expect_err("an error").to_string()
 }
 
+/// What the error begins with, and what makes it.
+type Case = (&'static str, Box<dyn Fn(&Tape) -> Var>);
+
+fn check(cases: Vec<Case>, place: &str) {
+    for (expected, build) in cases {
+        let error = first_error(build);
+        assert!(error.starts_with(expected), "{error}\nexpected {expected}");
+        assert!(error.contains(place), "{error}");
+    }
+}
+
 #[test]
 fn ill_formed_operations_name_what_does_not_fit() {
     let f = |tape: &Tape, name: &str, shape: &[usize]| tape.input(name, DType::F64, shape);
-    type Case<'a> = (&'a str, Box<dyn Fn(&Tape) -> Var>);
-    let cases: Vec<Case<'_>> = vec![
+    let cases: Vec<Case> = vec![
         (
             "add: the shapes cannot be broadcast together: [2, 3] × [2]",
             Box::new(move |t| f(t, "a", &[2, 3]) + f(t, "b", &[2])),
@@ -103,6 +115,10 @@ fn ill_formed_operations_name_what_does_not_fit() {
             Box::new(move |t| f(t, "a", &[3]).uniform(0, DType::F64, [2])),
         ),
         (
+            "logaddexp: the operands must be f32 or f64: u32",
+            Box::new(|t| t.input("a", DType::U32, [3]).logaddexp(t.input("b", DType::U32, [3]))),
+        ),
+        (
             "select: expected a bool mask",
             Box::new(move |t| f(t, "a", &[3]).select(f(t, "b", &[3]), 0.0)),
         ),
@@ -128,12 +144,16 @@ fn ill_formed_operations_name_what_does_not_fit() {
             "input: the shape [4611686018427387904, 4] has more elements",
             Box::new(move |t| f(t, "a", &[1 << 62, 4])),
         ),
+        (
+            "mean: axes [0, 0] are not distinct axes of the shape [3]",
+            Box::new(move |t| f(t, "a", &[3]).mean_axes(&[0, 0])),
+        ),
+        (
+            "variance: axes [0, 0] are not distinct axes of the shape [1]",
+            Box::new(move |t| f(t, "a", &[1]).variance(&[0, 0], 1)),
+        ),
     ];
-    for (expected, build) in cases {
-        let error = first_error(build);
-        assert!(error.starts_with(expected), "{error}\nexpected {expected}");
-        assert!(error.contains("errors.rs:"), "{error}");
-    }
+    check(cases, "errors/main.rs:");
 }
 
 #[test]
@@ -145,7 +165,7 @@ fn the_first_error_is_the_one_reported() {
     let worse = (bad + tape.input("c", DType::F64, [9])).reshape([77]).sum();
     let error = tape.compile(&Cpu::new(), &[worse.grad(a)]).unwrap_err().to_string();
     assert!(error.starts_with("matmul"), "{error}");
-    assert!(error.ends_with(&format!("errors.rs:{line})")), "{error}");
+    assert!(error.ends_with(&format!("errors/main.rs:{line})")), "{error}");
 }
 
 #[test]
@@ -191,7 +211,7 @@ fn inputs_and_outputs_that_do_not_fit_are_errors_of_the_run() {
         wrong.starts_with("run: input \"x\" is f64[2, 3] but was given f64[3, 2] ("),
         "{wrong}"
     );
-    assert!(wrong.contains("errors.rs:"), "{wrong}");
+    assert!(wrong.contains("errors/main.rs:"), "{wrong}");
     let wrong = message(Array::zeros(DType::F32, [2, 3]));
     assert!(wrong.contains("f64[2, 3] but was given f32[2, 3]"), "{wrong}");
     assert_eq!(
@@ -237,7 +257,7 @@ fn the_finite_check_names_the_primitive_and_the_line() {
     assert!(program.run(&[&Array::vector([2.0, 3.0, 4.0])]).is_ok());
     let error = program.run(&[&Array::vector([2.0, 0.5, 4.0])]).unwrap_err().to_string();
     assert!(error.starts_with("log: element 1 of the result, of shape [3], is NaN"), "{error}");
-    assert!(error.ends_with(&format!("errors.rs:{line})")), "{error}");
+    assert!(error.ends_with(&format!("errors/main.rs:{line})")), "{error}");
 }
 
 #[test]
@@ -270,21 +290,31 @@ fn arrays_check_their_sizes() {
 }
 
 #[test]
-fn what_is_more_than_memory_holds_is_an_error() {
-    let error = first_error(|t| {
-        let p = [Padding { before: usize::MAX, between: usize::MAX, after: 7 }];
-        t.input("a", DType::F64, [3]).pad(&p)
-    });
-    assert!(
-        error.starts_with("pad: the shape [18446744073709551615] has more elements"),
-        "{error}"
-    );
-    let error = first_error(|t| {
-        // Addressable, but on no machine of today.
-        let big = t.input("a", DType::F64, ()).exp().broadcast_to([1 << 50]);
-        (big * big.sin() + t.iota(1).cast(DType::F64)).flip(&[0]).slice_axis(0, 0, 5)
-    });
-    assert!(error.starts_with("backend cpu: there is no memory for"), "{error}");
+fn binding_takes_the_number_of_inputs_that_it_began_with() {
+    let tape = Tape::new();
+    let (x, y) = (tape.input("x", DType::F64, [2]), tape.input("y", DType::F64, [2]));
+    let program = tape.compile(&Cpu::new(), &[x * y]).unwrap();
+    let a = Array::vector([1.0, 2.0]);
+    for leading in [vec![], vec![&a], vec![&a, &a]] {
+        let mut bound = program.bind(&leading).unwrap();
+        let rest = vec![&a; 2 - leading.len()];
+        for wrong in [vec![], vec![&a], vec![&a; 2], vec![&a; 3]] {
+            if wrong.len() != leading.len() {
+                let error = bound.rebind(&wrong).unwrap_err();
+                assert!(matches!(error, Error::Count { what: "bound inputs", .. }), "{error}");
+            }
+            assert_eq!(bound.run(&rest).unwrap()[0].to_string(), "[1, 4]");
+        }
+        bound.rebind(&leading).unwrap();
+    }
+}
+
+#[test]
+fn more_threads_than_are_of_use_are_left_out() {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpu = Cpu::with_threads(1000).unwrap();
+    assert_eq!(cpu.threads(), processors.clamp(64, 1000));
+    assert_eq!(Cpu::with_threads(3).unwrap().threads(), 3);
 }
 
 #[test]

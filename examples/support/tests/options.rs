@@ -1,0 +1,143 @@
+//! The options of all commands: each number has a range, and what is outside is told with its name.
+#![allow(clippy::unwrap_used, dead_code, missing_docs)]
+
+#[path = "../../bench/options.rs"]
+mod bench;
+#[path = "../../study/options.rs"]
+mod study;
+#[path = "../../theory/options.rs"]
+mod theory;
+#[path = "../../train/options.rs"]
+mod train;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command, Parser};
+use support::paper::PaperArgs;
+use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, command};
+
+/// The options of `paper`, `landscape` and `spectrum` are those of the library, and two words.
+#[derive(Parser)]
+struct Alone<A: Args> {
+    #[command(flatten)]
+    args: A,
+}
+
+/// Every command, with the words that it needs at least.
+fn commands() -> Vec<(Command, &'static [&'static str])> {
+    vec![
+        (command::<train::Options>(), &["train"]),
+        (command::<Alone<PaperArgs>>(), &["paper", "mnist-frobenius"]),
+        (command::<Alone<LandscapeArgs>>(), &["landscape"]),
+        (command::<Alone<SpectrumArgs>>(), &["spectrum"]),
+        (command::<Alone<TrainingArgs>>(), &["landscape"]),
+        (command::<Alone<FilesArgs>>(), &["landscape"]),
+        (command::<study::Options>(), &["study"]),
+        (command::<study::Options>(), &["study", "time"]),
+        (command::<theory::Options>(), &["theory"]),
+        (command::<bench::Options>(), &["bench", "w1"]),
+        (command::<bench::Options>(), &["bench", "w5"]),
+    ]
+}
+
+/// Options that are no numbers; all others are.
+const WORDS: [&str; 20] = [
+    "data",
+    "data-dir",
+    "model",
+    "estimator",
+    "layers",
+    "schedule",
+    "optimizer",
+    "json",
+    "save",
+    "resume",
+    "report",
+    "directions",
+    "methods",
+    "out",
+    "what",
+    "products",
+    "shape",
+    "normalize",
+    "drop-last",
+    "help",
+];
+
+/// The long names of a command's options, and of those of the subcommand that the words name.
+fn numbers(command: &Command, words: &[&str]) -> Vec<String> {
+    let deepest = words.get(1).and_then(|word| command.find_subcommand(word));
+    let all = command.get_arguments().chain(deepest.into_iter().flat_map(Command::get_arguments));
+    let names = all.filter_map(|arg| arg.get_long()).map(str::to_owned);
+    names.filter(|name| !WORDS.contains(&name.as_str())).collect()
+}
+
+/// What is said of a value; `None` if it is taken.
+fn said(command: &Command, words: &[&str], option: &str, value: &str) -> Option<String> {
+    let option = format!("--{option}");
+    let line = words.iter().copied().chain([option.as_str(), value]);
+    let error = command.clone().try_get_matches_from(line).err()?;
+    assert_eq!(error.kind(), ErrorKind::ValueValidation, "{option} {value}: {error}");
+    let named = error.get(ContextKind::InvalidArg);
+    let Some(ContextValue::String(named)) = named else { return Some(error.to_string()) };
+    assert!(named.starts_with(&option), "{option} {value}: {error}");
+    Some(error.to_string())
+}
+
+#[test]
+fn every_number_has_a_range_and_is_named_when_it_is_outside() {
+    let mut seen = 0;
+    for (command, words) in commands() {
+        for option in numbers(&command, words) {
+            for value in ["nan", "inf", "-inf", "1e400", "-1e400", "many", "", "0x10", "1e3.5"] {
+                let text = said(&command, words, &option, value);
+                assert!(text.is_some_and(|t| t.contains(&option)), "{words:?} --{option} {value}");
+            }
+            // Either a whole number, or one with an end on this side.
+            let negative = said(&command, words, &option, "-1");
+            let signed = "rho lambda alpha beta gamma sigma eta tau sparsity";
+            if words[0] == "paper" || !signed.split(' ').any(|s| s == option) {
+                let text = negative.unwrap_or_default();
+                assert!(text.contains(" is needed"), "{words:?} --{option} -1: {text}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 80, "{seen}");
+}
+
+#[test]
+fn defaults_are_within_their_ranges_and_of_the_types_that_are_asked_for() {
+    train::Options::try_parse_from(["train"]).unwrap();
+    Alone::<PaperArgs>::try_parse_from(["paper", "mnist-frobenius"]).unwrap();
+    Alone::<TrainingArgs>::try_parse_from(["landscape"]).unwrap();
+    study::Options::try_parse_from(["study", "time"]).unwrap();
+    theory::Options::try_parse_from(["theory"]).unwrap();
+    let whole = "train --samples 2 --every 3 --micro-batch 4 --threads 1 --rho 0.5 --tau -1";
+    let options = support::command::<train::Options>().try_get_matches_from(whole.split(' '));
+    let options = <train::Options as clap::FromArgMatches>::from_arg_matches(&options.unwrap());
+    assert_eq!(options.unwrap().training.method.tau, Some(-1.0));
+    let whole = "bench w5 --threads 1 --batch 8 --t0 5 --budget 0.5";
+    bench::Options::try_parse_from(whole.split(' ')).unwrap();
+    for bad in ["0x1x1", "1x1", "1x1x1x1", "1x-1x1", "1000000x1000000x1", "axbxc"] {
+        let error = bench::sizes(bad).unwrap_err();
+        assert!(format!("{error:#}").starts_with(&format!("--shape {bad}: ")), "{error:#}");
+    }
+    assert_eq!(bench::sizes("3x4x5").unwrap(), [3, 4, 5]);
+    // Another option is not a value, except of numbers, which refuse it.
+    let train = support::command::<train::Options>();
+    let error = train.try_get_matches_from(["train", "--save", "--resume", "x"]).unwrap_err();
+    assert!(error.to_string().contains("a value is required for '--save <FILE>'"), "{error}");
+    let paper = support::command::<Alone<PaperArgs>>();
+    let line = "paper mnist-frobenius --normalize -0.5,2";
+    let found = paper.try_get_matches_from(line.split(' ')).unwrap();
+    let found = <Alone<PaperArgs> as clap::FromArgMatches>::from_arg_matches(&found).unwrap();
+    assert_eq!(found.args.normalize.mean, -0.5);
+}
+
+#[test]
+fn more_threads_than_processors_are_not_used() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(support::cpu(Some(1000 + processors)).unwrap().threads(), processors);
+    assert_eq!(support::cpu(Some(1)).unwrap().threads(), 1);
+    assert!(support::cpu(Some(0)).is_err());
+}

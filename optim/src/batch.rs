@@ -1,0 +1,215 @@
+//! What the arrays of a batch are: of examples, or shared by all of them.
+
+use crate::error::{BadElement, Error, Result};
+use crate::objective::Objective;
+use burlap_autodiff::{Array, DType, Element};
+
+/// What an array of a batch belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Its first axis counts the examples: features, labels, weights of examples, masks.
+    ByExample,
+    /// All examples have it in common: class weights, a key of random numbers, a rate.
+    Shared,
+}
+
+/// Names and [roles](Role) of the arrays of a batch, in the order in which the loss sees them.
+///
+/// An objective that [knows them](Objective::with_batch) cuts what belongs to examples and hands
+/// on what is shared, and calls arrays by their names where something is wrong with them. Where
+/// nothing is declared and a batch has to be cut, every array belongs to examples: one of
+/// another first size is an error, never a guess.
+///
+/// ```
+/// use burlap_autodiff::{Array, Cpu, DType, Var};
+/// use burlap_optim::{BatchSpec, Objective};
+/// // Σⱼ cⱼ · mean (x aᵢ)², with coefficients c of which there may be as many as examples.
+/// let loss = |x: Var, batch: &[Var]| batch[1].sum() * (x.at(0) * batch[0]).square().mean();
+/// let spec = BatchSpec::new().by_example("inputs").shared("coefficients");
+/// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_batch(spec).with_pieces(1)?;
+/// let batch = [Array::vector([1.0, 3.0]), Array::vector([0.25, 0.75])];
+/// assert_eq!(objective.value(&Array::vector([1.0]), &batch)?, 5.0);
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchSpec {
+    arrays: Vec<(String, Role)>,
+}
+
+impl BatchSpec {
+    /// A batch without arrays.
+    pub fn new() -> BatchSpec {
+        BatchSpec::default()
+    }
+
+    /// The same with a further array, [of the examples](Role::ByExample).
+    #[must_use]
+    pub fn by_example(self, name: &str) -> BatchSpec {
+        self.array(name, Role::ByExample)
+    }
+
+    /// The same with a further array, [shared](Role::Shared) by all examples.
+    #[must_use]
+    pub fn shared(self, name: &str) -> BatchSpec {
+        self.array(name, Role::Shared)
+    }
+
+    /// The same with a further array of the given role.
+    #[must_use]
+    pub fn array(mut self, name: &str, role: Role) -> BatchSpec {
+        self.arrays.push((name.to_owned(), role));
+        self
+    }
+
+    /// Names and roles, in their order.
+    pub fn arrays(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.arrays.iter().map(|(name, role)| (name.as_str(), *role))
+    }
+}
+
+/// Type and shape of an array, as messages say them.
+pub(crate) fn said(array: &Array) -> String {
+    format!("{}{}", array.dtype(), array.shape())
+}
+
+fn first_size(array: &Array) -> Option<usize> {
+    array.shape().first().copied()
+}
+
+/// What to do about an array that nobody declared.
+const DECLARE: &str =
+    "; Objective::with_batch says which arrays belong to examples and which are shared";
+
+/// The examples of the given numbers.
+fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
+    let mut shape = array.shape().to_vec();
+    let from = array.as_slice::<T>()?;
+    let width: usize = shape[1..].iter().product();
+    let mut values = Vec::with_capacity(width * indices.len());
+    indices.iter().for_each(|i| values.extend_from_slice(&from[i * width..][..width]));
+    shape[0] = indices.len();
+    Ok(Array::from_vec(&shape[..], values)?)
+}
+
+impl Objective {
+    /// The same with names and roles of a batch's arrays, which every batch must have.
+    #[must_use]
+    pub fn with_batch(mut self, spec: BatchSpec) -> Objective {
+        self.batch = Some(spec);
+        // Programs call their inputs by the arrays' names.
+        self.clear_programs();
+        self
+    }
+
+    /// The role of array `i`: that of an example where nothing is declared.
+    pub(crate) fn role(&self, i: usize) -> Role {
+        let declared = self.batch.as_ref().and_then(|spec| spec.arrays.get(i));
+        declared.map_or(Role::ByExample, |(_, role)| *role)
+    }
+
+    /// What array `i` is called.
+    pub(crate) fn array_name(&self, i: usize) -> String {
+        match self.batch.as_ref().and_then(|spec| spec.arrays.get(i)) {
+            Some((name, _)) => name.clone(),
+            None => format!("array {i} of the batch"),
+        }
+    }
+
+    /// The arrays of examples, with their places.
+    fn of_examples<'a>(
+        &'a self,
+        batch: &'a [Array],
+    ) -> impl Iterator<Item = (usize, &'a Array)> + Clone {
+        batch.iter().enumerate().filter(|&(i, _)| self.role(i) == Role::ByExample)
+    }
+
+    /// Checks a batch against what is declared of it.
+    pub(crate) fn check_batch(&self, batch: &[Array]) -> Result<()> {
+        let Some(spec) = &self.batch else {
+            return Ok(());
+        };
+        if spec.arrays.len() != batch.len() {
+            let names: Vec<&str> = spec.arrays().map(|(name, _)| name).collect();
+            return Err(Error::Batch {
+                array: "the number of arrays".into(),
+                found: batch.len().to_string(),
+                expected: format!("{} ({})", names.len(), names.join(", ")),
+            });
+        }
+        self.examples(batch).map(|_| ())
+    }
+
+    /// The number of examples: the first size that all arrays of examples have. None for a batch
+    /// without such arrays, which is one whole.
+    pub(crate) fn examples(&self, batch: &[Array]) -> Result<Option<usize>> {
+        let sizes = || self.of_examples(batch).map(|(i, array)| (i, first_size(array)));
+        let Some((first, n)) = sizes().find_map(|(i, size)| size.map(|n| (i, n))) else {
+            // Numbers alone: nothing that could be cut, and nothing that was declared to be.
+            let declared = self.batch.is_some();
+            return match self.of_examples(batch).next().filter(|_| declared) {
+                Some((i, array)) => Err(self.uneven(i, array, "an axis of examples".into())),
+                None => Ok(None),
+            };
+        };
+        match sizes().find(|&(_, size)| size != Some(n)) {
+            None => Ok(Some(n)),
+            Some((i, _)) => {
+                let expected = format!("the {n} examples of {}", self.array_name(first));
+                Err(self.uneven(i, &batch[i], expected))
+            }
+        }
+    }
+
+    fn uneven(&self, i: usize, array: &Array, mut expected: String) -> Error {
+        expected += if self.batch.is_none() { DECLARE } else { "" };
+        Error::Batch { array: self.array_name(i), found: said(array), expected }
+    }
+
+    /// The largest first size among arrays of examples.
+    pub(crate) fn most_examples(&self, batch: &[Array]) -> usize {
+        self.of_examples(batch).filter_map(|(_, array)| first_size(array)).max().unwrap_or(0)
+    }
+
+    /// The examples of the given numbers, with what they share.
+    pub(crate) fn take(&self, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
+        self.examples(batch)?;
+        let one = |(i, array): (usize, &Array)| match (self.role(i), array.dtype()) {
+            (Role::Shared, _) => Ok(array.clone()),
+            (Role::ByExample, _) if array.shape().is_empty() => Ok(array.clone()),
+            (Role::ByExample, DType::F32) => rows::<f32>(array, indices),
+            (Role::ByExample, DType::F64) => rows::<f64>(array, indices),
+            (Role::ByExample, DType::U32) => rows::<u32>(array, indices),
+            (Role::ByExample, DType::Bool) => rows::<bool>(array, indices),
+        };
+        batch.iter().enumerate().map(one).collect()
+    }
+
+    /// The first NaN in a batch, or an infinity where `infinite` ones are looked for.
+    pub(crate) fn bad_element(&self, batch: &[Array], infinite: bool) -> Option<BadElement> {
+        let mut arrays = batch.iter().enumerate();
+        arrays.find_map(|(i, array)| bad_element_of(array, || self.array_name(i), infinite))
+    }
+}
+
+/// The first NaN in an array, or its first infinity.
+pub(crate) fn bad_element_of(
+    array: &Array,
+    name: impl Fn() -> String,
+    infinite: bool,
+) -> Option<BadElement> {
+    fn place<T: Element>(array: &Array, bad: impl Fn(f64) -> bool) -> Option<usize> {
+        array.as_slice::<T>().ok()?.iter().position(|v| bad(v.to_f64()))
+    }
+    let bad = |value: f64| if infinite { value.is_infinite() } else { value.is_nan() };
+    let mut rest = match array.dtype() {
+        DType::F32 => place::<f32>(array, bad)?,
+        DType::F64 => place::<f64>(array, bad)?,
+        DType::U32 | DType::Bool => return None,
+    };
+    let mut position = vec![0; array.shape().len()];
+    for (p, size) in position.iter_mut().zip(array.shape().iter()).rev() {
+        (*p, rest) = (rest % size, rest / size);
+    }
+    let value = array.get(&position)?;
+    Some(BadElement { array: name(), position, value })
+}
