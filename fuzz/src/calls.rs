@@ -56,13 +56,25 @@ const ROUNDED: &[Unary] = table! {
     "atan" |x| x.atan(), "tanh" |x| x.tanh(), "sech2" |x| x.sech2(), "sigmoid" |x| x.sigmoid(),
     "softplus" |x| x.softplus(), "erf" |x| x.erf(), "gelu" |x| x.gelu(), "gelu_tanh" |x| x.gelu_tanh(),
     "silu" |x| x.silu(), "elu" |x| x.elu(), "sinh" |x| x.sinh(), "cosh" |x| x.cosh(), "square" |x| x.square(),
-    "sum" |x| x.sum(), "mean" |x| x.mean(), "norm" |x| x.norm(),
+    "exp_strong" |x| x.exp_strong(), "exp2" |x| x.exp2(), "log2" |x| x.log2(), "log10" |x| x.log10(),
+    "root" |x| x.root(), "asin" |x| x.asin(), "acos" |x| x.acos(), "cos_atan" |x| x.cos_atan(),
+    "sec_asin" |x| x.sec_asin(), "log_cosh" |x| x.log_cosh(), "asinh" |x| x.asinh(),
+    "acosh" |x| x.acosh(), "atanh" |x| x.atanh(), "erfc" |x| x.erfc(), "gaussian" |x| x.gaussian(),
+    "normal_cdf" |x| x.normal_cdf(), "normal_pdf" |x| x.normal_pdf(), "log_ndtr" |x| x.log_ndtr(),
+    "log_sigmoid" |x| x.log_sigmoid(), "prod" |x| x.prod(), "sum" |x| x.sum(), "mean" |x| x.mean(), "norm" |x| x.norm(),
 };
 
 const EXACT_BINARY: &[Binary] = table! {
     "max" |a, b| a.max(b), "min" |a, b| a.min(b), "equal" |a, b| a.equal(b),
     "not_equal" |a, b| a.not_equal(b), "lt" |a, b| a.lt(b), "le" |a, b| a.le(b), "gt" |a, b| a.gt(b),
     "ge" |a, b| a.ge(b),
+};
+
+/// What rounds, of two reals that go together elementwise.
+const ROUNDED_BINARY: &[Binary] = table! {
+    "pow" |a, b| a.pow(b), "strong_mul" |a, b| a.strong_mul(b),
+    "strong_mul_both" |a, b| a.strong_mul_both(b), "xlogy" |a, b| a.xlogy(b), "logaddexp" |a, b| a.logaddexp(b),
+    "atan2" |a, b| a.atan2(b), "hypot" |a, b| a.hypot(b),
 };
 
 /// What rounds reals only.
@@ -93,7 +105,8 @@ const ROUNDED_AXES: &[OverAxes] = table! {
 };
 
 const ROUNDED_AXIS: &[OverAxis] = table! {
-    "softmax" |x, axis| x.softmax(axis), "log_softmax" |x, axis| x.log_softmax(axis),
+    "softmax" |x, axis| x.softmax(axis), "cumsum" |x, axis| x.cumsum(axis),
+    "cumprod" |x, axis| x.cumprod(axis), "log_softmax" |x, axis| x.log_softmax(axis),
 };
 
 const EQUATIONS: [&str; 10] = [
@@ -263,7 +276,7 @@ impl<'t, 'a, 'c> Calls<'t, 'a, 'c> {
         let integer = !a.dtype().is_float();
         let ((name, f), exact) = match kind {
             0 => (self.c.pick(PRODUCTS), false),
-            1 => (("pow", (|a, b| a.pow(b)) as fn(Var, Var) -> Var), false),
+            1 => (self.c.pick(ROUNDED_BINARY), false),
             2 => (self.c.pick(EXACT_BINARY), true),
             _ => (self.c.pick(ARITHMETIC), integer),
         };

@@ -101,7 +101,12 @@ fn csv_file(dir: &Path, data: &[u8]) {
 
 fn checkpoint(dir: &Path, data: &[u8]) {
     let (path, again) = (written(dir, "checkpoint", data), written(dir, "again", b""));
-    match Checkpoint::load(&path) {
+    let own = Checkpoint::load(&path);
+    let foreign = Checkpoint::load_foreign(&path);
+    if let (Err(error), Err(_)) = (&own, &foreign) {
+        says(error, &path);
+    }
+    match own.or(foreign) {
         Ok(checkpoint) => {
             for (_, array) in &checkpoint.arrays {
                 assert_eq!(array.shape().count(), array.len());
