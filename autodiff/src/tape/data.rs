@@ -135,6 +135,12 @@ impl TapeData {
                 let sum = self.push(Op::Binary(Binary::Add), &[a, b], inner, dtype, at);
                 self.push(Op::Reshape, &[sum], shape, dtype, at)
             }
+            Rewritten::SumOfTransposed(axes, a, b) => {
+                let terms = [a, b].map(|term| {
+                    self.push(Op::Transpose(axes.clone()), &[term], shape.clone(), dtype, at)
+                });
+                self.push(Op::Binary(Binary::Add), &terms, shape, dtype, at)
+            }
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) enum Rewritten {
     Constant(f64),
     /// The sum of two values of one shape, reshaped.
     ReshapedSum(NodeId, NodeId),
+    /// The sum of two values, each transposed.
+    SumOfTransposed(Axes, NodeId, NodeId),
     /// Another primitive on other operands gives the same.
     Op(Op, SmallVec<[NodeId; 3]>),
 }
@@ -227,6 +229,11 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Transpose(axes), Some(Op::Contract(c))) if !tape.is_extraction => {
             exchanged(tape, axes, c, &node.args)
         }
+        (Op::Transpose(axes), Some(Op::Binary(Binary::Add)))
+            if is_sum_of_products(tape, axes, x) =>
+        {
+            Rewritten::SumOfTransposed(axes.clone(), node.args[0], node.args[1])
+        }
         (Op::Flip(axes), _) if axes.is_empty() => Node(x),
         (Op::Flip(outer), Some(Op::Flip(inner))) => {
             let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
@@ -251,13 +258,36 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
     }
 }
 
-/// A product whose result is read with its blocks of axes exchanged is that of the exchanged
-/// operands.
-fn exchanged(tape: &TapeData, axes: &Axes, c: &Contraction, args: &[NodeId]) -> Rewritten {
+/// Whether a permutation exchanges the blocks of axes that the operands of a product give.
+fn exchanges(tape: &TapeData, axes: &Axes, c: &Contraction, args: &[NodeId]) -> bool {
     let batch = c.left_batch.len();
     let rows = tape.node(args[0]).shape.len() - batch - c.left_sum.len();
     let order = (0..batch).chain(batch + rows..axes.len()).chain(batch..batch + rows);
-    if !order.eq(axes.iter().map(|&a| a as usize)) {
+    order.eq(axes.iter().map(|&a| a as usize))
+}
+
+/// Terms of a sum of products that are looked at.
+const TERMS: usize = 8;
+
+/// Whether a value is a sum of products that a transform recorded, and that a permutation
+/// exchanges.
+fn is_sum_of_products(tape: &TapeData, axes: &Axes, sum: NodeId) -> bool {
+    let mut open: SmallVec<[NodeId; TERMS]> = SmallVec::from_slice(&[sum]);
+    for _ in 0..2 * TERMS {
+        let Some(id) = open.pop() else { return !tape.is_extraction };
+        match seen(tape, id) {
+            Some(Op::Binary(Binary::Add)) => open.extend(tape.node(id).args.iter().copied()),
+            Some(Op::Contract(c)) if exchanges(tape, axes, c, &tape.node(id).args) => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// A product whose result is read with its blocks of axes exchanged is that of the exchanged
+/// operands.
+fn exchanged(tape: &TapeData, axes: &Axes, c: &Contraction, args: &[NodeId]) -> Rewritten {
+    if !exchanges(tape, axes, c, args) {
         return Same;
     }
     let operands = SmallVec::from_slice(&[args[1], args[0]]);
