@@ -234,9 +234,8 @@ impl<'a> Indexing<'a> {
         let size = whole[self.axis];
         // All of them, also where another axis leaves nothing to select.
         if let Some(position) = self.indices.iter().position(|&i| i as usize >= size) {
-            let (op, at) = (self.node.op.name(), self.node.at);
-            let index = (self.indices[position] as u32, position);
-            return Err(Error::beyond(self.labels, op, index, size, at));
+            let (op, index) = (self.node.op.name(), self.indices[position] as u32);
+            return Err(Error::beyond(self.labels, op, (index, position), size, self.node.at));
         }
         for (i, p) in positions(small).enumerate() {
             let at = if self.along {
