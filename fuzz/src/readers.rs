@@ -145,7 +145,15 @@ fn results(dir: &Path, data: &[u8]) {
         Ok(mut results) => {
             assert_eq!(text(results.rows()), text(&rows), "opened rows are other rows");
             let row = Row { name: "a, \"b\"\n".into(), seed: u64::MAX, value: None };
-            results.push(row).expect("a row can be added");
+            if let Err(error) = results.push(row) {
+                // A table of other columns stays what it was.
+                says(format!("{error:#}"), &path);
+                assert_eq!(
+                    text(&Results::<Row>::read(&path).expect("was read before")),
+                    text(&rows)
+                );
+                return;
+            }
             let now = text(results.rows());
             drop(results);
             let again =

@@ -22,7 +22,8 @@ pub struct Results<R> {
     /// What the next record is written behind: settings and names of columns, where they are not
     /// there yet.
     heading: Option<String>,
-    named: bool,
+    /// The names of the columns that the file has.
+    columns: Option<csv::StringRecord>,
 }
 
 /// Bytes of a file of results, at most.
@@ -94,9 +95,10 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
             file.set_len(whole.len() as u64).with_context(|| format!("{}", path.display()))?;
         }
         let rows = if whole.is_empty() { Vec::new() } else { parse(path, whole, Some(settings))? };
-        let named = whole.lines().nth(1).is_some();
+        let rest = whole.split_once('\n').map_or("", |(_, rest)| rest);
+        let columns = Some(names(rest.as_bytes())?).filter(|names| !names.is_empty());
         let heading = whole.is_empty().then(|| format!("{heading}\n"));
-        Ok(Results { path: path.to_owned(), file, rows, heading, named })
+        Ok(Results { path: path.to_owned(), file, rows, heading, columns })
     }
 
     /// The records of a file, whatever its settings.
@@ -123,13 +125,18 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// Adds a record, by one write of a whole line.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or its columns are others than the record's.
     pub fn push(&mut self, row: R) -> Result<()> {
         let mut text = self.heading.clone().unwrap_or_default().into_bytes();
-        text.extend(lines(std::slice::from_ref(&row), !self.named)?);
+        let own = names(&lines(std::slice::from_ref(&row), true)?)?;
+        if let Some(columns) = self.columns.as_ref().filter(|columns| **columns != own) {
+            let path = self.path.display();
+            bail!("{path}: its columns are {}, not {}", listed(columns), listed(&own));
+        }
+        text.extend(lines(std::slice::from_ref(&row), self.columns.is_none())?);
         let written = self.file.write_all(&text);
         written.with_context(|| format!("{} cannot be written", self.path.display()))?;
-        (self.heading, self.named) = (None, true);
+        (self.heading, self.columns) = (None, Some(own));
         self.rows.push(row);
         Ok(())
     }
@@ -149,6 +156,15 @@ fn lines<R: Serialize>(rows: &[R], named: bool) -> Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(named).from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
     Ok(writer.into_inner().map_err(|e| e.into_error())?)
+}
+
+/// The names of the columns; none of a file without any line.
+fn names(text: &[u8]) -> Result<csv::StringRecord> {
+    Ok(csv::Reader::from_reader(text).headers()?.clone())
+}
+
+fn listed(names: &csv::StringRecord) -> String {
+    names.iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The file without a torn last line. Nothing is removed from a file that is none of ours.

@@ -127,6 +127,25 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
 }
 
 #[test]
+fn records_do_not_go_below_other_columns() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("results.csv");
+    // No records, and the same columns in another order: the first would be unreadable, the
+    // second read as something else.
+    for (columns, line) in [("name,value\n", ""), ("seed,method,accuracy,loss\n", "1,sgd,0.5,\n")] {
+        let text = format!("# data=digits; epochs=10\n{columns}{line}");
+        fs::write(&path, &text).unwrap();
+        let mut results = Results::open(&path, &settings()).unwrap();
+        let error = results.push(row("sam", 2, 0.5, None)).unwrap_err().to_string();
+        assert!(
+            error.contains("its columns are ") && error.contains("not method, seed"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
 fn a_line_that_does_not_fit_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("results.csv");
