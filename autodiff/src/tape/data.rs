@@ -10,6 +10,7 @@ use crate::ops::{Binary, Op};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
@@ -71,7 +72,9 @@ pub(crate) struct TapeData {
     pub(crate) rows: FxHashSet<NodeId>,
     /// Where the parts of a hidden concatenation end.
     pub(super) ends: FxHashMap<NodeId, Vec<usize>>,
-    shared: HashTable<NodeId>,
+    /// Hidden nodes by hash, which is kept: nodes are not looked at where it differs, or when the
+    /// table grows.
+    shared: HashTable<(u64, NodeId)>,
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
@@ -80,9 +83,16 @@ pub(crate) struct TapeData {
 }
 
 impl TapeData {
-    /// An empty copy from which a program is made.
-    pub(super) fn for_extraction() -> TapeData {
-        TapeData { transforms: 1, is_extraction: true, ..TapeData::default() }
+    /// An empty copy, with room for so many nodes, from which a program is made.
+    pub(super) fn for_extraction(nodes: usize) -> TapeData {
+        TapeData {
+            transforms: 1,
+            is_extraction: true,
+            nodes: Vec::with_capacity(nodes),
+            hidden: Vec::with_capacity(nodes),
+            shared: HashTable::with_capacity(nodes),
+            ..TapeData::default()
+        }
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -206,22 +216,19 @@ impl TapeData {
         at: At,
     ) -> NodeId {
         let key = Node::key(&op, args, &shape, dtype);
-        let nodes = &self.nodes;
-        if let Some(&id) =
-            self.shared.find(key, |&id| nodes[id as usize].is(&op, args, &shape, dtype))
-        {
-            return id;
-        }
+        let (nodes, next) = (&self.nodes, self.next());
+        let equal = |&(hash, id): &(u64, NodeId)| {
+            hash == key && nodes[id as usize].is(&op, args, &shape, dtype)
+        };
+        match self.shared.entry(key, equal, |&(hash, _)| hash) {
+            Entry::Occupied(entry) => return entry.get().1,
+            Entry::Vacant(entry) => entry.insert((key, next)),
+        };
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
         if let Op::Concat(axis) = self.node(id).op {
             self.note_ends(id, axis as usize);
         }
-        let nodes = &self.nodes;
-        self.shared.insert_unique(key, id, |&id| {
-            let n = &nodes[id as usize];
-            Node::key(&n.op, &n.args, &n.shape, n.dtype)
-        });
         id
     }
 

@@ -80,7 +80,7 @@ impl TapeData {
             });
         }
         // Nobody can name what a program contains.
-        let mut replay = TapeData::for_extraction();
+        let mut replay = TapeData::for_extraction(needed.iter().filter(|n| **n).count());
         let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
         let mut literals: FxHashMap<u32, u32> = FxHashMap::default();
         for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| is_kept(*id)) {

@@ -40,14 +40,18 @@ fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
 /// Turns what flows into a slice along its own axis into slices of its operand: slices of
 /// slices, too, become one concatenation.
 fn passes_slices(tape: TapeId, node: &Node, contributions: &mut Contributions) -> bool {
-    let Some(operand) = node.args.first() else { return false };
-    let operand = with_tape(tape, |t| t.node(*operand).shape.clone()).unwrap_or_default();
+    if !matches!(node.op, Op::Alias | Op::Reshape | Op::Slice(_))
+        || contributions.iter().any(|c| c.slice.is_none())
+    {
+        return false;
+    }
+    let operand = with_tape(tape, |t| t.node(node.args[0]).shape.clone()).unwrap_or_default();
     let cut = match node.op {
-        Op::Alias | Op::Reshape if operand == node.shape => None,
         Op::Slice(_) => match single_cut(node, &operand) {
             Some(cut) => Some(cut),
             None => return false,
         },
+        _ if operand == node.shape => None,
         _ => return false,
     };
     let along = |c: &Contribution| c.slice.is_some_and(|s| cut.is_none_or(|cut| cut.0 == s.0));
