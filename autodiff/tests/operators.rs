@@ -66,8 +66,8 @@ fn products_and_running_ones() {
         let fold = |range: std::ops::Range<usize>, f: fn(f64, f64) -> f64, start: f64| {
             values[range].iter().fold(start, |a, &b| f(a, b))
         };
-        let (times, plus): (fn(f64, f64) -> f64, fn(f64, f64) -> f64) =
-            (|a, b| a * b, |a, b| a + b);
+        let times: fn(f64, f64) -> f64 = |a, b| a * b;
+        let plus: fn(f64, f64) -> f64 = |a, b| a + b;
         let rows = [0, 1].map(|r| fold(r * n..(r + 1) * n, times, 1.0));
         assert_eq!(out[0].to_f64_vec(), rows);
         for (found, f, start) in [(&out[1], plus, 0.0), (&out[2], times, 1.0)] {
@@ -83,9 +83,11 @@ fn products_and_running_ones() {
     check_hessian(|x| x.at(0).hypot(x.at(1)), [3.0, -4.0]).unwrap();
 }
 
+type Call = fn(Var) -> Var;
+
 #[test]
 fn axes_beyond_the_shape() {
-    let calls: [(fn(Var) -> Var, &str); 4] = [
+    let calls: [(Call, &str); 4] = [
         (|x| x.cumsum(1), "cumsum: there is no axis 1 in the shape [2]"),
         (|x| x.cumprod(3), "cumprod: there is no axis 3 in the shape [2]"),
         (|x| x.prod_axes(&[1]), "sum: axes [1] are not distinct axes of the shape [2]"),
