@@ -93,6 +93,13 @@ fn axes_beyond_the_shape() {
         (|x| x.prod_axes(&[1]), "sum: axes [1] are not distinct axes of the shape [2]"),
         (|x| x.prod_axes(&[0, 0]), "sum: axes [0, 0] are not distinct axes of the shape [2]"),
     ];
+    let tape = Tape::new();
+    let labels = tape.input("labels", DType::U32, [2]);
+    let error = tape.compile(&Cpu::new(), &[labels.mean()]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("mean: whole numbers and masks have none; cast them first"),
+        "{error}"
+    );
     for (call, message) in calls {
         let tape = Tape::new();
         let y = call(tape.input("x", DType::F64, [2]));

@@ -135,7 +135,11 @@ impl Var {
         at: At,
     ) -> std::result::Result<usize, Var> {
         enter(&[self], op, at, |tape, nodes| {
-            let shape = tape.aval(nodes[0]).0;
+            let (shape, dtype) = tape.aval(nodes[0]);
+            if !dtype.is_float() {
+                let problem = "whole numbers and masks have none; cast them first".into();
+                return Err(Error::DType { op, problem, operands: vec![dtype], at });
+            }
             let axes = sorted_axes(op, axes, &shape, at)?;
             let n = axes.iter().map(|&a| shape[a as usize]).product();
             fits(n).map_err(|problem| Error::Shape { op, problem, operands: vec![shape], at })?;

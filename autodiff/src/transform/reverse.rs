@@ -199,7 +199,8 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
     if low > high {
         return none();
     }
-    let leaves = positions(id, low, high, variables.iter().copied());
+    let mut leaves = positions(id, low, high, variables.iter().copied());
+    leaves.sort_unstable();
     let mut is_leaf = vec![false; (high - low + 1) as usize];
     for &(x, _) in &leaves {
         is_leaf[(x - low) as usize] = true;
@@ -247,7 +248,9 @@ pub(super) fn cotangents(outputs: &[(Var, Var)], variables: &[Var]) -> Vec<Optio
             continue;
         };
         if is_leaf[i] {
-            for &(_, position) in leaves.iter().filter(|(x, _)| *x == node_id) {
+            // There may be many variables.
+            let first = leaves.partition_point(|&(x, _)| x < node_id);
+            for &(_, position) in leaves[first..].iter().take_while(|(x, _)| *x == node_id) {
                 let sum = found[position].map_or(ct.value, |sum| sum + ct.value);
                 found[position] = Some(sum);
             }
