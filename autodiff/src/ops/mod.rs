@@ -184,9 +184,9 @@ impl Derivative {
         Derivative { value, strong: true }
     }
 
-    /// The sum of two.
+    /// The sum of two, whose zeros say nothing unless those of both do.
     pub(crate) fn plus(self, other: Derivative) -> Derivative {
-        let strong = self.strong || other.strong;
+        let strong = self.strong && other.strong;
         Derivative { value: self.value + other.value, strong }
     }
 }

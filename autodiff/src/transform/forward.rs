@@ -47,7 +47,7 @@ fn tangent(
             let real =
                 |(arg, t): (&Var, &Option<Derivative>)| t.is_none() && arg.dtype().is_float();
             let strong = node.op.fills_in()
-                || given().any(|(_, t)| t.strong)
+                || given().all(|(_, t)| t.strong)
                 || args.iter().zip(tangents).any(real);
             let values: SmallVec<[Option<Var>; 3]> =
                 tangents.iter().map(|t| t.map(|t| t.value)).collect();

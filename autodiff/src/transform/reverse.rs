@@ -130,7 +130,7 @@ fn pull_back(
 fn gather(x: Var, contributions: Contributions) -> Option<Derivative> {
     let mut whole: Option<Var> = None;
     // What lies beside a slice is not reached by it.
-    let strong = contributions.iter().any(|c| c.ct.strong || c.slice.is_some());
+    let strong = contributions.iter().all(|c| c.ct.strong || c.slice.is_some());
     let mut slices: Vec<(usize, usize, usize, Var)> = Vec::new();
     let mut add = |ct: Var| whole = Some(whole.map_or(ct, |sum| sum + ct));
     for c in &contributions {
