@@ -36,10 +36,16 @@ impl Shape {
         if self.len() > MOST_AXES {
             return Some(format!("{} axes; at most {MOST_AXES}", self.len()));
         }
+        (!self.is_possible())
+            .then(|| format!("the shape {self} has more elements than memory can hold"))
+    }
+
+    /// Whether there can be values of this shape.
+    #[inline]
+    pub(crate) fn is_possible(&self) -> bool {
         // A zero size makes the product zero, but kernels also form partial products.
         let count = self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
-        let fits = count.is_some_and(|n| n <= isize::MAX as usize / 16);
-        (!fits).then(|| format!("the shape {self} has more elements than memory can hold"))
+        self.len() <= MOST_AXES && count.is_some_and(|n| n <= isize::MAX as usize / 16)
     }
 
     /// A shape of as many axes, but of one element and no more axes than there may be.

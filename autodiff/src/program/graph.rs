@@ -48,18 +48,19 @@ impl Graph {
         if needed.iter().all(|&n| n) {
             return;
         }
-        let mut renumbered = vec![0; self.nodes.len()];
-        let mut kept: Vec<Node> = Vec::new();
-        for (id, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
-            if needed[id] {
-                renumbered[id] = kept.len() as NodeId;
-                for arg in &mut node.args {
-                    *arg = renumbered[*arg as usize];
-                }
-                kept.push(node);
+        let mut renumbered: Vec<NodeId> = vec![0; self.nodes.len()];
+        let (mut id, mut next) = (0, 0);
+        // In place: there may be millions.
+        self.nodes.retain_mut(|node| {
+            let keep = needed[id];
+            if keep {
+                node.args.iter_mut().for_each(|arg| *arg = renumbered[*arg as usize]);
+                renumbered[id] = next;
+                next += 1;
             }
-        }
-        self.nodes = kept;
+            id += 1;
+            keep
+        });
         for out in &mut self.outputs {
             *out = renumbered[*out as usize];
         }
