@@ -230,7 +230,7 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
             exchanged(tape, axes, c, &node.args)
         }
         (Op::Transpose(axes), Some(Op::Binary(Binary::Add)))
-            if is_sum_of_products(tape, axes, x) =>
+            if !tape.is_extraction && is_sum_of_products(tape, axes, x) =>
         {
             Rewritten::SumOfTransposed(axes.clone(), node.args[0], node.args[1])
         }
@@ -274,7 +274,7 @@ const TERMS: usize = 8;
 fn is_sum_of_products(tape: &TapeData, axes: &Axes, sum: NodeId) -> bool {
     let mut open: SmallVec<[NodeId; TERMS]> = SmallVec::from_slice(&[sum]);
     for _ in 0..2 * TERMS {
-        let Some(id) = open.pop() else { return !tape.is_extraction };
+        let Some(id) = open.pop() else { return true };
         match seen(tape, id) {
             Some(Op::Binary(Binary::Add)) => open.extend(tape.node(id).args.iter().copied()),
             Some(Op::Contract(c)) if exchanges(tape, axes, c, &tape.node(id).args) => {}

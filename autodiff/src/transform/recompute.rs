@@ -335,11 +335,17 @@ impl Forward {
     /// A node's value where the sweep is.
     pub(super) fn value(&self, id: NodeId) -> Var {
         let inside = !self.regions.open.is_empty();
-        self.copy(id).unwrap_or_else(|| {
-            let entered =
-                with_tape(self.tape, |tape| if inside { self.outside.enter(tape, id) } else { id });
-            Var::new(self.tape, entered.unwrap_or(id))
-        })
+        let value = with_tape(self.tape, |tape| self.operand(tape, id, inside));
+        Var::new(self.tape, value.unwrap_or(id))
+    }
+
+    /// The copy of a node; without one, its value from outside where a region asks for it.
+    fn operand(&self, tape: &mut TapeData, id: NodeId, inside: bool) -> NodeId {
+        match self.copy(id) {
+            Some(copy) => copy.node(),
+            None if inside => self.outside.enter(tape, id),
+            None => id,
+        }
     }
 
     /// The recomputed value of a node, where there is one.
@@ -355,15 +361,8 @@ impl Forward {
             return Some(kept(self.tape, id, node));
         }
         with_tape(self.tape, |tape| {
-            let args: SmallVec<[NodeId; 3]> = node
-                .args
-                .iter()
-                .map(|&a| match self.copy(a) {
-                    Some(copy) => copy.node(),
-                    None if inside => self.outside.enter(tape, a),
-                    None => a,
-                })
-                .collect();
+            let args: SmallVec<[NodeId; 3]> =
+                node.args.iter().map(|&a| self.operand(tape, a, inside)).collect();
             let copy = again(tape, id, &args);
             self.copies[(id - self.low) as usize] = Some(copy);
             let var = |id: NodeId| Var::new(self.tape, id);
