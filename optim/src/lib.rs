@@ -49,5 +49,5 @@ pub use sam::{
     Radius, Sam,
 };
 pub use sharpness::{Estimate, Estimator, Sharpness, SharpnessMethod};
-pub use state::State;
+pub use state::{State, Stateful};
 pub use training::Training;
