@@ -165,7 +165,7 @@ fn batches_of_no_examples_are_errors_alone_and_count_for_nothing_beside_others()
     };
     let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 1, either);
     let error = objective.weights(&x, &[&two, &six]).unwrap_err().to_string();
-    let expected = "shares: the loss is a mean on one part and a ratio on another, but must be of one \
+    let expected = "weights: the loss is a mean on one part and a ratio on another, but must be of one \
                     form on all of them";
     assert_eq!(error, expected);
 }
