@@ -82,7 +82,7 @@ impl Spectrum {
 pub fn spectra_picture(spectra: &[Spectrum]) -> Result<Picture> {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for s in spectra {
-        let ends = s.quadrature.ends().unwrap_or((s.low.0, s.high.0));
+        let ends = s.quadrature.spectral_bounds().unwrap_or((s.low.0, s.high.0));
         low = low.min(s.low.0).min(ends.0);
         high = high.max(s.high.0).max(ends.1);
     }
