@@ -5,15 +5,13 @@
 //! and identities applied, as they are when a program is extracted.
 
 use super::rewrite::{Rewritten, rewrite};
+use super::sharing::Sharing;
 use crate::error::{At, Error, Result};
 use crate::ops::{Binary, Op};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 /// A node's position on its tape.
@@ -30,13 +28,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn key(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
-        let mut hasher = FxHasher::default();
-        (op, args, shape, dtype).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
+    pub(super) fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
         self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
     }
 }
@@ -72,9 +64,8 @@ pub(crate) struct TapeData {
     pub(crate) rows: FxHashSet<NodeId>,
     /// Where the parts of a hidden concatenation end.
     pub(super) ends: FxHashMap<NodeId, Vec<usize>>,
-    /// Hidden nodes by hash, which is kept: nodes are not looked at where it differs, or when the
-    /// table grows.
-    shared: HashTable<(u64, NodeId)>,
+    /// Hidden nodes, to find equal ones.
+    shared: Sharing,
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
@@ -90,7 +81,7 @@ impl TapeData {
             is_extraction: true,
             nodes: Vec::with_capacity(nodes),
             hidden: Vec::with_capacity(nodes),
-            shared: HashTable::with_capacity(nodes),
+            shared: Sharing::with_capacity(nodes),
             ..TapeData::default()
         }
     }
@@ -218,15 +209,9 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
-        let key = Node::key(&op, args, &shape, dtype);
-        let (nodes, next) = (&self.nodes, self.next());
-        let equal = |&(hash, id): &(u64, NodeId)| {
-            hash == key && nodes[id as usize].is(&op, args, &shape, dtype)
-        };
-        match self.shared.entry(key, equal, |&(hash, _)| hash) {
-            Entry::Occupied(entry) => return entry.get().1,
-            Entry::Vacant(entry) => entry.insert((key, next)),
-        };
+        if let Some(id) = self.shared.find_or_note(&self.nodes, &op, args, &shape, dtype) {
+            return id;
+        }
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
         if let Op::Concat(axis) = self.node(id).op {
