@@ -1,8 +1,25 @@
-//! What a backend gets: kernels in order, with views into planned buffers.
+//! Planning: from a graph to what a backend gets, kernels in order with views into buffers.
+//!
+//! Planning happens after all differentiation: values are laid out (`layout`), fused
+//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
+//! views (`lower`, `expressions`, `products`), arranged in steps that threads share (`schedule`)
+//! and given memory by liveness (`memory`).
 
-use super::Graph;
+mod again;
+mod explain;
+mod expressions;
+mod fuse;
+pub(crate) mod layout;
+mod lower;
+mod memory;
+mod products;
+pub(crate) mod schedule;
+
+pub(crate) use explain::explain;
+pub(crate) use lower::plan as make_plan;
+
 use crate::error::At;
-use crate::ops::{Binary, Compare, Distribution, Unary};
+use crate::graph::{Binary, Compare, Distribution, Graph, Unary};
 use crate::shape::{Axes, Strides};
 use crate::{DType, Shape};
 use std::sync::Arc;
