@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "dtype", "shape", "array", "recycle"],
     &["scalar"],
     &["graph"],
+    &["work"],
     &["tape"],
     &["ops"],
     &["transform"],
