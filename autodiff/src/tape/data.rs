@@ -7,31 +7,12 @@
 use super::rewrite::{Rewritten, rewrite};
 use super::sharing::Sharing;
 use crate::error::{At, Error, Result};
-use crate::ops::{Binary, Op};
+use crate::graph::{Binary, Broadcast, Concat, Node, NodeId, Op, Transpose};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::ops::Range;
-
-/// A node's position on its tape.
-pub(crate) type NodeId = u32;
-
-/// A recorded primitive.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) op: Op,
-    pub(crate) args: SmallVec<[NodeId; 3]>,
-    pub(crate) shape: Shape,
-    pub(crate) dtype: DType,
-    pub(crate) at: At,
-}
-
-impl Node {
-    pub(super) fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
-        self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
-    }
-}
 
 /// A declared input.
 #[derive(Clone, Debug)]
@@ -138,7 +119,13 @@ impl TapeData {
             }
             Rewritten::SumOfTransposed(axes, a, b) => {
                 let terms = [a, b].map(|term| {
-                    self.push(Op::Transpose(axes.clone()), &[term], shape.clone(), dtype, at)
+                    self.push(
+                        Op::Transpose(Transpose(axes.clone())),
+                        &[term],
+                        shape.clone(),
+                        dtype,
+                        at,
+                    )
                 });
                 self.push(Op::Binary(Binary::Add), &terms, shape, dtype, at)
             }
@@ -214,7 +201,7 @@ impl TapeData {
         }
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
-        if let Op::Concat(axis) = self.node(id).op {
+        if let Op::Concat(Concat(axis)) = self.node(id).op {
             self.note_ends(id, axis as usize);
         }
         id
@@ -291,7 +278,7 @@ impl TapeData {
         if shape.is_empty() {
             return scalar;
         }
-        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
+        self.insert(Op::Broadcast(Broadcast(Axes::new())), &[scalar], shape.clone(), dtype, at)
     }
 
     /// The literal that all elements of a node equal, if it is one.
@@ -331,7 +318,7 @@ impl TapeData {
         let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
         let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
         let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
-        self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
+        self.push(Op::Broadcast(Broadcast(axes)), &[x], shape.clone(), dtype, at)
     }
 
     /// What [`append`](TapeData::append) checks, where an error is wanted before that.

@@ -1,11 +1,8 @@
 //! Equal nodes are found among the readers of their last operand.
 
-use super::data::{Node, NodeId};
-use crate::ops::Op;
+use crate::graph::{Node, NodeId, Op};
 use crate::{DType, Shape};
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
-use std::hash::{Hash, Hasher};
 
 /// Readers of one operand that are looked through; further ones are found by their hash.
 const LISTED: usize = 6;
@@ -25,12 +22,6 @@ pub(super) struct Sharing {
     earlier: Vec<NodeId>,
     /// Nodes without operands, and those of full lists.
     table: HashTable<NodeId>,
-}
-
-fn hash(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
-    let mut hasher = FxHasher::default();
-    (op, args, shape, dtype).hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Sharing {
@@ -72,10 +63,10 @@ impl Sharing {
                 id = self.earlier[id as usize];
             }
         }
-        let key = hash(op, args, shape, dtype);
+        let key = Node::key(op, args, shape, dtype);
         let rehash = |&id: &NodeId| {
             let node = &nodes[id as usize];
-            hash(&node.op, &node.args, &node.shape, node.dtype)
+            Node::key(&node.op, &node.args, &node.shape, node.dtype)
         };
         match self.table.find(key, |&id| is(id)) {
             Some(&id) => Some(id),

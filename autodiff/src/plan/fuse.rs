@@ -5,12 +5,11 @@
 //! groups stays a valid order of execution. Afterwards a group whose results go to a single
 //! later group of the same domain sinks into that.
 
-use super::Graph;
 use super::layout::{Layout, Role};
 use crate::Shape;
-use crate::ops::Op;
+use crate::graph::{Graph, NodeId};
 use crate::shape::Axes;
-use crate::tape::NodeId;
+use crate::work::Lowering;
 use rustc_hash::FxHashSet;
 
 /// A step of the program before it has buffers.
@@ -59,8 +58,8 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
             Role::Constant if stored[id] => Some(node.shape.clone()),
             _ => continue,
         };
-        let axes = match &node.op {
-            Op::Sum(axes) | Op::Max(axes) | Op::Min(axes) => Some(axes.clone()),
+        let axes = match node.op.rules().lowering() {
+            Lowering::Reduction(_, axes) => Some(axes.clone()),
             _ => None,
         };
         let latest =

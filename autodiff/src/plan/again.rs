@@ -5,11 +5,9 @@
 //! part of what it reads, down to values that are dear or lie in memory anyway, where that
 //! leaves fewer bytes to write and read. The same operations give the same bits.
 
-use super::Graph;
 use super::fuse::{Groups, LARGEST};
 use super::layout::{Layout, Role};
-use crate::ops::{Binary, Op, Unary};
-use crate::tape::NodeId;
+use crate::graph::{Binary, Graph, NodeId, Op, Unary};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
