@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::first_order::{Optimizer, Schedule};
-use crate::method::{Evaluation, Method};
+use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::state::State;
 use burlap_autodiff::Array;
@@ -145,6 +145,7 @@ impl Training {
     /// # Errors
     /// [`Error::State`](crate::Error::State) when it does not fit.
     pub fn restore(&mut self, state: &State) -> Result<()> {
+        let state = &state.with_present_names();
         let parameters = state.array("training", "parameters", &self.parameters)?;
         state.number("training", &self.marker())?;
         let buffers = self.objective.buffers_of(&state.part("buffers"))?;
