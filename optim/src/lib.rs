@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
-//! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
+//! | `update` | SGD, Adam, AdamW; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
@@ -20,7 +20,7 @@ mod buffers;
 mod composed;
 pub mod curvature;
 mod error;
-mod first_order;
+mod update;
 mod loss;
 mod method;
 mod named;
@@ -38,7 +38,7 @@ mod training;
 
 pub use batch::{BatchSpec, Role};
 pub use error::{BadElement, Error, Result};
-pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
+pub use update::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
 pub use loss::Loss;
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};

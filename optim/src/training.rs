@@ -1,7 +1,7 @@
 //! A run: objective, method, optimizer and schedule, step by step.
 
 use crate::error::{Error, Result};
-use crate::first_order::{Optimizer, Schedule};
+use crate::update::{Optimizer, Schedule};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::state::State;

@@ -1,12 +1,12 @@
 //! Update rules that need a gradient only, recorded on tapes: SGD, Adam, AdamW; schedules
 //! of the learning rate; clipping.
 
-mod adam;
+mod moments;
 mod optimizer;
 mod schedule;
 mod sgd;
 
-pub use adam::{Adam, AdamW};
+pub use moments::{Adam, AdamW};
 pub use optimizer::{Optimizer, Update, UpdateRule};
 pub use schedule::{Decay, Schedule};
 pub use sgd::Sgd;
