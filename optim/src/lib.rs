@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
-//! | `update` | SGD, Adam, AdamW; schedules; clipping |
+//! | `update` | SGD, Adam, AdamW; [groups](Group) of parameters; schedules; clipping |
 //! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
@@ -25,6 +25,7 @@ mod loss;
 mod method;
 mod named;
 mod objective;
+mod parameters;
 mod per_example;
 mod pieces;
 mod programs;
@@ -38,11 +39,15 @@ mod training;
 
 pub use batch::{BatchSpec, Role};
 pub use error::{BadElement, Error, Result};
-pub use update::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
+pub use update::{
+    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Optimizer, Schedule, Selection,
+    Sgd, Update, UpdateRule,
+};
 pub use loss::Loss;
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
 pub use objective::Objective;
+pub use parameters::Parameter;
 pub use recording::Recording;
 pub use sam::{
     Adaptive, Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing,

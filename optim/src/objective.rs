@@ -6,6 +6,7 @@ use crate::buffers::Buffers;
 use crate::composed::Parts;
 use crate::error::Result;
 use crate::loss::{Loss, may_be_ratio};
+use crate::parameters::Parameter;
 use crate::programs::{Key, Shelf};
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
 use std::rc::Rc;
@@ -44,6 +45,7 @@ pub struct Objective {
     pub(crate) buffers: Buffers,
     pub(crate) batch: Option<BatchSpec>,
     pub(crate) piece: Option<usize>,
+    pub(crate) layout: Rc<[Parameter]>,
 }
 
 impl std::fmt::Debug for Objective {
@@ -90,6 +92,7 @@ impl Objective {
             buffers,
             batch: None,
             piece: None,
+            layout: Rc::default(),
         }
     }
 
