@@ -1,0 +1,4 @@
+//! The training layer: data, metrics, prediction, the loop, its observers and its files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod by_hand;
