@@ -23,6 +23,7 @@ pub use burlap_autodiff as autodiff;
 pub use burlap_nn as nn;
 pub use burlap_optim as optim;
 
+#[cfg(feature = "train")]
 pub mod train;
 
 /// What most programs need.

@@ -20,7 +20,6 @@ mod buffers;
 mod composed;
 pub mod curvature;
 mod error;
-mod update;
 mod loss;
 mod method;
 mod named;
@@ -36,13 +35,10 @@ pub mod sam;
 pub mod sharpness;
 mod state;
 mod training;
+mod update;
 
 pub use batch::{BatchSpec, Role};
 pub use error::{BadElement, Error, Result};
-pub use update::{
-    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Optimizer, Schedule, Selection,
-    Sgd, Update, UpdateRule,
-};
 pub use loss::Loss;
 pub use method::{Evaluation, Method, Plain};
 pub use named::{METHODS, MethodSettings, Named, method};
@@ -56,3 +52,7 @@ pub use sam::{
 pub use sharpness::{Estimate, Estimator, Sharpness, SharpnessMethod};
 pub use state::State;
 pub use training::Training;
+pub use update::{
+    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Optimizer, Schedule,
+    Selection, Sgd, Update, UpdateRule,
+};

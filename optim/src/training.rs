@@ -1,10 +1,10 @@
 //! A run: objective, method, optimizer and schedule, step by step.
 
 use crate::error::{Error, Result};
-use crate::update::{IntoOptimizer, IntoSchedule, Optimizer, Schedule};
 use crate::method::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::state::State;
+use crate::update::{IntoOptimizer, IntoSchedule, Optimizer, Schedule};
 use burlap_autodiff::Array;
 
 /// Parameters on their way: everything that a step changes, in one place.

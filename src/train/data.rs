@@ -1,7 +1,7 @@
 //! Data sets and batches as named arrays.
 
 use super::{Error, Result};
-use crate::autodiff::Array;
+use crate::autodiff::{Array, DType, Element};
 use crate::nn::data::Dataset;
 use crate::optim::{BatchSpec, Role};
 use std::ops::Deref;
@@ -170,6 +170,21 @@ impl Data {
         Ok(Data { spec: Arc::clone(&self.spec), arrays, examples })
     }
 
+    /// A hash of all arrays, with their names, roles, types and shapes.
+    pub(super) fn hash(&self) -> u64 {
+        let mut hash = Fnv::default();
+        for ((name, role), array) in self.spec.arrays().zip(&self.arrays) {
+            hash.text(&format!("{name} {role:?} {}", described(array)));
+            match array.dtype() {
+                DType::F32 => hash.words::<f32>(array, |x| u64::from(x.to_bits())),
+                DType::F64 => hash.words::<f64>(array, f64::to_bits),
+                DType::U32 => hash.words::<u32>(array, u64::from),
+                DType::Bool => hash.words::<bool>(array, u64::from),
+            }
+        }
+        hash.0
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         self.spec.arrays().position(|(known, _)| known == name)
     }
@@ -218,6 +233,14 @@ impl Batch {
         self.arrays.get(self.spec.arrays().position(|(known, _)| known == name)?)
     }
 
+    /// The number of examples.
+    #[must_use]
+    pub fn examples(&self) -> usize {
+        let by_example = self.spec.arrays().position(|(_, role)| role == Role::ByExample);
+        let array = by_example.and_then(|place| self.arrays.get(place));
+        array.and_then(|array| array.shape().first().copied()).unwrap_or(1)
+    }
+
     /// The array of a name, for changing its elements, as augmentation does.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Array> {
         self.arrays.get_mut(self.spec.arrays().position(|(known, _)| known == name)?)
@@ -229,6 +252,31 @@ impl Deref for Batch {
 
     fn deref(&self) -> &[Array] {
         &self.arrays
+    }
+}
+
+/// FNV-1a over words: the same on every platform and in every release.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn word(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+    }
+
+    fn text(&mut self, text: &str) {
+        text.bytes().for_each(|byte| self.word(u64::from(byte)));
+    }
+
+    fn words<T: Element>(&mut self, array: &Array, word: impl Fn(T) -> u64) {
+        // Never empty for another reason than having no elements: T is the element type.
+        let values = array.as_slice::<T>().unwrap_or_default();
+        values.iter().for_each(|&value| self.word(word(value)));
     }
 }
 

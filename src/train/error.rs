@@ -1,6 +1,7 @@
 //! What can go wrong in a training.
 
 use crate::{autodiff, nn, optim};
+use std::path::PathBuf;
 
 /// A `Result` whose error is an [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -45,6 +46,38 @@ pub enum Error {
         name: String,
         /// The names that exist.
         known: String,
+    },
+    /// A checkpoint that lacks something.
+    #[error("{}: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A checkpoint of a run with other settings, which cannot go on.
+    #[error(
+        "{}: is a checkpoint of another run: {what} was {saved} and is {now}; remove the file to \
+         begin anew, or give another path",
+        path.display()
+    )]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// How it was.
+        saved: String,
+        /// How it is.
+        now: String,
+    },
+    /// What an observer could not do.
+    #[error("{observer}: {problem}")]
+    Observer {
+        /// The observer.
+        observer: String,
+        /// What happened.
+        problem: String,
     },
     /// A setting outside its range.
     #[error("{of}: {name} is {value}, but must be {expected}")]

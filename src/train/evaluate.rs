@@ -84,12 +84,7 @@ impl Task {
     /// # Errors
     /// [`Error::Data`] for arrays that are not the task's, [`Error::NonFiniteMetric`], and what a
     /// formula or a label that is no class gives.
-    pub fn evaluate(
-        &self,
-        parameters: &Array,
-        data: &Data,
-        metrics: &[Metric],
-    ) -> Result<Scores> {
+    pub fn evaluate(&self, parameters: &Array, data: &Data, metrics: &[Metric]) -> Result<Scores> {
         self.check_parameters(parameters)?;
         self.check_data(data)?;
         let keys: Vec<Key> = metrics.iter().map(|metric| metric.key.clone()).collect();
@@ -257,7 +252,8 @@ fn joined(outputs: Vec<Array>) -> Result<Array> {
         return Ok(outputs[0].clone());
     }
     let mut shape = outputs[0].shape().to_vec();
-    let Some(rows) = outputs.iter().map(|o| o.shape().first().copied()).sum::<Option<usize>>() else {
+    let Some(rows) = outputs.iter().map(|o| o.shape().first().copied()).sum::<Option<usize>>()
+    else {
         return Err(Error::Data {
             array: "the model's output".into(),
             found: described(&outputs[0]),

@@ -20,12 +20,7 @@ pub struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// The arrays of a batch, those of floats in the given type; errors are left at `anchor`'s tape.
-    pub(super) fn new(
-        spec: &'a BatchSpec,
-        batch: &[Var],
-        dtype: DType,
-        anchor: Var,
-    ) -> Inputs<'a> {
+    pub(super) fn new(spec: &'a BatchSpec, batch: &[Var], dtype: DType, anchor: Var) -> Inputs<'a> {
         let cast = |&v: &Var| match v.dtype() {
             own if own.is_float() && own != dtype => v.cast(dtype),
             _ => v,

@@ -48,6 +48,8 @@ pub struct Metric {
     pub(super) key: Key,
     pub(super) kind: Kind,
     is_better_larger: bool,
+    /// Whether the score is a table.
+    pub(super) is_table: bool,
     /// The array that built-in metrics compare with.
     target: String,
 }
@@ -119,7 +121,8 @@ impl Metric {
     }
 
     fn built(name: String, key: Key, kind: Kind, target: &str) -> Metric {
-        Metric { name, key, kind, is_better_larger: false, target: target.to_owned() }
+        let target = target.to_owned();
+        Metric { name, key, kind, is_better_larger: false, is_table: false, target }
     }
 
     /// One of this library's.
@@ -210,8 +213,9 @@ fn top_k(name: String, k: usize) -> Metric {
         let after = places.gt(labels.expand_dims(1));
         let number = |mask: Var| mask.cast(out.dtype());
         let beaten = number(out.lt(at_label)) + number(out.equal(at_label)) * number(after);
-        let least = classes.saturating_sub(k) as f64;
-        Loss::Mean(number(beaten.sum_axes(&[1]).ge(least)).mean())
+        let right = number(beaten.sum_axes(&[1]).ge(classes.saturating_sub(k) as f64));
+        // Counts are exact, means are not.
+        Loss::ratio(right.sum(), out.constant_like(1.0).slice_axis(1, 0, 1).sum())
     };
     Metric::library(name, Kind::Average(Arc::new(formula)), "labels").maximised()
 }
@@ -224,14 +228,15 @@ pub fn confusion() -> Metric {
             Ok(rows) => rows,
             Err(failed) => return vec![failed],
         };
-        // By way of the logit at the label, so that a label beyond the classes is an error.
-        let valid = out.at_labels("confusion", labels).constant_like(1.0).expand_dims(1);
         let predicted = out.argmax(1).one_hot(classes, out.dtype());
-        let actual = labels.one_hot(classes, out.dtype()) * valid;
+        // So that a label beyond the classes is an error.
+        let zero = 0.0 * predicted.at_labels("confusion", labels).expand_dims(1);
+        let actual = labels.one_hot(classes, out.dtype()) + zero;
         vec![actual.t().matmul(predicted)]
     };
     let finish = |sums: &[Array]| Score::Table(sums[0].clone());
-    Metric::library("confusion", Kind::Sums(Arc::new(sums), Arc::new(finish)), "labels")
+    let kind = Kind::Sums(Arc::new(sums), Arc::new(finish));
+    Metric { is_table: true, ..Metric::library("confusion", kind, "labels") }
 }
 
 /// The expected calibration error Σ_b (n_b/n) |accuracy_b − confidence_b| over 15 bins of equal width

@@ -241,8 +241,7 @@ impl Task {
     fn finished(&self, objective: Objective) -> Result<Objective> {
         let entries = self.parts.model.layout().entries();
         let layout = entries.iter().map(|entry| (entry.name(), entry.shape()));
-        let objective =
-            objective.with_batch(self.parts.spec.clone()).with_layout(layout)?;
+        let objective = objective.with_batch(self.parts.spec.clone()).with_layout(layout)?;
         Ok(match self.micro_batch {
             Some(size) => objective.with_pieces(size)?,
             None => objective,

@@ -8,9 +8,8 @@ fn twelve_lines_train_evaluate_and_predict() {
     let (train, valid) = burlap::nn::data::digits_split().unwrap();
     let (train, valid) = (Data::from(train), Data::from(valid));
     let model = Model::new(mlp(&[64, 32, 10], Activation::Relu).unwrap()).unwrap();
-    let loss = |out: Var, batch: &burlap::train::Inputs<'_>| {
-        loss::cross_entropy(out, batch["labels"])
-    };
+    let loss =
+        |out: Var, batch: &burlap::train::Inputs<'_>| loss::cross_entropy(out, batch["labels"]);
     let task = Task::new(&model, &Cpu::new(), &train, loss).unwrap();
     let (sam, rule) = (Sam::new(0.05).unwrap(), AdamW::new().no_decay("*.bias"));
     let mut training =

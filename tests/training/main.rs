@@ -2,3 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod by_hand;
+mod common;
+mod errors;
+mod interrupted;
+mod metrics;
+mod observers;
+mod resumed;
+mod whole_runs;
