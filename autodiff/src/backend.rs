@@ -2,7 +2,7 @@
 
 use crate::Array;
 use crate::error::Result;
-use crate::program::Plan;
+use crate::plan::Plan;
 use std::time::Duration;
 
 /// Something that runs programs.

@@ -8,9 +8,9 @@ use super::registers::{Way, assign_registers, choices, store_directly, ways};
 use super::simd::{Simd, dispatch};
 use super::{Base, Memory};
 use crate::DType;
-use crate::ops::Compare;
-use crate::program::plan::{Buffer, BufferId, Instruction, Map, Scalar};
+use crate::graph::Compare;
 use crate::shape::Axes;
+use crate::work::{Buffer, BufferId, Instruction, Map, Scalar};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 

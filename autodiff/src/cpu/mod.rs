@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod access;
+mod along;
 mod arenas;
 mod gemm;
 mod index;
@@ -35,8 +36,8 @@ use crate::Array;
 use crate::array::Data;
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
-use crate::program::plan::Place;
-use crate::program::{Graph, Plan};
+use crate::graph::Graph;
+use crate::plan::{Place, Plan};
 use arenas::{Arena, Arenas, Claim};
 pub use instruction_set::InstructionSet;
 use pool::Pool;

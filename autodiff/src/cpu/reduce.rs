@@ -8,7 +8,7 @@ use super::instructions::{room, typed};
 use super::simd::{Simd, combine, identity};
 use super::{Base, Memory};
 use crate::DType;
-use crate::program::plan::{Buffer, BufferId, Combine, LONG_ROW, Map, Reduction};
+use crate::work::{Buffer, BufferId, Combine, LONG_ROW, Map, Reduction};
 use std::mem::MaybeUninit;
 
 /// How the points of a reduction are divided.

@@ -1,31 +1,15 @@
 //! Programs: a graph planned for a backend, ready to run on numbers.
-//!
-//! Planning happens after all differentiation: values are laid out (`layout`), fused
-//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
-//! views (`lower`, `expressions`, `products`), arranged in steps that threads share (`schedule`)
-//! and given memory by liveness (`memory`).
 
-mod again;
-mod explain;
-mod expressions;
-mod fuse;
-mod graph;
-pub(crate) mod layout;
-mod lower;
-mod memory;
-pub mod plan;
-mod products;
-pub(crate) mod schedule;
+mod compile;
 mod staged;
 
-pub use graph::{Graph, InputSpec};
-pub(crate) use lower::plan as make_plan;
-pub use plan::Plan;
 pub use staged::Bound;
 
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
+use crate::graph::{Graph, InputSpec};
 use crate::interpreter;
+use crate::plan::{explain, make_plan};
 use crate::recycle::Returned;
 use crate::{Array, DType, Shape};
 use std::sync::{Arc, OnceLock};
@@ -101,7 +85,7 @@ impl Program {
     /// dash marks where threads meet.
     pub fn explain(&self) -> &str {
         self.explanation.get_or_init(|| match make_plan(&self.shared.graph, 0) {
-            Ok(plan) => explain::explain(&plan, None),
+            Ok(plan) => explain(&plan, None),
             Err(error) => error.to_string(),
         })
     }
@@ -138,7 +122,7 @@ impl Program {
                 }
             }
         }
-        Ok(explain::explain(&make_plan(&self.shared.graph, 0)?, Some(&best)))
+        Ok(explain(&make_plan(&self.shared.graph, 0)?, Some(&best)))
     }
 
     /// The number of primitives that are computed.

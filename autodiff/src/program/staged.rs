@@ -1,9 +1,10 @@
 //! Programs whose leading inputs are bound: the linear map at a point, for example.
 
-use super::{Shared, make_plan};
+use super::Shared;
 use crate::Array;
 use crate::backend::Executable;
 use crate::error::{Error, Result};
+use crate::plan::make_plan;
 use smallvec::SmallVec;
 use std::sync::Arc;
 

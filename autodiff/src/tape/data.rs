@@ -5,41 +5,14 @@
 //! and identities applied, as they are when a program is extracted.
 
 use super::rewrite::{Rewritten, rewrite};
+use super::sharing::Sharing;
 use crate::error::{At, Error, Result};
-use crate::ops::{Binary, Op};
+use crate::graph::{Binary, Broadcast, Concat, Node, NodeId, Op, Transpose};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
-
-/// A node's position on its tape.
-pub(crate) type NodeId = u32;
-
-/// A recorded primitive.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) op: Op,
-    pub(crate) args: SmallVec<[NodeId; 3]>,
-    pub(crate) shape: Shape,
-    pub(crate) dtype: DType,
-    pub(crate) at: At,
-}
-
-impl Node {
-    fn key(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
-        let mut hasher = FxHasher::default();
-        (op, args, shape, dtype).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
-        self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
-    }
-}
 
 /// A declared input.
 #[derive(Clone, Debug)]
@@ -72,9 +45,8 @@ pub(crate) struct TapeData {
     pub(crate) rows: FxHashSet<NodeId>,
     /// Where the parts of a hidden concatenation end.
     pub(super) ends: FxHashMap<NodeId, Vec<usize>>,
-    /// Hidden nodes by hash, which is kept: nodes are not looked at where it differs, or when the
-    /// table grows.
-    shared: HashTable<(u64, NodeId)>,
+    /// Hidden nodes, to find equal ones.
+    shared: Sharing,
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
@@ -90,7 +62,7 @@ impl TapeData {
             is_extraction: true,
             nodes: Vec::with_capacity(nodes),
             hidden: Vec::with_capacity(nodes),
-            shared: HashTable::with_capacity(nodes),
+            shared: Sharing::with_capacity(nodes),
             ..TapeData::default()
         }
     }
@@ -147,7 +119,13 @@ impl TapeData {
             }
             Rewritten::SumOfTransposed(axes, a, b) => {
                 let terms = [a, b].map(|term| {
-                    self.push(Op::Transpose(axes.clone()), &[term], shape.clone(), dtype, at)
+                    self.push(
+                        Op::Transpose(Transpose(axes.clone())),
+                        &[term],
+                        shape.clone(),
+                        dtype,
+                        at,
+                    )
                 });
                 self.push(Op::Binary(Binary::Add), &terms, shape, dtype, at)
             }
@@ -218,18 +196,12 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
-        let key = Node::key(&op, args, &shape, dtype);
-        let (nodes, next) = (&self.nodes, self.next());
-        let equal = |&(hash, id): &(u64, NodeId)| {
-            hash == key && nodes[id as usize].is(&op, args, &shape, dtype)
-        };
-        match self.shared.entry(key, equal, |&(hash, _)| hash) {
-            Entry::Occupied(entry) => return entry.get().1,
-            Entry::Vacant(entry) => entry.insert((key, next)),
-        };
+        if let Some(id) = self.shared.find_or_note(&self.nodes, &op, args, &shape, dtype) {
+            return id;
+        }
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
-        if let Op::Concat(axis) = self.node(id).op {
+        if let Op::Concat(Concat(axis)) = self.node(id).op {
             self.note_ends(id, axis as usize);
         }
         id
@@ -306,7 +278,7 @@ impl TapeData {
         if shape.is_empty() {
             return scalar;
         }
-        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
+        self.insert(Op::Broadcast(Broadcast(Axes::new())), &[scalar], shape.clone(), dtype, at)
     }
 
     /// The literal that all elements of a node equal, if it is one.
@@ -346,7 +318,7 @@ impl TapeData {
         let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
         let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
         let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
-        self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
+        self.push(Op::Broadcast(Broadcast(axes)), &[x], shape.clone(), dtype, at)
     }
 
     /// What [`append`](TapeData::append) checks, where an error is wanted before that.

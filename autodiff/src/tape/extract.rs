@@ -1,9 +1,8 @@
 //! The part of a tape that a program computes: what the outputs need, with equal nodes shared.
 
-use super::{NodeId, TapeData, Var};
+use super::{TapeData, Var};
 use crate::error::{At, Error, Result};
-use crate::ops::Op;
-use crate::program::Graph;
+use crate::graph::{Graph, InputSpec, NodeId, Op, Recompute};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -25,7 +24,7 @@ impl TapeData {
         let mut compared = Vec::new();
         let nodes = self.nodes.iter().zip(needed).filter(|(_, needed)| **needed);
         for (node, _) in nodes {
-            if let Op::Recompute(number) = node.op {
+            if let Op::Recompute(Recompute(number)) = node.op {
                 compared.resize(self.nodes.len(), false);
                 compared[number as usize] = true;
             }
@@ -43,7 +42,7 @@ impl TapeData {
     }
 
     /// The part of the tape that the outputs need, as a graph of its own.
-    pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
+    pub(crate) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -72,7 +71,7 @@ impl TapeData {
         for var in inputs {
             let node = self.node(var.node());
             let Op::Input(i) = node.op else { continue };
-            graph.inputs.push(crate::program::InputSpec {
+            graph.inputs.push(InputSpec {
                 name: self.inputs[i as usize].name.clone(),
                 shape: node.shape.clone(),
                 dtype: node.dtype,
@@ -99,10 +98,12 @@ impl TapeData {
                     replay.literals.len() as u32 - 1
                 })),
                 // The cotangent that tells sweeps apart may be one with another's by now.
-                Op::Recompute(number) => Op::Recompute(match is_kept(*number as usize) {
-                    true => renumbered[*number as usize],
-                    false => number | 1 << 31,
-                }),
+                Op::Recompute(Recompute(number)) => {
+                    Op::Recompute(Recompute(match is_kept(*number as usize) {
+                        true => renumbered[*number as usize],
+                        false => number | 1 << 31,
+                    }))
+                }
                 op => op.clone(),
             };
             let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);

@@ -16,6 +16,7 @@ pub use loss::Loss;
 pub use recording::Recording;
 
 use crate::error::Result;
+use crate::parameters::Parameter;
 use batch::BatchLayout;
 use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
@@ -50,6 +51,7 @@ pub struct Objective {
     pub(crate) programs: ProgramCache,
     pub(crate) buffers: Buffers,
     pub(crate) batches: BatchLayout,
+    pub(crate) layout: Arc<[Parameter]>,
 }
 
 impl std::fmt::Debug for Objective {
@@ -82,7 +84,8 @@ impl Objective {
     ) -> Objective {
         let at = At::caller();
         let (programs, batches) = (ProgramCache::default(), BatchLayout::default());
-        Objective { loss, backend, dtype, dim, at, programs, buffers, batches }
+        let layout = Arc::default();
+        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, layout }
     }
 
     /// The number of parameters.
