@@ -377,3 +377,22 @@ fn nothing_outside_the_ranges_is_perturbed() {
         }
     }
 }
+
+#[test]
+fn objectives_methods_and_runs_move_to_another_thread() {
+    for name in names() {
+        let here = gradients(name, &steady(name), &objective(DType::F64), 6);
+        let (settings, objective) = (steady(name), objective(DType::F64));
+        let there = std::thread::spawn(move || gradients(name, &settings, &objective, 6));
+        assert_eq!(there.join().unwrap(), here, "{name}");
+        // In the midst of a run, with programs, momenta and state arrays.
+        let (mut here, mut run) = (training(name, DType::F64), training(name, DType::F64));
+        advance(&mut run, 4);
+        let there = std::thread::spawn(move || {
+            advance(&mut run, 8);
+            run.state()
+        });
+        advance(&mut here, 8);
+        assert!(there.join().unwrap() == here.state(), "{name}");
+    }
+}
