@@ -29,6 +29,7 @@ pub static METHODS: &[Member] = &[
     sam::msam::MSAM,
     sam::cr_sam::CR_SAM,
     sam::eigen_sam::EIGEN_SAM,
+    sam::vasso::VASSO,
     instances::TRACE_SAM,
     instances::FROB_SAM,
     instances::DET_SAM,
