@@ -11,9 +11,11 @@ use burlap_optim::{
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
-    Objective::new(Cpu::new(), dtype, 2, move |x: Var, _: &[Var]| {
+    let loss = move |x: Var, _: &[Var]| {
         0.5 * (factors[0] * x.at(0).square() + factors[1] * x.at(1).square())
-    })
+    };
+    // The parameters are the output of a model, for the methods that need one.
+    Objective::model_and_loss(Cpu::new(), dtype, 2, |x, _| x, loss)
 }
 
 #[test]
