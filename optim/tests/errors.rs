@@ -109,8 +109,9 @@ fn methods_are_known_by_name() {
 
 #[test]
 fn vectors_that_do_not_fit_are_errors_of_every_function_that_takes_them() {
-    let loss = |x: Var, batch: &[Var]| (batch[0].matmul(x)).square().mean();
-    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let model = |x: Var, batch: &[Var]| batch[0].matmul(x);
+    let loss = |output: Var, _: &[Var]| output.square().mean();
+    let objective = Objective::model_and_loss(Cpu::new(), DType::F64, 2, model, loss);
     let batch = [Array::from_vec([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()];
     let fits = Array::vector([1.0, 2.0]);
     let evaluate =
