@@ -77,6 +77,19 @@ fn curvatures_are_those_of_the_operator() {
     }
 }
 
+#[test]
+fn the_trace_of_the_gauss_newton_matrix_meets_its_diagonal() {
+    let (objective, (x, batch)) = (objective(DType::F64), at());
+    let axis = |i: usize| (0..DIM).map(|j| f64::from(u8::from(i == j))).collect::<Vec<f64>>();
+    let trace: f64 = (0..DIM).map(|i| product(Box::new(Ggn), &axis(i))[i]).sum();
+    let found = Sharpness::ggn_trace().estimate(&objective, &x, &batch, 20_000, 1).unwrap();
+    // 3 standard errors, of which each is below 3 %; the Hessian's trace lies further away.
+    assert!((found.value - trace).abs() < 3.0 * found.standard_error, "{found}, {trace}");
+    assert!(found.standard_error < 0.03 * trace);
+    let hessian: f64 = (0..DIM).map(|i| product(Box::new(Hessian), &axis(i))[i]).sum();
+    assert!((hessian - trace).abs() > 10.0 * found.standard_error, "{hessian}, {trace}");
+}
+
 const LAMBDA: f64 = 0.7;
 
 fn measures(matrix: Make) -> [(&'static str, Sharpness, usize); 4] {

@@ -5,7 +5,7 @@ mod settings;
 pub use settings::{MethodSettings, Setting, SettingKind, SettingValue};
 
 use crate::error::{Error, Result};
-use crate::gradient::penalty::{Estimator, Sharpness, SharpnessMethod, instances};
+use crate::gradient::penalty::{Estimator, Sharpness, SharpnessMethod, ggn_trace, instances};
 use crate::gradient::sam::{self, Sam};
 use crate::gradient::{self, Method};
 use settings::Resolution;
@@ -36,6 +36,7 @@ pub static METHODS: &[Member] = &[
     instances::LOGDET_SAM,
     instances::MAX_EIGEN_SAM,
     instances::TILTED_SAM,
+    ggn_trace::GGN_TRACE_SAM,
 ];
 
 /// The settings of every member of the SAM family.

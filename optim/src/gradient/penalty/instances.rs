@@ -15,13 +15,13 @@ const PAPER: &str = "Tahmasebi et al., arXiv 2406.03682";
 /// The default weight λ at ρ = 0.01 by estimator: exact, central, one-sided. Finite differences
 /// multiply the noise of a few directions by 1/ρ² and, one-sided, the gradient by 1/ρ: they bear
 /// smaller weights.
-pub(super) const fn lambda(text: &'static str, default: fn(Estimator) -> SettingValue) -> Setting {
+const fn lambda(text: &'static str, default: fn(Estimator) -> SettingValue) -> Setting {
     let help = "weight λ of the penalty λρ²S, by default for exact/central/one-sided";
     Setting::by_estimator("lambda", SettingKind::Number, (text, default), help)
 }
 
 /// One of three weights.
-pub(super) fn by_estimator(e: Estimator, [exact, central, one_sided]: [f64; 3]) -> SettingValue {
+fn by_estimator(e: Estimator, [exact, central, one_sided]: [f64; 3]) -> SettingValue {
     SettingValue::Number(match e {
         Estimator::Exact | Estimator::HvpNorm => exact,
         Estimator::Central => central,
