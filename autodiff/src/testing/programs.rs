@@ -81,6 +81,8 @@ pub enum Step {
     Composed,
     /// A function in a checkpoint, that may contain another.
     Checkpoint,
+    /// A linear or bilinear primitive, as one of its [examples](super::examples) uses it.
+    Example,
 }
 
 impl Step {
@@ -120,6 +122,7 @@ impl Step {
             Step::OneHot,
             Step::Composed,
             Step::Checkpoint,
+            Step::Example,
         ]);
         all
     }
