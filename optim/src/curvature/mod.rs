@@ -1,4 +1,5 @@
-//! What can be said of a curvature matrix by its products with vectors.
+//! Curvature matrices as linear operators: eigenvalues, traces and densities by their products with
+//! vectors.
 //!
 //! | | |
 //! |---|---|
@@ -33,7 +34,7 @@ pub use density::Density;
 pub use fisher::{EmpiricalFisher, EmpiricalFisherOperator};
 pub use gauss_newton::{Ggn, GgnOperator};
 pub use hessian::{Hessian, HessianOperator};
-pub use lanczos::{Eigenpair, Lanczos, Wanted};
+pub use lanczos::{Eigenpair, Lanczos, Which};
 pub use low_rank_trace::{hutch_pp, xtrace};
 pub use operator::{LinearOperator, MatrixOperator};
 pub use probes::{Estimated, Probes};

@@ -1,0 +1,396 @@
+//! The cache of compiled programs, by their purpose and the shapes of their batch.
+
+use crate::error::{Error, Result, positive_count};
+use crate::objective::Objective;
+use crate::objective::batch::{Role, description};
+use crate::objective::recording::Recording;
+use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
+use rustc_hash::FxHashMap;
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Programs kept unless a limit is set: arenas are shared, so that each takes little.
+const MOST: usize = 48;
+
+/// But each keeps storage of its outputs: of long vectors fewer programs are kept, as many as
+/// have so many bytes of outputs together,
+const OUTPUT_BYTES: usize = 16 << 20;
+
+/// and not fewer than a step of any method takes of two shapes of batches and their pieces.
+const LEAST: usize = 12;
+
+/// The purpose of a program. Users' programs are of a kind of their own, so that their names are
+/// theirs alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Value,
+    Numerator,
+    Denominator,
+    Buffers,
+    Gradient,
+    GradientAndBuffers,
+    HessianVector,
+    Curvature,
+    Examples {
+        gradient: bool,
+    },
+    /// A [curvature matrix](crate::curvature::Curvature) times vectors.
+    Matrix {
+        kind: Identity,
+        vectors: usize,
+    },
+    /// Curvatures of samples of a [numbered](next_id) measure.
+    Samples {
+        of: u64,
+        from_keys: bool,
+        gradient: bool,
+        count: usize,
+    },
+    Accumulate(usize),
+    /// The points x + cε of a [numbered](next_id) method, for factors c given by their bits.
+    Points {
+        of: u64,
+        with_loss: bool,
+        factors: Vec<u64>,
+    },
+    /// The same after a number of climbs, with x + ε and ε.
+    Round {
+        of: u64,
+        round: usize,
+        factors: Vec<u64>,
+    },
+    /// The combination of the gradients at such points, and at those of climbs.
+    Combine {
+        of: u64,
+        climbs: usize,
+        factors: Vec<u64>,
+    },
+    /// ‖v‖.
+    Norm,
+    User {
+        name: String,
+        formula: TypeId,
+    },
+}
+
+/// The identity of a formula: its type where it captures nothing, a number of its own otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    Type(TypeId),
+    Number(u64),
+}
+
+impl Identity {
+    pub(crate) fn of<T: 'static>(formula: &T) -> Identity {
+        match size_of_val(formula) {
+            0 => Identity::Type(TypeId::of::<T>()),
+            _ => Identity::Number(next_id()),
+        }
+    }
+}
+
+/// A number that nothing else has; a formula that changes takes another.
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(crate) type Signature = Vec<(DType, Shape)>;
+
+pub(crate) fn signature(batch: &[Array]) -> Signature {
+    batch.iter().map(|a| (a.dtype(), a.shape().clone())).collect()
+}
+
+/// A program, or that there is none to be had, and when it was last asked for.
+struct Entry {
+    program: Option<Arc<Program>>,
+    bytes: usize,
+    used: u64,
+}
+
+/// Bytes of a program's outputs.
+fn output_bytes(program: &Program) -> usize {
+    program.outputs().iter().map(|(shape, dtype)| shape.count() * dtype.size()).sum()
+}
+
+/// The programs used last.
+#[derive(Default)]
+struct Entries {
+    programs: FxHashMap<(Key, Signature), Entry>,
+    /// A user's.
+    limit: Option<usize>,
+    clock: u64,
+}
+
+/// The cache of an objective's programs.
+#[derive(Default)]
+pub(crate) struct ProgramCache(RefCell<Entries>);
+
+impl Entries {
+    fn is_too_much(&self) -> bool {
+        let count = self.programs.len();
+        let bytes = || self.programs.values().map(|entry| entry.bytes).sum::<usize>();
+        match self.limit {
+            Some(limit) => count > limit,
+            None => count > MOST || (count > LEAST && bytes() > OUTPUT_BYTES),
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.is_too_much() {
+            let oldest = self.programs.iter().min_by_key(|(_, entry)| entry.used);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            self.programs.remove(&key);
+        }
+    }
+}
+
+impl ProgramCache {
+    /// The program of a key; `Some(None)` where it is known that there is no such program.
+    fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
+        let mut entries = self.0.borrow_mut();
+        entries.clock += 1;
+        let clock = entries.clock;
+        let entry = entries.programs.get_mut(key)?;
+        entry.used = clock;
+        Some(entry.program.clone())
+    }
+
+    /// Keeps a program, and drops those that were used least recently.
+    fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
+        let mut entries = self.0.borrow_mut();
+        entries.clock += 1;
+        let (bytes, used) = (program.as_deref().map_or(0, output_bytes), entries.clock);
+        entries.programs.insert(key, Entry { program, bytes, used });
+        entries.shrink();
+    }
+
+    fn limit(&self, limit: usize) {
+        let mut entries = self.0.borrow_mut();
+        entries.limit = Some(limit);
+        entries.shrink();
+    }
+
+    fn len(&self) -> usize {
+        self.0.borrow().programs.len()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().programs.clear();
+    }
+
+    /// Checks that a user's name stands for no other formula.
+    fn check_name(&self, name: &str, formula: TypeId) -> Result<()> {
+        let another = |key: &Key| match key {
+            Key::User { name: other, formula: theirs } => other == name && *theirs != formula,
+            _ => false,
+        };
+        match self.0.borrow().programs.keys().any(|(key, _)| another(key)) {
+            true => Err(Error::ProgramName { name: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Objective {
+    /// A program of one's own for a batch of this shape. Its inputs are the parameters, the batch,
+    /// the [buffers](Objective::buffers) where there are some, and then those that `record` declares.
+    ///
+    /// It is kept under its name and the closure's type, and recorded where it is not there yet.
+    /// A closure that captures values is recorded and compiled at each call, since its type does
+    /// not tell what they are: keep the program, where that takes too long.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let loss = |x: Var, _: &[Var]| x.square().square().sum();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    /// let hessian = objective.program("hessian", &[], |r| vec![r.loss(r.x).hessian(r.x)])?;
+    /// let found = hessian.run(&[&Array::vector([1.0, 2.0])])?;
+    /// assert_eq!(found[0].to_string(), "[[12, 0],\n [0, 48]]");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ProgramName`] where a program that is kept has this name and another formula,
+    /// [`Error::Batch`] for a batch that is not as declared, or what the recording or the backend
+    /// reports.
+    pub fn program<F>(&self, name: &str, batch: &[Array], record: F) -> Result<Arc<Program>>
+    where
+        F: FnOnce(&Recording<'_>) -> Vec<Var> + 'static,
+    {
+        if size_of::<F>() > 0 {
+            self.batches.check(batch)?;
+            return Ok(Arc::new(self.compiled(batch, &self.buffers.values(), record)?));
+        }
+        let formula = TypeId::of::<F>();
+        self.programs.check_name(name, formula)?;
+        self.program_of(Key::User { name: name.to_owned(), formula }, batch, record)
+    }
+
+    /// The library's program of a key, recorded if it is not there yet.
+    pub(crate) fn program_of(
+        &self,
+        key: Key,
+        batch: &[Array],
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Arc<Program>> {
+        self.batches.check(batch)?;
+        self.kept(key, batch, &self.buffers.values(), record)
+    }
+
+    /// A program of vectors like the parameters in which no loss occurs: its inputs are one
+    /// such vector and those that `record` declares.
+    pub(crate) fn algebra(
+        &self,
+        key: Key,
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Arc<Program>> {
+        self.kept(key, &[], &[], record)
+    }
+
+    /// The program of a ratio's denominator, whose inputs are batch and buffers alone; none for
+    /// a mean.
+    pub(crate) fn denominator_program(
+        &self,
+        of: &str,
+        batch: &[Array],
+    ) -> Result<Option<Arc<Program>>> {
+        self.batches.check(batch)?;
+        let key = (Key::Denominator, signature(batch));
+        if let Some(known) = self.programs.get(&key) {
+            return Ok(known);
+        }
+        let compiled = self.recorded(batch, &self.buffers.values(), |r| {
+            let Some(denominator) = r.denominator(r.x) else {
+                return Ok(None);
+            };
+            let inputs: Vec<Var> = r.batch.iter().chain(r.buffers).copied().collect();
+            r.tape.compile_with(self.backend(), &inputs, &[denominator]).map(Some)
+        });
+        let program = match compiled {
+            Err(Error::Autodiff(burlap_autodiff::Error::UnlistedInput { .. })) => {
+                return Err(Error::Setting {
+                    of: of.to_owned(),
+                    name: "the loss's denominator",
+                    value: "a function of the parameters".into(),
+                    expected: "one of the data alone where a batch is one of several parts",
+                });
+            }
+            other => other?.map(Arc::new),
+        };
+        self.programs.insert(key, program.clone());
+        Ok(program)
+    }
+
+    fn kept(
+        &self,
+        key: Key,
+        batch: &[Array],
+        buffers: &[Array],
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Arc<Program>> {
+        let key = (key, signature(batch));
+        if let Some(Some(program)) = self.programs.get(&key) {
+            return Ok(program);
+        }
+        let program = Arc::new(self.compiled(batch, buffers, record)?);
+        self.programs.insert(key, Some(Arc::clone(&program)));
+        Ok(program)
+    }
+
+    fn compiled(
+        &self,
+        batch: &[Array],
+        buffers: &[Array],
+        record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
+    ) -> Result<Program> {
+        self.recorded(batch, buffers, |r| r.tape.compile(self.backend(), &record(r)))
+    }
+
+    /// What `f` makes of a tape on which parameters, batch and buffers are declared.
+    fn recorded<T>(
+        &self,
+        batch: &[Array],
+        buffers: &[Array],
+        f: impl FnOnce(&Recording<'_>) -> burlap_autodiff::Result<T>,
+    ) -> Result<T> {
+        let tape = Tape::new();
+        let x = tape.input("parameters", self.dtype(), [self.dim()]);
+        let inputs = |arrays: &[Array], name: &dyn Fn(usize) -> String| -> Vec<Var> {
+            let input = |(i, a): (usize, &Array)| tape.input(&name(i), a.dtype(), a.shape());
+            arrays.iter().enumerate().map(input).collect()
+        };
+        let roles: Vec<Role> = (0..batch.len()).map(|i| self.batches.role(i)).collect();
+        let recording = Recording {
+            tape: &tape,
+            x,
+            batch: &inputs(batch, &|i| self.batches.array_name(i)),
+            buffers: &inputs(buffers, &|i| format!("buffer {i}")),
+            loss: &self.loss,
+            roles: &roles,
+            dtype: self.dtype(),
+            at: self.at,
+        };
+        f(&recording).map_err(|error| self.of_types(error, batch))
+    }
+
+    /// The same error; where types do not fit and data are of another precision than the
+    /// parameters, said of the data.
+    fn of_types(&self, error: burlap_autodiff::Error, batch: &[Array]) -> Error {
+        let other = |a: &Array| a.dtype().is_float() && a.dtype() != self.dtype();
+        match (&error, batch.iter().position(other)) {
+            (burlap_autodiff::Error::DType { .. }, Some(i)) => Error::Batch {
+                array: self.batches.array_name(i),
+                found: description(&batch[i]),
+                expected: format!(
+                    "{}, as the parameters are, or cast to it: {error}",
+                    self.dtype()
+                ),
+            },
+            _ => error.into(),
+        }
+    }
+
+    /// The same, keeping at most so many compiled programs: those that were used last. One that is
+    /// asked for again is compiled again. By default 48 are kept, or fewer, but at least 12, where
+    /// the outputs of so many, whose storage they keep for the next run, take more than 16 MiB.
+    ///
+    /// A method takes a few programs for each shape of batches, or of
+    /// [micro-batches](Objective::with_micro_batch_size): who trains on batches of very many shapes and has the
+    /// memory keeps more.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::Objective;
+    /// let loss = |x: Var, batch: &[Var]| (x.at(0) * batch[0]).square().mean();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_program_limit(2)?;
+    /// for n in 1..10 {
+    ///     objective.value(&Array::vector([1.0]), &[Array::vector(vec![1.0; n])])?;
+    /// }
+    /// assert_eq!(objective.kept_programs(), 2);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for none at all.
+    pub fn with_program_limit(self, limit: usize) -> Result<Objective> {
+        positive_count("objective", "the number of programs to keep", limit)?;
+        self.programs.limit(limit);
+        Ok(self)
+    }
+
+    /// How many compiled programs are kept.
+    pub fn kept_programs(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// Drops all compiled programs.
+    pub fn clear_programs(&self) {
+        self.programs.clear();
+    }
+}
