@@ -20,9 +20,20 @@ impl Compute for Along {
 }
 
 impl Run for Along {
-    unsafe fn part(&self, memory: &Memory, kernels: Kernels, _: usize, _: usize) -> Result<()> {
+    fn most_parts(&self) -> usize {
+        self.outer
+    }
+
+    unsafe fn part(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        part: usize,
+        parts: usize,
+    ) -> Result<()> {
+        let at = |i: usize| i * self.outer / parts;
         // SAFETY: the caller's.
-        unsafe { self.rows(memory, kernels, (0, self.outer), self.outer) }
+        unsafe { self.rows(memory, kernels, (at(part), at(part + 1)), self.outer) }
     }
 
     unsafe fn rows(

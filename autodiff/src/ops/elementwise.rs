@@ -31,6 +31,7 @@ macro_rules! methods {
             }
 
             /// An interval on which it is defined and smooth.
+            #[cfg(feature = "proptest")]
             pub(crate) fn domain(self) -> (f64, f64) {
                 match self { $(Unary::$variant => $domain),* }
             }
