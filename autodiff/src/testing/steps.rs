@@ -399,7 +399,10 @@ impl Recorder<'_> {
     /// A primitive that is linear in its operands, so that bounds and smoothness are known of any: one
     /// that is new occurs in programs without a step of its own.
     fn example(&mut self, c: &mut Choices) {
+        let rows = Unary::ALL.len() + Binary::ALL.len() + Compare::ALL.len();
         let all = Op::examples();
+        // Elementwise ones have steps of their own.
+        let all = all.get(rows..).unwrap_or(&all);
         let (name, examples) = &all[c.below(all.len())];
         let example = &examples[c.below(examples.len())];
         let mut depends = false;
