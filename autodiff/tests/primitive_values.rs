@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{
-    Array, Binary, Compare, Cpu, DType, Interpreter, Op, Padding, Tape, Unary, Var,
+    Array, Backend, Binary, Compare, Cpu, DType, Interpreter, Op, Padding, Tape, Unary, Var,
 };
 use std::collections::BTreeSet;
 
@@ -73,6 +73,7 @@ fn values_of_structural_primitives() {
         ),
         ("stop_gradient", &[2], |_, x| x.stop_gradient() + 1.0, &[1., 2.]),
         ("sum", &[2, 3], |_, x| x.sum_axes(&[1]), &[3., 12.]),
+        ("cumsum", &[2, 3], |_, x| x.cumsum(1), &[0., 1., 3., 3., 7., 12.]),
         ("max_over", &[2, 3], |_, x| x.max_axes(&[0]), &[3., 4., 5.]),
         ("min_over", &[2, 3], |_, x| (-x).min_axes(&[1]), &[-2., -5.]),
         ("argmax", &[2, 3], |_, x| (-(x - 1.0).square()).argmax(1).cast(DType::F64), &[1., 0.]),
@@ -126,6 +127,57 @@ fn values_of_structural_primitives() {
     for name in Op::names() {
         assert!(covered.contains(name) || elementwise(name) || elsewhere.contains(&name), "{name}");
     }
+}
+
+/// Running sums from either end, of each type, on both backends, for any place of the axis: in the order
+/// that is told, with one rounding each where the type is F32.
+#[test]
+fn running_sums() {
+    for (shape, axis) in [([3, 5, 130], 1), ([4, 7, 1], 1), ([2, 3, 4], 2), ([5, 2, 3], 0)] {
+        for dtype in [DType::F64, DType::F32, DType::U32] {
+            let n: usize = shape.iter().product();
+            let number = |i: usize| match dtype {
+                DType::U32 => f64::from(u32::MAX - 7 * i as u32),
+                _ => dtype.round((1.3 * i as f64).sin()),
+            };
+            let values: Vec<f64> = (0..n).map(number).collect();
+            let tape = Tape::new();
+            let x = tape.input("x", dtype, shape);
+            let forward = x.cumsum(axis);
+            let mut outputs = vec![forward];
+            if dtype.is_float() {
+                outputs.push(forward.vjp(x, x));
+            }
+            let at = Array::from_f64(dtype, shape, &values).unwrap();
+            let inner: usize = shape[axis + 1..].iter().product();
+            // What comes before an element, nearest last.
+            let sum = |i: usize, reverse: bool| {
+                let j = i / inner % shape[axis];
+                let from = |k: usize| values[i + k * inner - j * inner];
+                let plus = |a: f64, b: f64| match dtype {
+                    DType::U32 => f64::from((a as u32).wrapping_add(b as u32)),
+                    _ => a + b,
+                };
+                let all = match reverse {
+                    false => (0..=j).map(from).reduce(plus),
+                    true => (j..shape[axis]).rev().map(from).reduce(plus),
+                };
+                dtype.round(all.unwrap())
+            };
+            let (cpu, interpreter) = (Cpu::with_threads(2).unwrap(), Interpreter);
+            for backend in [&cpu as &dyn Backend, &interpreter] {
+                let out = tape.compile(backend, &outputs).unwrap().run(&[&at]).unwrap();
+                for (found, reverse) in out.iter().zip([false, true]) {
+                    let expected: Vec<f64> = (0..n).map(|i| sum(i, reverse)).collect();
+                    assert_eq!(found.to_f64_vec(), expected, "{dtype} {shape:?} {axis} {reverse}");
+                }
+            }
+        }
+    }
+    let tape = Tape::new();
+    let wrong = tape.input("x", DType::Bool, [2]).cumsum(0);
+    let error = tape.compile(&Interpreter, &[wrong]).unwrap_err().to_string();
+    assert!(error.starts_with("cumsum: the operand must be numeric; cast masks first"), "{error}");
 }
 
 /// Random numbers depend on key and stream alone, and have the moments they should.
