@@ -38,6 +38,8 @@ macro_rules! unary_rows {
         Sqrt "sqrt" sqrt |x| x.sqrt(), d = Partial::factor(0.5 * a.rsqrt()), on POSITIVE;
         /// √x whose derivatives at 0 are taken as 0: the last step of a norm.
         Root "root" root |x| x.sqrt(), d = Partial::factor(half_reciprocal(y)), on POSITIVE;
+        /// ∛x; its derivatives at 0 are infinite.
+        Cbrt "cbrt" cbrt |x| double(x, f64::cbrt), d = Partial::factors([y.recip(), (3.0 * y).recip()]), on POSITIVE;
         /// 1/√x.
         Rsqrt "rsqrt" rsqrt |x| x.sqrt().recip(), d = Partial::factors([-0.5 * y, y, y]), on POSITIVE;
         /// 1/x.
