@@ -35,8 +35,8 @@ pub use gradient::{Evaluation, Method, Plain, penalty, sam};
 pub use objective::{BatchSpec, Loss, Objective, Recording, Role};
 pub use parameters::Parameter;
 pub use registry::{
-    METHODS, Member, MethodSettings, ResolvedMethod, Setting, SettingKind, SettingValue, method,
-    methods_table,
+    METHODS, Member, MethodSettings, ResolvedMethod, RuleMember, Setting, SettingKind,
+    SettingValue, UPDATE_RULES, method, methods_table, update_rule, update_rules_table,
 };
 pub use state::{State, Stateful};
 pub use training::Training;

@@ -301,3 +301,12 @@ fn optimizers_go_to_other_threads() {
     let optimizer = send(Optimizer::of(AdamW::new().clip(1.0), &objective(DType::F64)).unwrap());
     std::thread::spawn(move || run(optimizer, &(0..10).collect::<Vec<_>>(), RATE)).join().unwrap();
 }
+
+#[test]
+fn trainings_go_to_other_threads() {
+    let rule = AdamW::new().no_decay("*.bias");
+    let (objective, x) = (objective(DType::F64), Array::vector(start()));
+    let mut training = Training::new(objective, Plain, rule, 0.1, x).unwrap();
+    let batch = [Array::vector(vec![1.0; 10])];
+    std::thread::spawn(move || training.step(&batch).map(|_| ())).join().unwrap().unwrap();
+}

@@ -1,14 +1,14 @@
 //! Update rules, recorded on tapes: SGD, Adam, AdamW, one file each; groups of parameters with
 //! settings of their own; schedules of the learning rate.
 
-mod adam;
-mod adamw;
+pub(crate) mod adam;
+pub(crate) mod adamw;
 mod groups;
 mod moments;
 mod optimizer;
 mod rule;
 mod schedule;
-mod sgd;
+pub(crate) mod sgd;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
