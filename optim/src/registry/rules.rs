@@ -2,11 +2,12 @@
 
 use super::settings::{MethodSettings, Resolution, Setting};
 use crate::error::{Error, Result};
-use crate::update::{UpdateRule, adam, adamw, sgd};
+use crate::update::{UpdateRule, adam, adamw, lion, sgd};
 use std::fmt;
 
 /// The update rules that have names, a row each.
-pub static UPDATE_RULES: &[RuleMember] = &[sgd::SGD, sgd::NESTEROV, adam::ADAM, adamw::ADAMW];
+pub static UPDATE_RULES: &[RuleMember] =
+    &[sgd::SGD, sgd::NESTEROV, adam::ADAM, adamw::ADAMW, lion::LION];
 
 /// An update rule of the registry.
 #[derive(Clone, Copy)]
