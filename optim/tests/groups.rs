@@ -4,7 +4,8 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, AdamW, Group, Objective, Optimizer, Plain, Schedule, Selection, Sgd, Training, UpdateRule,
+    Adam, AdamW, Group, Lion, Objective, Optimizer, Plain, Schedule, Selection, Sgd, Training,
+    UpdateRule,
 };
 
 /// Names and shapes of ten parameters, and where each lies.
@@ -64,6 +65,7 @@ fn rules() -> Vec<Make> {
         |w| Box::new(Sgd::new().with_momentum(0.9).with_nesterov().with_weight_decay(w)),
         |w| Box::new(Adam::new().with_weight_decay(w)),
         |w| Box::new(AdamW::new().with_weight_decay(w)),
+        |w| Box::new(Lion::new().with_weight_decay(w)),
     ]
 }
 
