@@ -36,7 +36,6 @@ mod error;
 mod interpreter;
 mod ops;
 mod program;
-mod recycle;
 mod shape;
 mod tape;
 pub mod testing;

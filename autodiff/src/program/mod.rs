@@ -26,7 +26,7 @@ pub use staged::Bound;
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::interpreter;
-use crate::recycle::Returned;
+use crate::array::Returned;
 use crate::{Array, DType, Shape};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -1,7 +1,10 @@
 //! Arrays: numbers with a shape, as they go into programs and come out of them.
 
 use crate::error::{Error, Result};
-use crate::recycle::Home;
+mod pool;
+
+pub(crate) use pool::{Home, Returned};
+
 use crate::{DType, Element, Shape};
 use std::fmt;
 use std::sync::Arc;
