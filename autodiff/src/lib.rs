@@ -23,6 +23,7 @@
 //! | `ops` | each primitive's shape rule and one derivative fact |
 //! | `transform` | forward and reverse mode, their nestings, and vectorisation |
 //! | `program` | layout, fusion, memory, staging |
+//! | `array`, `backend` | values where their backend has them, and what a backend is |
 //! | `cpu`, `interpreter` | the kernels, and the oracle they are tested against |
 //! | `testing` | derivative checks for your own functions |
 
@@ -41,7 +42,7 @@ mod tape;
 pub mod testing;
 mod transform;
 
-pub use array::Array;
+pub use array::{Array, Storage};
 pub use backend::{Backend, Executable};
 pub use cpu::{Cpu, InstructionSet, ProductKernel, philox4x32_blocks};
 pub use dtype::{DType, Element};
@@ -51,7 +52,7 @@ pub use ops::{
     Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary,
     philox4x32,
 };
-pub use program::{Bound, Graph, InputSpec, Plan, Program, plan};
+pub use program::{Bound, Costs, Graph, InputSpec, Plan, Program, plan};
 pub use shape::Shape;
 pub use tape::{Tape, Var};
 pub use transform::{ValueGradHvp, checkpoint, map_rows, vmap};

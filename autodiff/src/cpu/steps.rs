@@ -1,5 +1,6 @@
 //! The steps of a program, divided into tasks.
 
+use super::costs::LARGEST_STEP;
 use super::instruction_set::InstructionSet;
 use super::kernel::{Ready, nanoseconds};
 use super::pool::Pool;
@@ -8,7 +9,6 @@ use super::{Base, Kernels, Memory};
 use crate::error::Result;
 use crate::program::Plan;
 use crate::program::plan::{self, Work};
-use crate::program::schedule::LARGEST_STEP;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
 use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
-use super::{Graph, again, memory, products, schedule};
+use super::{Costs, Graph, again, memory, products, schedule};
 use crate::error::{Error, Result};
 use crate::ops::{Along, Op};
 use crate::tape::NodeId;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 /// The planner's state: what has been decided so far.
 pub(super) struct Lowering<'a> {
     pub(super) graph: &'a Graph,
+    costs: &'a Costs,
     pub(super) layouts: Vec<Layout>,
     pub(super) groups: Groups,
     /// Whether a node's elements must lie in memory.
@@ -26,21 +27,23 @@ pub(super) struct Lowering<'a> {
     in_place: FxHashSet<(NodeId, usize)>,
 }
 
-/// Plans a graph whose first `early` inputs are bound before the others.
+/// Plans a graph whose first `early` inputs are bound before the others, for a machine of these
+/// costs.
 ///
 /// # Errors
 /// [`Error::Memory`] for intermediate values that no machine can address.
-pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
+pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<Plan> {
     let graph = &**shared;
     let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
     let uses = graph.uses();
     layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
-    let mut groups = fuse::group(graph, &layouts, &early_nodes);
-    let stored = again::take_over(graph, &layouts, &mut groups);
+    let mut groups = fuse::group(graph, &layouts, &early_nodes, costs);
+    let stored = again::take_over(graph, &layouts, &mut groups, costs);
     let n = graph.nodes.len();
     let mut lowering = Lowering {
         graph,
+        costs,
         layouts,
         groups,
         stored,
@@ -62,8 +65,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
     }
     lowering.copy_outputs(&outputs);
     let Lowering { mut buffers, kernels, .. } = lowering;
-    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
-    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps);
+    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers, costs);
+    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps, costs.alignment);
     let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
         op: "compile",
         what: "intermediates".into(),
@@ -78,6 +81,7 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
         buffers,
         arena,
         kept,
+        alignment: costs.alignment,
     })
 }
 
@@ -234,7 +238,11 @@ impl Lowering<'_> {
         self.push(Work::Map(map), id);
     }
 
-    pub(super) fn push(&mut self, work: Work, id: NodeId) {
+    pub(super) fn push(&mut self, mut work: Work, id: NodeId) {
+        if let Work::Map(map) = &mut work {
+            let [_, r, b] = map.split();
+            map.has_long_rows = r * b > self.costs.long_row;
+        }
         let node = self.graph.node(id);
         self.kernels.push(Kernel { work, name: node.op.name(), at: node.at });
     }

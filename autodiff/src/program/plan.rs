@@ -1,10 +1,10 @@
 //! What a backend gets: kernels in order, with views into planned buffers.
 
-use super::Graph;
+use super::{Graph, InputSpec};
 use crate::error::At;
 use crate::ops::{Binary, Compare, Distribution, Unary};
 use crate::shape::{Axes, Strides};
-use crate::{DType, Shape};
+use crate::{Array, DType, Shape};
 use std::sync::Arc;
 
 /// A buffer, by its number in [`Plan::buffers`].
@@ -121,6 +121,9 @@ pub struct Map {
     pub reductions: Vec<Reduction>,
     /// The axes reduced by all reductions.
     pub reduced: Axes,
+    /// Whether reductions are divided within what makes one value:
+    /// [long rows](super::Costs::long_row).
+    pub has_long_rows: bool,
 }
 
 /// A batch of matrix products: out[b, m, n] = Σₖ left[b, m, k] right[b, k, n], or added to
@@ -146,9 +149,6 @@ pub struct Product {
     /// The element type.
     pub dtype: DType,
 }
-
-/// Points of a row from which a reduction along it is divided.
-pub const LONG_ROW: usize = 1 << 13;
 
 /// What a kernel does.
 #[derive(Clone, Debug)]
@@ -238,7 +238,7 @@ pub struct Step {
 /// views that lie within their buffers and on buffers that do not share memory while they live.
 ///
 /// ```
-/// use burlap_autodiff::{Array, Backend, Cpu, DType, Executable, Plan, Result, Tape};
+/// use burlap_autodiff::{Array, Backend, Costs, Cpu, DType, Executable, Plan, Result, Tape};
 ///
 /// /// The CPU, with a look at what it is given.
 /// struct Counted(Cpu);
@@ -249,6 +249,9 @@ pub struct Step {
 ///     }
 ///     fn boxed(&self) -> Box<dyn Backend> {
 ///         Box::new(Counted(self.0.clone()))
+///     }
+///     fn costs(&self) -> Costs {
+///         self.0.costs()
 ///     }
 ///     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
 ///         assert_eq!((plan.kernels().len(), plan.steps().len()), (1, 1));
@@ -272,6 +275,7 @@ pub struct Plan {
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) arena: usize,
     pub(crate) kept: usize,
+    pub(crate) alignment: usize,
 }
 
 impl Map {
@@ -289,12 +293,6 @@ impl Map {
                 .product()
         };
         [count(false), count(true), self.domain[inner..].iter().product()]
-    }
-
-    /// Whether a reduction is divided within what makes one value.
-    pub(crate) fn has_long_rows(&self) -> bool {
-        let [_, r, b] = self.split();
-        r * b > LONG_ROW
     }
 }
 
@@ -324,7 +322,7 @@ impl Kernel {
             Work::Map(map) => {
                 let rows = *map.domain.first()?;
                 // Long rows are reduced in parts of their own.
-                let short = map.reductions.is_empty() || !map.has_long_rows();
+                let short = map.reductions.is_empty() || !map.has_long_rows;
                 (!map.reduced.contains(&0) && short).then_some(rows)
             }
             Work::Product(p) => Some(p.batch.first().copied().unwrap_or(p.m)),
@@ -378,6 +376,21 @@ impl Plan {
         &self.steps
     }
 
+    /// Shape and element type of each input.
+    pub fn inputs(&self) -> &[InputSpec] {
+        &self.graph.inputs
+    }
+
+    /// The literals that [`Place::Literal`] numbers, on the host.
+    pub fn literals(&self) -> &[Array] {
+        &self.graph.literals
+    }
+
+    /// Shape and element type of each output.
+    pub fn outputs(&self) -> impl Iterator<Item = (&Shape, DType)> {
+        self.graph.output_specs()
+    }
+
     /// How many of the leading inputs are bound before the others.
     pub fn early_inputs(&self) -> usize {
         self.early_inputs
@@ -396,6 +409,11 @@ impl Plan {
     /// Bytes that a run needs for what it does not leave behind.
     pub fn arena(&self) -> usize {
         self.arena
+    }
+
+    /// Bytes of which the offsets of buffers are multiples: [`Costs::alignment`](super::Costs::alignment).
+    pub fn alignment(&self) -> usize {
+        self.alignment
     }
 
     /// Bytes that early steps leave for the others.
