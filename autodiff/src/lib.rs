@@ -19,12 +19,15 @@
 //!
 //! | folder | what it knows |
 //! |---|---|
-//! | `tape` | values, shapes, deferred errors |
+//! | `scalar` | functions of single numbers |
+//! | `graph` | what a recorded computation is: nodes, the closed set of primitives |
+//! | `tape` | variables, recording, deferred errors |
 //! | `ops` | each primitive's shape rule and one derivative fact |
 //! | `transform` | forward and reverse mode, their nestings, and vectorisation |
-//! | `program` | layout, fusion, memory, staging |
+//! | `plan` | layout, fusion, kernels, steps, memory |
 //! | `array`, `backend` | values where their backend has them, and what a backend is |
 //! | `cpu`, `interpreter` | the kernels, and the oracle they are tested against |
+//! | `program` | compiled programs, and their staging |
 //! | `testing` | derivative checks for your own functions |
 
 #![doc(test(attr(deny(warnings))))]
@@ -34,9 +37,12 @@ mod backend;
 mod cpu;
 mod dtype;
 mod error;
+mod graph;
 mod interpreter;
 mod ops;
+pub mod plan;
 mod program;
+mod scalar;
 mod shape;
 mod tape;
 pub mod testing;
@@ -47,12 +53,14 @@ pub use backend::{Backend, Executable};
 pub use cpu::{Cpu, InstructionSet, ProductKernel, philox4x32_blocks};
 pub use dtype::{DType, Element};
 pub use error::{At, Error, Result};
-pub use interpreter::Interpreter;
-pub use ops::{
-    Binary, Compare, Contraction, Distribution, Op, Operand, Padding, Range, Real, Scalar, Unary,
-    philox4x32,
+pub use graph::{
+    Binary, Compare, Contraction, Distribution, Graph, InputSpec, Op, Padding, Range, Unary,
 };
-pub use program::{Bound, Costs, Graph, InputSpec, Plan, Program, plan};
+pub use interpreter::Interpreter;
+pub use ops::Operand;
+pub use plan::{Costs, Plan};
+pub use program::{Bound, Program};
+pub use scalar::{Real, Scalar, philox4x32};
 pub use shape::Shape;
 pub use tape::{Tape, Var};
 pub use transform::{ValueGradHvp, checkpoint, map_rows, vmap};

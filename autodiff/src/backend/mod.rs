@@ -3,7 +3,7 @@
 
 use crate::array::Array;
 use crate::error::Result;
-use crate::program::{Costs, Plan};
+use crate::plan::{Costs, Plan};
 use crate::{DType, Shape};
 use std::time::Duration;
 

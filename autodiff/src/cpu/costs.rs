@@ -1,7 +1,7 @@
 //! What the planner must know of a processor: figures of cores with 32 KB of first-level and some
 //! hundred KB of second-level cache each, whose threads share steps.
 
-use crate::program::{Costs, is_arithmetic};
+use crate::plan::{Costs, is_arithmetic};
 
 /// Points of a row from which a reduction along it is divided; it fixes the order of sums.
 pub(super) const LONG_ROW: usize = 1 << 13;

@@ -4,8 +4,8 @@ use super::Base;
 use super::instructions::{room, typed};
 use crate::DType;
 use crate::error::{Error, Result};
-use crate::ops::Scalar;
-use crate::program::plan::{Indexed, Kernel, View, Work};
+use crate::plan::{Indexed, Kernel, View, Work};
+use crate::scalar::Scalar;
 use std::mem::MaybeUninit;
 
 /// An indexing kernel, or some values of its outer axis.

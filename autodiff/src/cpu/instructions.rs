@@ -2,8 +2,9 @@
 
 use super::simd::{Operand, Simd};
 use crate::DType;
-use crate::ops::{Compare, Real};
-use crate::program::plan::{Instruction, Scalar};
+use crate::graph::Compare;
+use crate::plan::{Instruction, Scalar};
+use crate::scalar::Real;
 use std::mem::MaybeUninit;
 
 /// Bytes of a register: some of them stay in the first-level cache.

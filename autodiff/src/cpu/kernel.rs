@@ -5,9 +5,8 @@ use super::map::MapKernel;
 use super::{Kernels, Memory, index, product, random};
 use crate::DType;
 use crate::error::Result;
-use crate::ops::{Binary, Distribution, Unary};
-use crate::program::Plan;
-use crate::program::plan::{Instruction, Kernel, Scalar, Work};
+use crate::graph::{Binary, Distribution, Unary};
+use crate::plan::{Instruction, Kernel, Plan, Scalar, Work};
 
 pub(super) enum Ready {
     Map(Box<MapKernel>),

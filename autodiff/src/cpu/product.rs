@@ -3,7 +3,7 @@
 use super::gemm;
 use super::{Base, Kernels, ProductKernel};
 use crate::DType;
-use crate::program::plan::{Product, View};
+use crate::plan::{Product, View};
 
 /// Rows or columns of a part are a multiple of this, which suits the inner kernels.
 const GRAIN: usize = 16;

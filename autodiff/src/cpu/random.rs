@@ -2,9 +2,9 @@
 
 use super::simd::{Simd, dispatch};
 use super::{Base, Kernels, math};
-use crate::ops::Distribution;
-use crate::ops::philox::{self, GROUP, Half, TOGETHER, Words};
-use crate::program::plan::Work;
+use crate::graph::Distribution;
+use crate::plan::Work;
+use crate::scalar::philox::{self, GROUP, Half, TOGETHER, Words};
 use crate::{DType, Element};
 
 /// Elements of which each part but the last has a multiple.
@@ -140,7 +140,7 @@ impl Drawable for u32 {
 mod tests {
     use super::{GRAIN, Source};
     use crate::cpu::{InstructionSet, Kernels};
-    use crate::ops::Distribution;
+    use crate::graph::Distribution;
     use crate::{DType, Element};
 
     const KEY: [u32; 2] = [3, u32::MAX];

@@ -6,9 +6,10 @@
 use super::math::{self, Fast};
 use super::random::Drawable;
 use crate::Element;
-use crate::ops::philox::{self, GROUP, Words};
-use crate::ops::{Binary, Compare, Distribution, Scalar, TakesFunction, Unary};
-use crate::program::plan::Combine;
+use crate::graph::{Binary, Compare, Distribution, TakesFunction, Unary};
+use crate::plan::Combine;
+use crate::scalar::Scalar;
+use crate::scalar::philox::{self, GROUP, Words};
 use std::mem::MaybeUninit;
 
 /// An operand of a loop: a block, or one number for all its points.

@@ -2,7 +2,7 @@
 
 use super::InstructionSet;
 use super::simd::{Simd, dispatch};
-use crate::ops::philox::Words;
+use crate::scalar::philox::Words;
 
 /// Sixteen blocks of [`philox4x32`](crate::philox4x32) for the counters that follow one another
 /// in their first word (which wraps): word k of block i is `words[k][i]`.

@@ -1,10 +1,8 @@
 //! What each primitive computes, as plainly as can be said.
 
 use crate::error::{Error, Result};
-use crate::ops::{Along, Contraction, Op};
-use crate::program::Graph;
+use crate::graph::{Along, Contraction, Graph, Node, Op};
 use crate::shape::Axes;
-use crate::tape::Node;
 use crate::{DType, Shape};
 
 /// All positions of a shape in row-major order.
@@ -48,10 +46,10 @@ pub(super) fn eval(graph: &Graph, node: &Node, values: &[Vec<f64>]) -> Result<Ve
         }
         Op::Sum(axes) => reduce(arg(0), shape_of(0), out, axes, 0.0, |a, b| plus(node.dtype, a, b)),
         Op::Max(axes) => {
-            reduce(arg(0), shape_of(0), out, axes, f64::NEG_INFINITY, crate::ops::Scalar::larger)
+            reduce(arg(0), shape_of(0), out, axes, f64::NEG_INFINITY, crate::scalar::Scalar::larger)
         }
         Op::Min(axes) => {
-            reduce(arg(0), shape_of(0), out, axes, f64::INFINITY, crate::ops::Scalar::smaller)
+            reduce(arg(0), shape_of(0), out, axes, f64::INFINITY, crate::scalar::Scalar::smaller)
         }
         Op::ArgMax(axis) => argmax(arg(0), shape_of(0), out, *axis as usize),
         Op::Broadcast(axes) => positions(out)

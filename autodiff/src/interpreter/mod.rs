@@ -6,8 +6,8 @@ mod eval;
 use crate::Array;
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
-use crate::ops::Op;
-use crate::program::{Costs, Graph, Plan};
+use crate::graph::{Graph, Op};
+use crate::plan::{Costs, Plan};
 use std::sync::Arc;
 
 /// The backend that other backends are tested against.

@@ -1,47 +1,16 @@
-//! Elementwise primitives of two operands, and comparisons: one row each.
+//! Elementwise primitives of two operands, and comparisons: their methods and derivatives, from the
+//! rows of `graph/binary.rs`.
 
-use super::{Op, Partial, Scalar};
+use super::Partial;
 use crate::error::{At, Error, Result};
-use crate::tape::{NodeId, TapeData, Var, record1, record2};
+use crate::graph::{Binary, Compare, NodeId, Op, Unary, binary_rows, compare_rows};
+use crate::tape::{TapeData, Var, record1, record2};
 use crate::{DType, Shape};
 
-/// Loops over a function of two elements, whatever it is.
-pub(crate) trait TakesFunction<T, R> {
-    /// Runs them.
-    fn take(self, f: impl Fn(T, T) -> R);
-}
-
-macro_rules! binary_table {
+macro_rules! derivatives {
     ($a:ident, $b:ident, $y:ident; $($(#[$doc:meta])+ $variant:ident $name:literal $function:ident
         d($da:expr, $db:expr);)*) => {
-        /// The elementwise functions of two operands of one type.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Binary {
-            $($(#[$doc])+ $variant,)*
-        }
-
         impl Binary {
-            /// All of them.
-            pub const ALL: &'static [Binary] = &[$(Binary::$variant),*];
-
-            /// The name, as in listings.
-            pub fn name(self) -> &'static str {
-                match self { $(Binary::$variant => $name),* }
-            }
-
-            /// The function itself.
-            pub fn eval<T: Scalar>(self, a: T, b: T) -> T {
-                match self { $(Binary::$variant => a.$function(b)),* }
-            }
-
-            /// Hands the function to loops, which are compiled for each.
-            #[inline(always)]
-            pub(crate) fn hand<T: Scalar>(self, to: impl TakesFunction<T, T>) {
-                match self {
-                    $(Binary::$variant => to.take(|a: T, b: T| a.$function(b)),)*
-                }
-            }
-
             /// The derivative factor for one operand.
             #[allow(unused_variables)]
             pub(super) fn partial(self, operand: usize, $a: Var, $b: Var, $y: Var) -> Partial {
@@ -52,38 +21,7 @@ macro_rules! binary_table {
         }
     };
 }
-
-binary_table! { a, b, y;
-    /// a + b.
-    Add "add" plus d(Partial::One, Partial::One);
-    /// a − b.
-    Sub "sub" minus d(Partial::One, Partial::MinusOne);
-    /// a · b.
-    Mul "mul" times d(Partial::factor(b), Partial::factor(a));
-    /// a · b, but 0 where a is 0, even if b is infinite or NaN: the zeros of a are *strong*.
-    StrongMul "strong_mul" strong_times d(Partial::Strong(b), Partial::Mask(a));
-    /// a · b, but 0 where either is 0: the zeros of both are strong.
-    StrongMulBoth "strong_mul_both" both_strong_times d(Partial::Both(b), Partial::Both(a));
-    /// a / b.
-    Div "div" over d(Partial::factor(b.recip()), Partial::factors([-y, b.recip()]));
-    /// a to the power b.
-    Pow "pow" power d(Partial::factor(power_base(a, b)), Partial::factor(power_exponent(a, y)));
-    /// The larger of a and b; at ties each has half of the derivative.
-    Max "max" larger d(Partial::Mask(chosen(a.gt(b), a, b)), Partial::Mask(chosen(b.gt(a), a, b)));
-    /// The smaller of a and b; at ties each has half of the derivative.
-    Min "min" smaller d(Partial::Mask(chosen(a.lt(b), a, b)), Partial::Mask(chosen(b.lt(a), a, b)));
-    /// log(eᵃ + eᵇ).
-    LogAddExp "logaddexp" log_add_exp d(Partial::factor(gap(a, b).sigmoid()), Partial::factor(gap(b, a).sigmoid()));
-    /// The angle of the point (b, a) in (−π, π].
-    Atan2 "atan2" angle d(turn(a, b, true), turn(a, b, false));
-}
-
-impl Binary {
-    /// Whether it is defined for real numbers alone.
-    pub fn is_real(self) -> bool {
-        matches!(self, Binary::LogAddExp | Binary::Atan2)
-    }
-}
+binary_rows!(derivatives);
 
 /// a − b; 0 where both are the same infinity.
 fn gap(a: Var, b: Var) -> Var {
@@ -127,37 +65,8 @@ fn chosen(wins: Var, a: Var, b: Var) -> Var {
     wins.select(a.constant_like(1.0), a.equal(b).select(half, none))
 }
 
-macro_rules! compare_table {
+macro_rules! methods {
     ($($(#[$doc:meta])+ $variant:ident $name:literal $method:ident $op:tt;)*) => {
-        /// The comparisons; the result is `Bool` and has no derivative.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Compare {
-            $($(#[$doc])+ $variant,)*
-        }
-
-        impl Compare {
-            /// All of them.
-            pub const ALL: &'static [Compare] = &[$(Compare::$variant),*];
-
-            /// The name, as in listings.
-            pub fn name(self) -> &'static str {
-                match self { $(Compare::$variant => $name),* }
-            }
-
-            /// The comparison itself.
-            pub fn eval<T: PartialOrd>(self, a: T, b: T) -> bool {
-                match self { $(Compare::$variant => a $op b),* }
-            }
-
-            /// Hands the comparison to loops, which are compiled for each.
-            #[inline(always)]
-            pub(crate) fn hand<T: Scalar>(self, to: impl TakesFunction<T, bool>) {
-                match self {
-                    $(Compare::$variant => to.take(|a: T, b: T| a $op b),)*
-                }
-            }
-        }
-
         impl Var {
             $($(#[$doc])+
             ///
@@ -172,21 +81,7 @@ macro_rules! compare_table {
         }
     };
 }
-
-compare_table! {
-    /// a = b.
-    Eq "eq" equal ==;
-    /// a ≠ b.
-    Ne "ne" not_equal !=;
-    /// a < b.
-    Lt "lt" lt <;
-    /// a ≤ b.
-    Le "le" le <=;
-    /// a > b.
-    Gt "gt" gt >;
-    /// a ≥ b.
-    Ge "ge" ge >=;
-}
+compare_rows!(methods);
 
 /// A variable or a literal, as the second operand of a binary operation.
 #[derive(Clone, Copy, Debug)]
@@ -400,9 +295,9 @@ impl Var {
         } else if c == 2.0 {
             binary(self.into(), self.into(), Binary::Mul, at)
         } else if c == -1.0 {
-            self.unary(super::Unary::Recip, at)
+            self.unary(Unary::Recip, at)
         } else if c == 0.5 {
-            self.unary(super::Unary::Sqrt, at)
+            self.unary(Unary::Sqrt, at)
         } else {
             binary(self.into(), c.into(), Binary::Pow, at)
         }

@@ -1,9 +1,9 @@
 //! Common functions as compositions of primitives: fast by fusion, differentiable by parts.
 
-use super::Binary;
 use super::binary::binary;
 use crate::DType;
 use crate::error::At;
+use crate::graph::Binary;
 use crate::tape::Var;
 
 impl Var {

@@ -2,8 +2,8 @@
 //! primitive, so that derivatives are right where elements are 0.
 
 use super::binary::{Operand, binary};
-use super::{Binary, Padding};
 use crate::error::{At, Error};
+use crate::graph::{Binary, Padding};
 use crate::tape::{Var, record1};
 
 impl Var {

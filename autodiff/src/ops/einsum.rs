@@ -1,7 +1,7 @@
 //! Einstein's summation convention for two operands, recorded as contractions and transposes.
 
-use super::Contraction;
 use crate::error::{At, Error};
+use crate::graph::Contraction;
 use crate::tape::{Var, record1};
 
 struct Spec {

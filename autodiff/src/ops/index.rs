@@ -2,32 +2,10 @@
 //! Indices are `U32`; one beyond the axis is an error of the run, in the words of the loss where
 //! they are labels.
 
-use super::Op;
 use crate::error::{At, Error, Result};
-use crate::tape::{NodeId, TapeData, Var, node_of, record_many, record1, record2};
+use crate::graph::{Along, Compare, NodeId, Op};
+use crate::tape::{TapeData, Var, node_of, record_many, record1, record2};
 use crate::{DType, Shape};
-
-/// An axis with one index for each element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Along {
-    /// The axis.
-    pub axis: u8,
-    /// The loss whose labels the indices are.
-    pub labels: Option<&'static str>,
-}
-
-impl Along {
-    /// The same behind a new leading axis.
-    pub(crate) fn behind(self) -> Along {
-        Along { axis: self.axis + 1, ..self }
-    }
-}
-
-impl From<u8> for Along {
-    fn from(axis: u8) -> Along {
-        Along { axis, labels: None }
-    }
-}
 
 pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Var) -> Option<Var> {
     if i != 0 {
@@ -217,13 +195,8 @@ impl Var {
             let x = tape.push(Op::Broadcast(kept), &[x], shape.clone(), DType::U32, at);
             let all = tape.iota(classes, "one_hot", at)?;
             let all = tape.broadcast_to(all, &shape, at);
-            let hot = tape.push(
-                Op::Compare(super::Compare::Eq),
-                &[x, all],
-                shape.clone(),
-                DType::Bool,
-                at,
-            );
+            let hot =
+                tape.push(Op::Compare(Compare::Eq), &[x, all], shape.clone(), DType::Bool, at);
             Ok(tape.push(Op::Cast, &[hot], shape, dtype, at))
         })
     }

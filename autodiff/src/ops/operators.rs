@@ -1,9 +1,9 @@
 //! `+ − × ÷` and negation for every combination of variables and literals; `& | ^ !` of masks.
 
 use super::binary::{Operand, binary, combine};
-use super::{Binary, Compare, Op, Unary};
 use crate::DType;
 use crate::error::{At, Error};
+use crate::graph::{Binary, Compare, Op, Unary};
 use crate::tape::{Var, enter};
 use std::ops::{
     Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign,

@@ -1,45 +1,10 @@
 //! Random numbers as pure functions of a key: the same key and stream give the same
 //! numbers in every pass, on every backend, at every thread count.
 
-use super::{Op, philox};
 use crate::error::{At, Error};
+use crate::graph::{Distribution, Op};
 use crate::tape::{Var, record1};
 use crate::{DType, Shape};
-
-/// What random elements are drawn from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Distribution {
-    /// Uniform on [0, 1).
-    Uniform,
-    /// Normal with mean 0 and variance 1.
-    Normal,
-    /// Uniform 32-bit words.
-    Bits,
-}
-
-impl Distribution {
-    /// The name, as in listings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Distribution::Uniform => "uniform",
-            Distribution::Normal => "normal",
-            Distribution::Bits => "bits",
-        }
-    }
-
-    /// Element `i` of a stream, as an element of the given type.
-    pub(crate) fn draw(self, key: [u32; 2], stream: u32, i: u64, dtype: DType) -> f64 {
-        match (self, dtype) {
-            (Distribution::Uniform, DType::F32) => {
-                f64::from(philox::unit_short(philox::word(key, stream, i)))
-            }
-            (Distribution::Uniform, _) => philox::uniform(key, stream, i),
-            (Distribution::Normal, DType::F32) => philox::normal_short(key, stream, i),
-            (Distribution::Normal, _) => philox::normal(key, stream, i),
-            (Distribution::Bits, _) => f64::from(philox::word(key, stream, i)),
-        }
-    }
-}
 
 impl Var {
     fn random(

@@ -1,8 +1,8 @@
 //! Reductions: sum, max, min over axes, and argmax. The reduced axes vanish.
 
 use super::shape_ops::sorted_axes;
-use super::{Compare, Op};
 use crate::error::{At, Error};
+use crate::graph::{Binary, Compare, Op};
 use crate::shape::Axes;
 use crate::tape::{Var, enter, record1};
 use crate::{DType, Shape};
@@ -155,7 +155,7 @@ impl Var {
             Err(poisoned) => return poisoned,
         };
         let sum = self.reduce(Op::Sum, axes, at);
-        super::binary::binary(sum.into(), (1.0 / n as f64).into(), super::Binary::Mul, at)
+        super::binary::binary(sum.into(), (1.0 / n as f64).into(), Binary::Mul, at)
     }
 
     /// The variance over the given axes, Σ(x − mean)²/(n − `correction`): `correction` is 0

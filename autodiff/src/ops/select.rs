@@ -1,9 +1,9 @@
 //! Choice by a mask, and conversion between element types.
 
-use super::Op;
 use super::binary::{Operand, common_shape};
 use crate::DType;
 use crate::error::{At, Error};
+use crate::graph::Op;
 use crate::tape::{Var, record_many, record1};
 
 /// ⟨ct, select(m, a, b)⟩ is linear in a and b.

@@ -1,10 +1,10 @@
 //! Primitives that move elements: reshape, broadcast, transpose, slice, pad, concat, flip.
 //! All are linear; the fact is the transpose.
 
-use super::{Op, Padding, Range};
 use crate::error::{At, Error, Result};
+use crate::graph::{NodeId, Op, Padding, Range};
 use crate::shape::Axes;
-use crate::tape::{NodeId, Tape, TapeData, Var, record_many, record1, with_tape};
+use crate::tape::{Tape, TapeData, Var, record_many, record1, with_tape};
 use crate::{DType, Shape};
 use smallvec::SmallVec;
 
@@ -284,7 +284,7 @@ impl Var {
         self.expand_dims_at(axis, "expand_dims", At::caller())
     }
 
-    pub(crate) fn expand_dims_at(self, axis: usize, op: &'static str, at: At) -> Var {
+    fn expand_dims_at(self, axis: usize, op: &'static str, at: At) -> Var {
         record1(self, op, at, |tape, x| {
             let (mut shape, _) = tape.aval(x);
             if axis > shape.len() {
@@ -313,13 +313,27 @@ fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: A
     tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
 }
 
-impl Op {
-    pub(crate) fn concat(tape: &Tape, parts: &[Var], axis: usize, at: At) -> Var {
+impl Tape {
+    /// Joins values along an existing axis; their other sizes must agree.
+    #[track_caller]
+    pub fn concat(&self, parts: &[Var], axis: usize) -> Var {
+        self.joined(parts, axis, At::caller())
+    }
+
+    /// Stacks values of one shape along a new axis.
+    #[track_caller]
+    pub fn stack(&self, parts: &[Var], axis: usize) -> Var {
+        let at = At::caller();
+        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, "stack", at)).collect();
+        self.joined(&parts, axis, at)
+    }
+
+    fn joined(&self, parts: &[Var], axis: usize, at: At) -> Var {
         if parts.is_empty() {
             let error =
                 Error::Parameter { op: "concat", problem: "there is nothing to join".into(), at };
-            return with_tape(tape.id(), |t| t.fail(error, Shape::scalar(), DType::F64))
-                .map_or(Var::dead(), |node| Var::new(tape.id(), node));
+            return with_tape(self.id(), |t| t.fail(error, Shape::scalar(), DType::F64))
+                .map_or(Var::dead(), |node| Var::new(self.id(), node));
         }
         record_concat(parts, axis, at)
     }

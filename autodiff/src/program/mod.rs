@@ -1,33 +1,15 @@
 //! Programs: a graph planned for a backend, ready to run on numbers.
-//!
-//! Planning happens after all differentiation: values are laid out (`layout`), fused
-//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
-//! views (`lower`, `expressions`, `products`), arranged in steps that threads share (`schedule`)
-//! and given memory by liveness (`memory`).
 
-mod again;
-mod costs;
-mod explain;
-mod expressions;
-mod fuse;
-mod graph;
-pub(crate) mod layout;
-mod lower;
-mod memory;
-pub mod plan;
-mod products;
-mod schedule;
+mod compile;
 mod staged;
 
-pub use costs::Costs;
-pub(crate) use costs::is_arithmetic;
-pub use graph::{Graph, InputSpec};
-pub use plan::Plan;
 pub use staged::Bound;
 
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
+use crate::graph::{Graph, InputSpec};
 use crate::interpreter;
+use crate::plan::{Plan, explain, make_plan};
 use crate::{Array, DType, Shape};
 use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
@@ -100,7 +82,7 @@ impl Program {
     /// dash marks where threads meet.
     pub fn explain(&self) -> &str {
         self.explanation.get_or_init(|| match self.shared.plan(0) {
-            Ok(plan) => explain::explain(&plan, None),
+            Ok(plan) => explain(&plan, None),
             Err(error) => error.to_string(),
         })
     }
@@ -140,7 +122,7 @@ impl Program {
                 }
             }
         }
-        Ok(explain::explain(&self.shared.plan(0)?, Some(&best)))
+        Ok(explain(&self.shared.plan(0)?, Some(&best)))
     }
 
     /// The number of primitives that are computed.
@@ -223,7 +205,7 @@ impl Program {
 
 impl Shared {
     fn plan(&self, early: usize) -> Result<Plan> {
-        lower::plan(&self.graph, early, &self.backend.costs())
+        make_plan(&self.graph, early, &self.backend.costs())
     }
 
     /// The array in the backend's memory, as input number `i`.

@@ -6,40 +6,14 @@
 
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::{At, Error, Result};
-use crate::ops::{Binary, Op};
+use crate::graph::{Binary, Node, NodeId, Op};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
-
-/// A node's position on its tape.
-pub(crate) type NodeId = u32;
-
-/// A recorded primitive.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) op: Op,
-    pub(crate) args: SmallVec<[NodeId; 3]>,
-    pub(crate) shape: Shape,
-    pub(crate) dtype: DType,
-    pub(crate) at: At,
-}
-
-impl Node {
-    fn key(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
-        let mut hasher = FxHasher::default();
-        (op, args, shape, dtype).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
-        self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
-    }
-}
 
 /// A declared input.
 #[derive(Clone, Debug)]

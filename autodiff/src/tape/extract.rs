@@ -1,9 +1,8 @@
 //! The part of a tape that a program computes: what the outputs need, with equal nodes shared.
 
-use super::{NodeId, TapeData, Var};
+use super::{TapeData, Var};
 use crate::error::{At, Error, Result};
-use crate::ops::Op;
-use crate::program::Graph;
+use crate::graph::{Graph, InputSpec, NodeId, Op};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -43,7 +42,7 @@ impl TapeData {
     }
 
     /// The part of the tape that the outputs need, as a graph of its own.
-    pub(super) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
+    pub(crate) fn extract(&self, inputs: &[Var], outputs: &[Var], at: At) -> Result<Graph> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -72,7 +71,7 @@ impl TapeData {
         for var in inputs {
             let node = self.node(var.node());
             let Op::Input(i) = node.op else { continue };
-            graph.inputs.push(crate::program::InputSpec {
+            graph.inputs.push(InputSpec {
                 name: self.inputs[i as usize].name.clone(),
                 shape: node.shape.clone(),
                 dtype: node.dtype,

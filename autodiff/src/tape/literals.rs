@@ -1,7 +1,8 @@
 //! Numbers that the tape makes itself, of sizes that come from outside.
 
-use super::{NodeId, TapeData};
+use super::TapeData;
 use crate::error::{At, Error, Result};
+use crate::graph::NodeId;
 use crate::{Array, DType, Shape};
 
 /// Bytes of a literal that the tape makes itself, at most: 1 GiB.

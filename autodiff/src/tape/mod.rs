@@ -11,15 +11,14 @@ mod registry;
 mod rewrite;
 mod var;
 
-pub(crate) use data::{Node, NodeId, TapeData};
+pub(crate) use data::TapeData;
 pub(crate) use registry::{
     Hidden, TapeId, enter, node_of, record_many, record1, record2, with_tape,
 };
 pub use var::Var;
 
-use crate::backend::Backend;
 use crate::error::{At, Error, Result};
-use crate::program::Program;
+use crate::graph::NodeId;
 use crate::{Array, DType, Shape};
 
 /// An append-only recording of primitives.
@@ -105,20 +104,6 @@ impl Tape {
         self.record(DType::U32, at, |tape| tape.iota(n, "iota", at))
     }
 
-    /// Joins values along an existing axis; their other sizes must agree.
-    #[track_caller]
-    pub fn concat(&self, parts: &[Var], axis: usize) -> Var {
-        crate::ops::Op::concat(self, parts, axis, At::caller())
-    }
-
-    /// Stacks values of one shape along a new axis.
-    #[track_caller]
-    pub fn stack(&self, parts: &[Var], axis: usize) -> Var {
-        let at = At::caller();
-        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, "stack", at)).collect();
-        crate::ops::Op::concat(self, &parts, axis, at)
-    }
-
     /// The number of recorded primitives, shared ones counted once.
     pub fn len(&self) -> usize {
         with_tape(self.id, |tape| tape.nodes.len()).unwrap_or(0)
@@ -132,42 +117,6 @@ impl Tape {
     /// The first error recorded, if any.
     pub fn error(&self) -> Option<Error> {
         with_tape(self.id, |tape| tape.error.clone()).flatten()
-    }
-
-    /// Compiles a program that computes the outputs from all declared inputs.
-    ///
-    /// # Errors
-    /// The first error recorded on this tape; [`Error::ForeignVar`] for an output of
-    /// another tape; what the backend reports.
-    #[track_caller]
-    pub fn compile(&self, backend: &dyn Backend, outputs: &[Var]) -> Result<Program> {
-        let inputs: Vec<Var> = with_tape(self.id, |tape| {
-            tape.inputs.iter().map(|i| Var::new(self.id, i.node)).collect()
-        })
-        .unwrap_or_default();
-        self.compile_with(backend, &inputs, outputs)
-    }
-
-    /// Compiles a program that takes the given inputs, in the given order.
-    ///
-    /// # Errors
-    /// As [`Tape::compile`], and [`Error::UnlistedInput`] when an output needs an input
-    /// that is not listed, [`Error::Parameter`] when a listed variable is not an input.
-    #[track_caller]
-    pub fn compile_with(
-        &self,
-        backend: &dyn Backend,
-        inputs: &[Var],
-        outputs: &[Var],
-    ) -> Result<Program> {
-        let at = At::caller();
-        let foreign = || Error::ForeignVar { op: "compile", at };
-        if inputs.iter().chain(outputs).any(|v| v.tape() != self.id) {
-            return Err(self.error().unwrap_or_else(foreign));
-        }
-        let graph =
-            with_tape(self.id, |tape| tape.extract(inputs, outputs, at)).ok_or_else(foreign)??;
-        Program::new(graph, backend)
     }
 
     fn record(&self, dtype: DType, at: At, f: impl FnOnce(&mut TapeData) -> Result<NodeId>) -> Var {

@@ -1,8 +1,9 @@
 //! The thread-local home of tapes, and the one way into them.
 
-use super::data::{Node, NodeId, TapeData};
+use super::data::TapeData;
 use super::var::Var;
 use crate::error::{At, Error, Result};
+use crate::graph::{Node, NodeId};
 use crate::{DType, Shape};
 use std::cell::RefCell;
 

@@ -3,8 +3,8 @@
 //! differ. Operands that somebody can name are not seen through: a derivative with respect to
 //! them must find its way.
 
-use super::data::{NodeId, TapeData};
-use crate::ops::{Binary, Contraction, Op, Range, Unary};
+use super::data::TapeData;
+use crate::graph::{Binary, Contraction, NodeId, Op, Range, Unary};
 use crate::shape::Axes;
 use crate::{DType, Shape};
 use smallvec::SmallVec;

@@ -1,8 +1,8 @@
 //! The handle of a recorded value.
 
+use super::node_of;
 use super::registry::{TapeId, with_tape};
-use super::{NodeId, node_of};
-use crate::ops::Op;
+use crate::graph::{NodeId, Op};
 use crate::{Array, DType, Shape};
 use std::marker::PhantomData;
 

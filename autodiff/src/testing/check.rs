@@ -6,7 +6,7 @@ use super::point::{Direction, Frame, Point, element, subscript};
 use super::report::{Comparison, Granted, Report};
 use super::second_order::ROUNDOFF;
 use crate::error::{At, Error, Result};
-use crate::ops::philox;
+use crate::scalar::philox;
 use crate::{Array, Cpu, DType, Program, Tape, Var};
 
 /// A function recorded on a fresh tape, and a point at which its derivatives are checked.

@@ -3,7 +3,7 @@
 use super::differences::{distance, norm};
 use super::programs::{RandomProgram, random_programs};
 use crate::error::{At, Error, Result};
-use crate::ops::philox;
+use crate::scalar::philox;
 use crate::{Array, Backend, DType, Interpreter, Program, Tape};
 use std::fmt;
 

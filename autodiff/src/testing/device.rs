@@ -3,7 +3,7 @@
 use crate::array::{Array, Storage};
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
-use crate::program::{Costs, Plan};
+use crate::plan::{Costs, Plan};
 use crate::{DType, Interpreter, Shape};
 use rustc_hash::FxHashMap;
 use std::fmt;

@@ -3,7 +3,7 @@
 use super::programs::Step;
 use super::recorder::{Choices, Recorder, Value};
 use super::steps::joint;
-use crate::ops::{Contraction, Padding};
+use crate::graph::{Contraction, Padding};
 use crate::{DType, Shape, Var};
 
 /// Shapes with a given number of elements.

@@ -2,7 +2,7 @@
 
 use super::differences::norm;
 use crate::error::{At, Error, Result};
-use crate::ops::philox;
+use crate::scalar::philox;
 use crate::{Array, DType, Shape};
 
 /// Random directions of each check.

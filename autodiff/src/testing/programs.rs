@@ -6,7 +6,7 @@
 //! leaving some out (as shrinking does) leaves another.
 
 use super::recorder::{Recorder, Variant};
-use crate::ops::{Binary, Compare, Distribution, Unary};
+use crate::graph::{Binary, Compare, Distribution, Unary};
 use crate::{Array, DType, Tape, Var};
 use proptest::prelude::*;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Records random programs: the values there are, how choices become operands, and the loss.
 
 use super::programs::{Instruction, RandomProgram, Recorded};
-use crate::ops::philox;
+use crate::scalar::philox;
 use crate::{Array, DType, Shape, Tape, Var};
 
 /// Results are kept within this.

@@ -4,7 +4,7 @@
 use super::programs::Step;
 use super::recorder::{Choices, Recorder, Value};
 use crate::error::At;
-use crate::ops::{Binary, Compare, Distribution, Unary};
+use crate::graph::{Binary, Compare, Distribution, Unary};
 use crate::{DType, Shape, Var};
 
 /// A two-operand function of variables.

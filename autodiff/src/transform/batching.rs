@@ -1,9 +1,9 @@
 //! The batching rule of each primitive: how it is recorded with a leading axis.
 
 use crate::error::{At, Error};
-use crate::ops::{Contraction, Op, Padding, Range};
+use crate::graph::{Contraction, Node, Op, Padding, Range};
 use crate::shape::Axes;
-use crate::tape::{Node, Var, record_many, record1};
+use crate::tape::{Var, record_many, record1};
 use crate::{DType, Shape};
 
 /// Draws by keys of their own are recorded one by one, up to so many.

@@ -1,6 +1,6 @@
 //! Tests of recomputation over random programs, divided at random.
 
-use crate::ops::philox4x32;
+use crate::scalar::philox4x32;
 use crate::tape::with_tape;
 use crate::testing::{RandomProgram, random_programs};
 use crate::{Array, DType, Interpreter, Result, Tape, Var};

@@ -4,8 +4,9 @@ use super::recompute::{Forward, kept, lowest, positions};
 use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::ops::{Derivative, Kind, Op};
-use crate::tape::{Hidden, Node, NodeId, Var, enter, record_many, with_tape};
+use crate::graph::{Node, NodeId, Op};
+use crate::ops::{Derivative, Kind};
+use crate::tape::{Hidden, Var, enter, record_many, with_tape};
 use smallvec::SmallVec;
 
 /// The tangent of `op` in operand `i`, everything else fixed.

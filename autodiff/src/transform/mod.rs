@@ -20,8 +20,8 @@ pub use second::ValueGradHvp;
 pub use vmap::{map_rows, vmap};
 
 use crate::error::At;
-use crate::ops::Op;
-use crate::tape::{NodeId, Var, with_tape};
+use crate::graph::{NodeId, Op};
+use crate::tape::{Var, with_tape};
 
 /// While it lives, recorded nodes carry the places of the nodes they stem from.
 struct Stemming {

@@ -3,8 +3,8 @@
 //! A transform of a region records a region: its own nodes and the recomputed ones. So any
 //! nesting of transforms keeps no more than what enters and leaves.
 
-use crate::ops::Op;
-use crate::tape::{Node, NodeId, TapeData, TapeId, Var, with_tape};
+use crate::graph::{Node, NodeId, Op};
+use crate::tape::{TapeData, TapeId, Var, with_tape};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::RefCell;

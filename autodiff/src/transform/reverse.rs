@@ -6,8 +6,9 @@ use super::recompute::{Backward, kept, lowest, positions};
 use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::ops::{Derivative, Kind, Op, record_concat};
-use crate::tape::{Hidden, Node, NodeId, TapeId, Var, enter, record1, with_tape};
+use crate::graph::{Node, NodeId, Op};
+use crate::ops::{Derivative, Kind, record_concat};
+use crate::tape::{Hidden, TapeId, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// What flows into a node: a whole cotangent, or one of a slice along one axis. Slices are

@@ -1,7 +1,8 @@
 //! Squares of roots and absolute values: smooth, although their parts have kinks.
 
-use crate::ops::{Binary, Derivative, Op, Unary};
-use crate::tape::{Node, NodeId, TapeData, TapeId, Var, with_tape};
+use crate::graph::{Binary, Node, NodeId, Op, Unary};
+use crate::ops::Derivative;
+use crate::tape::{TapeData, TapeId, Var, with_tape};
 use smallvec::SmallVec;
 
 /// Nodes that are looked through at most on the way to a root.

@@ -4,8 +4,8 @@ use super::Stemming;
 use super::batching::{Batching, lift};
 use crate::Shape;
 use crate::error::{At, Error};
-use crate::ops::Op;
-use crate::tape::{Hidden, Node, NodeId, TapeData, Var, enter, record1, with_tape};
+use crate::graph::{Node, NodeId, Op};
+use crate::tape::{Hidden, TapeData, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
 /// The nodes `low..` that outputs need and that depend on a replaced one, which count

@@ -3,7 +3,7 @@
 
 use super::super::instruction_set::InstructionSet;
 use super::{Gemm, Product};
-use crate::ops::philox4x32;
+use crate::scalar::philox4x32;
 
 /// Small integers, whose products and sums are exact in both types.
 fn numbers<T: num_traits::FromPrimitive>(n: usize, seed: u32) -> Vec<T> {

@@ -26,7 +26,8 @@ mod trig;
 
 pub(in crate::cpu) use normal::{normals, normals_short};
 
-use crate::ops::{Real, Unary};
+use crate::graph::Unary;
+use crate::scalar::Real;
 
 /// A float type with vectorised functions. Each is named after its primitive.
 #[allow(missing_docs)]

@@ -1,7 +1,7 @@
 //! Normal numbers by the method of Box and Muller, from words of random bits.
 
 use super::{log, single, trig};
-use crate::ops::philox::{GROUP, TOGETHER, Words, positive_unit, positive_unit_short, unit};
+use crate::scalar::philox::{GROUP, TOGETHER, Words, positive_unit, positive_unit_short, unit};
 use std::f64::consts::TAU;
 
 /// A turn is 2³² of these.

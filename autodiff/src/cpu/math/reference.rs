@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::ops::Unary;
+use crate::graph::Unary;
 use astro_float::{BigFloat, Consts, RoundingMode, Sign};
 
 const BITS: usize = 224;

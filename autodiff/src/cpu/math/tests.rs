@@ -3,7 +3,7 @@
 
 use super::reference::{Reference, error_in_ulp};
 use super::{Fast, map};
-use crate::ops::Unary;
+use crate::graph::Unary;
 
 const FUNCTIONS: [Unary; 15] = [
     Unary::Exp,

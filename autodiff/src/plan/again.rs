@@ -5,10 +5,10 @@
 //! part of what it reads, down to values that are dear or lie in memory anyway, where that
 //! leaves fewer bytes to write and read. The same operations give the same bits.
 
+use super::Costs;
 use super::fuse::Groups;
 use super::layout::{Layout, Role};
-use super::{Costs, Graph};
-use crate::tape::NodeId;
+use crate::graph::{Graph, NodeId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 

@@ -5,8 +5,7 @@
 //! chain, and they stay in its cache. The chains of a *step* are independent. Between steps
 //! all threads meet.
 
-use super::Costs;
-use super::plan::{Buffer, BufferId, Chain, Kernel, Step, View, Work};
+use super::{Buffer, BufferId, Chain, Costs, Kernel, Step, View, Work};
 use smallvec::SmallVec;
 
 /// The elements of a buffer that a kernel touches.

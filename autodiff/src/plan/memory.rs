@@ -1,8 +1,8 @@
 //! One arena for all intermediate buffers, shared by those that do not live together, and a place
 //! of its own for each that early steps leave for the others.
 
-use super::plan::{Buffer, BufferId, Kernel, Place, Step, Work};
 use super::schedule::may_replace;
+use super::{Buffer, BufferId, Kernel, Place, Step, Work};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +88,7 @@ fn in_place(
         return None;
     }
     let row_major = map.domain.strides();
-    let whole = |v: &super::plan::View| {
+    let whole = |v: &super::View| {
         v.offset == 0 && v.strides == row_major && buffers[v.buffer].count == map.domain.count()
     };
     let (_, store) = map.stores.iter().find(|(_, v)| v.buffer == write)?;

@@ -5,12 +5,11 @@
 //! groups stays a valid order of execution. Afterwards a group whose results go to a single
 //! later group of the same domain sinks into that.
 
+use super::Costs;
 use super::layout::{Layout, Role};
-use super::{Costs, Graph};
 use crate::Shape;
-use crate::ops::Op;
+use crate::graph::{Graph, NodeId, Op};
 use crate::shape::Axes;
-use crate::tape::NodeId;
 use rustc_hash::FxHashSet;
 
 /// A step of the program before it has buffers.

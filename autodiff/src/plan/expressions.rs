@@ -2,9 +2,8 @@
 
 use super::fuse::Group;
 use super::lower::{Lowering, combine};
-use super::plan::{Instruction, Map, Reduction, Register, Scalar, View};
-use crate::ops::Op;
-use crate::tape::NodeId;
+use super::{Instruction, Map, Reduction, Register, Scalar, View};
+use crate::graph::{NodeId, Op};
 use crate::{DType, Shape};
 use rustc_hash::FxHashMap;
 
@@ -26,7 +25,7 @@ pub(super) fn copy(domain: Shape, from: View, to: View, dtype: DType) -> Map {
 
 /// Adds to what is there.
 pub(super) fn add(domain: Shape, from: View, to: View, dtype: DType) -> Map {
-    let sum = Scalar::Binary(crate::ops::Binary::Add);
+    let sum = Scalar::Binary(crate::graph::Binary::Add);
     Map {
         domain,
         loads: vec![from, to.clone()],

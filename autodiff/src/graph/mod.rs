@@ -1,9 +1,51 @@
-//! The part of a tape that a program computes, with nothing that its outputs do not need.
+//! What a recorded computation is: nodes, each a primitive of the closed set on earlier nodes, and
+//! the part of them that a program computes.
+
+mod binary;
+mod contraction;
+mod op;
+mod parameters;
+mod unary;
+
+pub use binary::{Binary, Compare};
+pub(crate) use binary::{TakesFunction, binary_rows, compare_rows};
+pub use contraction::Contraction;
+pub use op::Op;
+pub(crate) use parameters::Along;
+pub use parameters::{Distribution, Padding, Range};
+pub use unary::Unary;
+pub(crate) use unary::unary_rows;
 
 use crate::error::{At, Error, Result};
-use crate::ops::Op;
-use crate::tape::{Node, NodeId};
 use crate::{Array, DType, Shape};
+use rustc_hash::FxHasher;
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+
+/// A node's position on its tape.
+pub(crate) type NodeId = u32;
+
+/// A recorded primitive.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) args: SmallVec<[NodeId; 3]>,
+    pub(crate) shape: Shape,
+    pub(crate) dtype: DType,
+    pub(crate) at: At,
+}
+
+impl Node {
+    pub(crate) fn key(op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> u64 {
+        let mut hasher = FxHasher::default();
+        (op, args, shape, dtype).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(crate) fn is(&self, op: &Op, args: &[NodeId], shape: &Shape, dtype: DType) -> bool {
+        self.op == *op && self.args[..] == *args && self.dtype == dtype && self.shape == *shape
+    }
+}
 
 /// An input of a program.
 #[derive(Clone, Debug)]
@@ -164,7 +206,7 @@ impl Graph {
 }
 
 impl InputSpec {
-    pub(super) fn check(&self, array: &Array) -> Result<()> {
+    fn check(&self, array: &Array) -> Result<()> {
         if self.shape == *array.shape() && self.dtype == array.dtype() {
             return Ok(());
         }

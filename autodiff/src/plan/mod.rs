@@ -1,8 +1,28 @@
-//! What a backend gets: kernels in order, with views into planned buffers.
+//! Planning: from a graph to what a backend gets, kernels in order with views into buffers.
+//!
+//! Planning happens after all differentiation: values are laid out (`layout`), fused
+//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
+//! views (`lower`, `expressions`, `products`), arranged in steps that threads share (`schedule`)
+//! and given memory by liveness (`memory`).
 
-use super::{Graph, InputSpec};
+mod again;
+mod costs;
+mod explain;
+mod expressions;
+mod fuse;
+pub(crate) mod layout;
+mod lower;
+mod memory;
+mod products;
+mod schedule;
+
+pub use costs::Costs;
+pub(crate) use costs::is_arithmetic;
+pub(crate) use explain::explain;
+pub(crate) use lower::plan as make_plan;
+
 use crate::error::At;
-use crate::ops::{Binary, Compare, Distribution, Unary};
+use crate::graph::{Binary, Compare, Distribution, Graph, InputSpec, Unary};
 use crate::shape::{Axes, Strides};
 use crate::{Array, DType, Shape};
 use std::sync::Arc;
@@ -122,7 +142,7 @@ pub struct Map {
     /// The axes reduced by all reductions.
     pub reduced: Axes,
     /// Whether reductions are divided within what makes one value:
-    /// [long rows](super::Costs::long_row).
+    /// [long rows](Costs::long_row).
     pub has_long_rows: bool,
 }
 
@@ -411,7 +431,7 @@ impl Plan {
         self.arena
     }
 
-    /// Bytes of which the offsets of buffers are multiples: [`Costs::alignment`](super::Costs::alignment).
+    /// Bytes of which the offsets of buffers are multiples: [`Costs::alignment`](Costs::alignment).
     pub fn alignment(&self) -> usize {
         self.alignment
     }

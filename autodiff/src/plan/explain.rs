@@ -1,6 +1,6 @@
 //! A plan as a table that a person can read.
 
-use super::plan::{Buffer, Kernel, Place, Plan, Work};
+use super::{Buffer, Kernel, Place, Plan, Work};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn scaled(x: usize) -> String {
 }
 
 /// The kernels of a plan, with their times where they were measured.
-pub(super) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
+pub(crate) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
     // A long program is not worth a listing of megabytes.
     const SHOWN: usize = 400;
     let mut text = String::new();

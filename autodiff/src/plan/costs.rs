@@ -1,6 +1,6 @@
 //! What the planner must know of a machine.
 
-use crate::ops::{Binary, Op, Unary};
+use crate::graph::{Binary, Op, Unary};
 
 /// Figures of the machine that a backend's programs run on, for the planner: they decide what is
 /// computed together and in which memory, never what is computed.

@@ -2,11 +2,10 @@
 
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
-use super::plan::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
-use super::{Costs, Graph, again, memory, products, schedule};
+use super::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
+use super::{Costs, again, memory, products, schedule};
 use crate::error::{Error, Result};
-use crate::ops::{Along, Op};
-use crate::tape::NodeId;
+use crate::graph::{Along, Graph, NodeId, Op};
 use crate::{DType, Shape};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;

@@ -1,11 +1,10 @@
 //! Contractions as batches of strided matrix products.
 
 use super::lower::Lowering;
-use super::plan::{Product, View, Work};
+use super::{Product, View, Work};
 use crate::Shape;
-use crate::ops::{Contraction, Op};
+use crate::graph::{Contraction, NodeId, Op};
 use crate::shape::{Axes, Strides};
-use crate::tape::NodeId;
 
 /// A run of axes as one axis: its size and stride, if the strides allow it.
 fn merged(shape: &Shape, strides: &[isize], axes: &[u8]) -> Option<(usize, isize)> {

@@ -1,10 +1,8 @@
 //! Which values need a buffer of their own, and which are views of another's.
 
-use super::Graph;
 use crate::Shape;
-use crate::ops::Op;
+use crate::graph::{Graph, Node, NodeId, Op};
 use crate::shape::Strides;
-use crate::tape::{Node, NodeId};
 use smallvec::SmallVec;
 
 /// What the planner does with a node.
@@ -89,7 +87,7 @@ pub(super) fn absorb_terms(graph: &Graph, layouts: &mut [Layout], uses: &[u32], 
 }
 
 pub(super) fn is_sum(node: &Node) -> bool {
-    matches!(node.op, Op::Binary(crate::ops::Binary::Add))
+    matches!(node.op, Op::Binary(crate::graph::Binary::Add))
 }
 
 fn view(node: &Node, from: &Shape, operand: &Layout) -> Option<Layout> {
