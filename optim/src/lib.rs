@@ -8,46 +8,32 @@
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
 //! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
-//! | [`sharpness`] | φ, ψ, μ; estimators; the named instances |
+//! | [`penalty`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
 //! | [`random`] | counter-based streams |
 
 #![doc(test(attr(deny(warnings))))]
 
-mod batch;
-mod buffers;
-mod composed;
 pub mod curvature;
 mod error;
 mod first_order;
-mod loss;
-mod method;
-mod named;
+mod gradient;
 mod objective;
-mod per_example;
-mod pieces;
-mod programs;
 pub mod random;
-mod recording;
-mod run;
-pub mod sam;
-pub mod sharpness;
+mod registry;
 mod state;
 mod training;
 
-pub use batch::{BatchSpec, Role};
 pub use error::{BadElement, Error, Result};
 pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
-pub use loss::Loss;
-pub use method::{Evaluation, Method, Plain};
-pub use named::{METHODS, MethodSettings, Named, method};
-pub use objective::Objective;
-pub use recording::Recording;
-pub use sam::{
+pub use gradient::penalty::{Estimate, Estimator, Sharpness, SharpnessMethod};
+pub use gradient::sam::{
     Adaptive, Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing,
     Radius, Sam,
 };
-pub use sharpness::{Estimate, Estimator, Sharpness, SharpnessMethod};
-pub use state::State;
+pub use gradient::{Evaluation, Method, Plain, penalty, sam};
+pub use objective::{BatchSpec, Loss, Objective, Recording, Role};
+pub use registry::{METHODS, MethodSettings, Named, method};
+pub use state::{State, Stateful};
 pub use training::Training;

@@ -1,8 +1,77 @@
-//! What must be kept so that a run can go on where it stopped.
+//! State: what steps change besides the parameters, and what a run needs to continue.
 
 use crate::error::{Error, Result};
-use burlap_autodiff::Array;
+use burlap_autodiff::{Array, DType};
 use std::collections::BTreeMap;
+
+/// The state arrays of a formula: momenta of an update rule, masks of a perturbation, the
+/// eigenvector of a distribution of directions.
+///
+/// A rule only describes its arrays; whoever applies the rule owns them, hands them to its
+/// formulas in the order of [`state_names`](Stateful::state_names), and puts the new ones in their
+/// place once a step has succeeded. A rule without state implements the trait with no method.
+///
+/// ```
+/// use burlap_autodiff::{Array, DType};
+/// use burlap_optim::Stateful;
+/// struct Momentum;
+/// impl Stateful for Momentum {
+///     fn state_names(&self) -> &[&'static str] {
+///         &["momentum"]
+///     }
+/// }
+/// let arrays = Momentum.zeros(DType::F64, 2);
+/// assert_eq!(arrays[0].to_string(), "[0, 0]");
+/// let saved = Momentum.save(&[Array::vector([1.0, 2.0])]);
+/// assert_eq!(Momentum.restore("sgd", &saved)?[0].to_string(), "[1, 2]");
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
+pub trait Stateful {
+    /// The names of the arrays; none by default.
+    fn state_names(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// The arrays before the first step, for `dim` parameters of type `dtype`: by default a zero
+    /// vector of that type and length for each name.
+    fn zeros(&self, dtype: DType, dim: usize) -> Vec<Array> {
+        vec![Array::zeros(dtype, [dim]); self.state_names().len()]
+    }
+
+    /// The arrays under their names. No arrays at all, as before the first step, give an empty
+    /// state.
+    fn save(&self, arrays: &[Array]) -> State {
+        let names = self.state_names().iter().map(|name| (*name).to_owned());
+        State { arrays: names.zip(arrays.iter().cloned()).collect(), ..State::default() }
+    }
+
+    /// The arrays of a saved state, in the order of their names; none where the state has none of
+    /// them, as one that was saved before the first step. `label` names the rule in errors.
+    ///
+    /// # Errors
+    /// [`Error::State`] when some of the arrays are missing, or when the state holds others.
+    fn restore(&self, label: &str, state: &State) -> Result<Vec<Array>> {
+        state.vectors(label, self.state_names())
+    }
+}
+
+impl<T: Stateful + ?Sized> Stateful for Box<T> {
+    fn state_names(&self) -> &[&'static str] {
+        (**self).state_names()
+    }
+
+    fn zeros(&self, dtype: DType, dim: usize) -> Vec<Array> {
+        (**self).zeros(dtype, dim)
+    }
+
+    fn save(&self, arrays: &[Array]) -> State {
+        (**self).save(arrays)
+    }
+
+    fn restore(&self, label: &str, state: &State) -> Result<Vec<Array>> {
+        (**self).restore(label, state)
+    }
+}
 
 /// Named arrays and numbers: momenta, steps, seeds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +100,24 @@ impl State {
             )));
         }
         Ok(array.clone())
+    }
+
+    /// All arrays of the given names, in their order, or none of them where the state has no arrays.
+    ///
+    /// # Errors
+    /// [`Error::State`] when some of the arrays are missing, or when the state holds others.
+    pub fn vectors(&self, label: &str, names: &[&str]) -> Result<Vec<Array>> {
+        let fail = |problem: String| Err(Error::State { of: label.to_owned(), problem });
+        if let Some(name) = self.arrays.keys().find(|name| !names.contains(&name.as_str())) {
+            return fail(format!("there is no place for {name:?}"));
+        }
+        if self.arrays.is_empty() {
+            return Ok(Vec::new());
+        }
+        match names.iter().find(|name| !self.arrays.contains_key(**name)) {
+            Some(name) => fail(format!("there is no array {name:?}")),
+            None => Ok(names.iter().filter_map(|name| self.arrays.get(*name).cloned()).collect()),
+        }
     }
 
     /// The number of a name.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::first_order::{Optimizer, Schedule};
-use crate::method::{Evaluation, Method};
+use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::state::State;
 use burlap_autodiff::Array;

@@ -9,7 +9,7 @@ use burlap_optim::curvature::{
     Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, Wanted,
     frobenius_norm, trace,
 };
-use burlap_optim::sharpness::TopEigenvector;
+use burlap_optim::penalty::TopEigenvector;
 use burlap_optim::{Error, Method, Objective, Sharpness, SharpnessMethod};
 use common::{eigenvalues, moments, operator};
 use nalgebra::{DMatrix, DVector};

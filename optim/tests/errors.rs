@@ -3,8 +3,8 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{EmpiricalFisherOperator, HessianOperator};
+use burlap_optim::penalty::{Gaussian, Measure};
 use burlap_optim::random::Draw;
-use burlap_optim::sharpness::{Gaussian, Measure};
 use burlap_optim::{
     Adam, AdamW, BatchSpec, Decay, Error, Estimator, Evaluation, METHODS, Method, MethodSettings,
     Objective, Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
-use burlap_optim::sharpness::{Ball, GradientDirection, Memory, Rademacher};
+use burlap_optim::penalty::{Ball, GradientDirection, Memory, Rademacher};
 use burlap_optim::{
     Decay, Estimator, Method, Objective, Optimizer, Schedule, Sgd, Sharpness, SharpnessMethod,
     Training,

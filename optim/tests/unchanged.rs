@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
-use burlap_optim::sharpness::{Drawn, Measure, Memory, Source, Sphere};
+use burlap_optim::penalty::{Drawn, Measure, Memory, Source, Sphere};
 use burlap_optim::{
     Adam, Decay, Error, Estimator, Method, Objective, Optimizer, Sam, Schedule, Sharpness,
     SharpnessMethod, State, Training,

@@ -5,7 +5,7 @@
 mod common;
 
 use burlap_autodiff::Var;
-use burlap_optim::sharpness::Gaussian;
+use burlap_optim::penalty::Gaussian;
 use burlap_optim::{Estimate, Estimator, Sharpness};
 use common::{Case, moments};
 

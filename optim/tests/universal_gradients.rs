@@ -5,9 +5,7 @@
 mod common;
 
 use burlap_autodiff::{Array, DType, Tape, Var};
-use burlap_optim::sharpness::{
-    Ball, Cube, Gaussian, GradientDirection, Memory, Rademacher, Sphere,
-};
+use burlap_optim::penalty::{Ball, Cube, Gaussian, GradientDirection, Memory, Rademacher, Sphere};
 use burlap_optim::{Estimator, Evaluation, Method, Sharpness, SharpnessMethod};
 use common::{Case, loss, relative};
 use nalgebra::DVector;

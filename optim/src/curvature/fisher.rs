@@ -3,8 +3,8 @@
 use super::staged::{Curvature, CurvatureOperator};
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::per_example::record;
-use crate::recording::Recording;
+use crate::objective::per_example::record;
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Var};
 
 /// The empirical Fisher matrix (1/n) Σ gᵢgᵢᵀ of the gradients gᵢ on each of n examples alone

@@ -3,7 +3,7 @@
 use super::staged::{Curvature, CurvatureOperator};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::recording::Recording;
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Var};
 
 /// The generalised Gauss-Newton matrix Jᵀ ∇²ℓ J, with J = ∂f/∂x of the model f and the Hessian

@@ -1,7 +1,7 @@
 //! The Hessian of an objective.
 
 use super::staged::{Curvature, CurvatureOperator};
-use crate::recording::Recording;
+use crate::objective::recording::Recording;
 use burlap_autodiff::Var;
 
 /// The Hessian ∇²L(x).

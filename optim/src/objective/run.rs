@@ -1,8 +1,8 @@
 //! How an objective runs its programs, and what it says of numbers that are not finite.
 
-use crate::batch::{bad_element_of, said};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
+use crate::objective::batch::{bad_element_of, said};
 use burlap_autodiff::{Array, Program};
 
 /// The inputs of a program, in their order.

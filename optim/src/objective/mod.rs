@@ -1,13 +1,26 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
-use crate::batch::BatchSpec;
-use crate::buffers::Buffers;
-use crate::composed::Parts;
+pub(crate) mod batch;
+pub(crate) mod buffers;
+pub(crate) mod chunks;
+pub(crate) mod loss;
+pub(crate) mod model_and_loss;
+pub(crate) mod per_example;
+pub(crate) mod programs;
+pub(crate) mod recording;
+pub(crate) mod run;
+
+pub use batch::{BatchSpec, Role};
+pub use loss::Loss;
+pub use recording::Recording;
+
 use crate::error::Result;
-use crate::loss::{Loss, may_be_ratio};
-use crate::programs::{Key, Shelf};
+use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
+use loss::may_be_ratio;
+use model_and_loss::Parts;
+use programs::{Key, Shelf};
 use std::rc::Rc;
 
 /// Parameters, batch, buffers to the loss and the buffers' new values.

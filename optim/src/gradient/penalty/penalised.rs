@@ -1,12 +1,12 @@
 //! Minimising L + λρ²S: the gradient, accumulated sample by sample.
 
-use super::evaluate::{Curvatures, Point};
-use super::measure::DrawContext;
+use super::directions::DrawContext;
+use super::sampling::{Curvatures, Point};
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result, not_negative, positive};
-use crate::method::{Evaluation, Method};
+use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
-use crate::programs::Key;
+use crate::objective::programs::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::State;
 use burlap_autodiff::{Array, Program};

@@ -1,12 +1,12 @@
 //! Samples at a point: curvatures, and what their gradients are made of.
 
-use super::measure::Drawn;
-use super::samples::Drawing;
+use super::directions::Drawn;
+use super::sharpness::Drawing;
 use super::{Estimator, Sharpness};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::programs::Key;
-use crate::recording::Recording;
+use crate::objective::programs::Key;
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Program, Var, map_rows};
 use std::rc::Rc;
 

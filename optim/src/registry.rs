@@ -1,9 +1,9 @@
 //! Methods by name, for programs that let their users choose.
 
 use crate::error::{Error, Result};
-use crate::method::{Method, Plain};
-use crate::sam::Sam;
-use crate::sharpness::{Estimator, Gaussian, Sharpness, SharpnessMethod};
+use crate::gradient::penalty::{Estimator, Gaussian, Sharpness, SharpnessMethod};
+use crate::gradient::sam::Sam;
+use crate::gradient::{Method, Plain};
 use std::ops::Range;
 
 /// The names that [`method`] knows.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
-use crate::programs::Key;
+use crate::objective::programs::Key;
 use burlap_autodiff::{Array, DType, Element, Program};
 use std::ops::Range;
 use std::rc::Rc;

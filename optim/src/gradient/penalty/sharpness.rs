@@ -1,13 +1,13 @@
 //! A sharpness measure as an estimate: value, standard error, and weights of the samples.
 
 use super::Estimator;
-use super::evaluate::{Curvatures, Point};
-use super::functional::{Functional, Samples};
-use super::given::Given;
-use super::measure::{DrawContext, Drawn, Measure, Source};
+use super::directions::{DrawContext, Drawn, Measure, Source};
+use super::functionals::{Functional, Samples};
+use super::given_draws::Given;
+use super::sampling::{Curvatures, Point};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
-use crate::programs::next_id;
+use crate::objective::programs::next_id;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
@@ -108,7 +108,7 @@ impl Sharpness {
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
     /// use burlap_optim::random::Draw;
-    /// use burlap_optim::sharpness::Measure;
+    /// use burlap_optim::penalty::Measure;
     /// use burlap_optim::{Estimator, Objective, Sharpness};
     /// /// One axis after the other, √d long: vᵀHv is d times an element of the diagonal.
     /// struct Axes;

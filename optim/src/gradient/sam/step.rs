@@ -1,16 +1,16 @@
 //! The step that all members share: the gradient, a perturbation, gradients there, and what is
 //! made of them.
 
+use super::builder::Sam;
 use super::draws::Draws;
-use super::method::Sam;
-use super::rule::{Combined, Combining, Perturbing};
+use super::formulas::{Combined, Combining, Perturbing};
 use crate::error::Result;
-use crate::method::Evaluation;
+use crate::gradient::Evaluation;
 use crate::objective::Objective;
-use crate::pieces::{Part, add_share};
-use crate::programs::Key;
+use crate::objective::chunks::{Part, add_share};
+use crate::objective::programs::Key;
+use crate::objective::recording::Recording;
 use crate::random::{Draw, Purpose};
-use crate::recording::Recording;
 use burlap_autodiff::{Array, Program, Var};
 use std::rc::Rc;
 

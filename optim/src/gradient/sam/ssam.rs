@@ -1,7 +1,7 @@
 //! Sparse SAM: ε = ρ m ⊙ g/‖g‖ with a mask m of ones and zeros that is renewed now and then
 //! (Mi et al., arXiv 2210.05177, algorithms 1 and 2).
 
-use super::rule::{Perturbation, Perturbing, Preparing};
+use super::formulas::{Perturbation, Perturbing, Preparing};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
 use burlap_autodiff::{Array, Var};
 

@@ -1,11 +1,11 @@
 //! Programs that have been compiled: by what they compute and the shapes of their batch, and
 //! not more than a number of them.
 
-use crate::batch::{Role, said};
 use crate::error::{Error, Result, positive_count};
+use crate::gradient::penalty::Estimator;
 use crate::objective::Objective;
-use crate::recording::Recording;
-use crate::sharpness::Estimator;
+use crate::objective::batch::{Role, said};
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;

@@ -1,5 +1,8 @@
 //! What stands between objective and optimizer: how the gradient of a step is made.
 
+pub mod penalty;
+pub mod sam;
+
 use crate::error::Result;
 use crate::objective::Objective;
 use crate::state::State;

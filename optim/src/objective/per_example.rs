@@ -1,10 +1,10 @@
 //! Gradients of the loss on each example alone.
 
-use crate::batch::{Role, said};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::programs::Key;
-use crate::recording::Recording;
+use crate::objective::batch::{Role, said};
+use crate::objective::programs::Key;
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Var, map_rows};
 
 /// Of each example, the values that `f` makes of the loss on a batch of it alone (and, where

@@ -1,8 +1,8 @@
 //! The named members of the class: a few lines each.
 
-use super::directions::TopEigenvector;
-use super::functional::Moments;
-use super::measure::{Cube, Gaussian, Importance, Measure, ScaledByParameters, Sphere};
+use super::directions::{Cube, Gaussian, Importance, Measure, ScaledByParameters, Sphere};
+use super::functionals::Moments;
+use super::point_directions::TopEigenvector;
 use super::{Estimator, Functional, PhiPsi, Samples, Sharpness};
 use crate::curvature::Lanczos;
 use crate::error::{Error, Result, positive};

@@ -1,10 +1,10 @@
 //! What a model carries along that is no parameter: running statistics of a normalisation.
 
-use crate::batch::said;
 use crate::error::{Error, Result};
-use crate::loss::{Loss, may_be_ratio};
 use crate::objective::Objective;
-use crate::programs::Key;
+use crate::objective::batch::said;
+use crate::objective::loss::{Loss, may_be_ratio};
+use crate::objective::programs::Key;
 use crate::state::State;
 use burlap_autodiff::{Array, Backend, DType, Var};
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! What becomes of the gradients: the members of the family that differ from SAM behind the
 //! second gradient.
 
-use super::rule::{Combination, Combined, Combining, rescaled};
+use super::formulas::{Combination, Combined, Combining, rescaled};
 use crate::curvature::epsilon;
 use crate::error::{Result, below_one, not_negative, positive_count};
 use burlap_autodiff::Var;

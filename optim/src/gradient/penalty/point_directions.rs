@@ -1,6 +1,6 @@
 //! Measures that are one direction, found on the host.
 
-use super::measure::{DrawContext, Measure};
+use super::directions::{DrawContext, Measure};
 use crate::curvature::{HessianOperator, Lanczos, norm};
 use crate::error::{Error, Result};
 use crate::random::Draw;

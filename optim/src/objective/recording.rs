@@ -1,9 +1,9 @@
 //! A tape on which a program of an objective is being recorded.
 
-use crate::batch::Role;
-use crate::composed::Parts;
-use crate::loss::Loss;
 use crate::objective::Formula;
+use crate::objective::batch::Role;
+use crate::objective::loss::Loss;
+use crate::objective::model_and_loss::Parts;
 use burlap_autodiff::{At, DType, Tape, Var};
 
 /// A tape on which a program of an objective is being recorded.

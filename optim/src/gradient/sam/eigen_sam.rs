@@ -1,7 +1,7 @@
 //! Eigen-SAM: towards the top eigenvector of the Hessian.
 
 use super::combinations::beside;
-use super::rule::{Perturbation, Perturbing, Preparing, rescaled};
+use super::formulas::{Perturbation, Perturbing, Preparing, rescaled};
 use crate::curvature::{HessianOperator, Lanczos, LinearOperator};
 use crate::error::{Result, not_negative, positive, positive_count};
 use burlap_autodiff::{Array, Var};

@@ -24,21 +24,21 @@
 //! codes divide by ‖g‖ + δ ([`Sam::published_sam`], [`Sam::with_norm_offset`]); to hold one against
 //! its original, [give](Sam::with_draws) both the same draws.
 
+mod builder;
 mod combinations;
 mod draws;
-mod eigen;
+mod eigen_sam;
+mod formulas;
 mod instances;
-mod masks;
-mod method;
 mod radius;
-mod rule;
 mod rules;
-mod two_point;
+mod ssam;
+mod step;
 
+pub use builder::Sam;
 pub use combinations::{CurvatureRegularised, Reuse, SurrogateGap, Weighted};
-pub use eigen::TopDirection;
-pub use masks::{DynamicMask, FisherMask, Score};
-pub use method::Sam;
+pub use eigen_sam::TopDirection;
+pub use formulas::{Combination, Combined, Combining, Perturbation, Perturbing, Preparing};
 pub use radius::Radius;
-pub use rule::{Combination, Combined, Combining, Perturbation, Perturbing, Preparing};
 pub use rules::{Adaptive, Ascent, Fisher, Friendly, Momentum, Stochastic};
+pub use ssam::{DynamicMask, FisherMask, Score};

@@ -1,6 +1,6 @@
 //! Samples that the user gives, in place of those that a measure draws.
 
-use super::measure::{DrawContext, Measure};
+use super::directions::{DrawContext, Measure};
 use crate::error::{Error, Result};
 use crate::random::Draw;
 use crate::state::State;

@@ -16,22 +16,22 @@
 //! norm. The central and the exact estimator have no such term.
 
 mod directions;
-mod evaluate;
-mod functional;
-mod given;
+mod functionals;
+mod given_draws;
 mod instances;
-mod measure;
-mod method;
-mod samples;
+mod penalised;
+mod point_directions;
+mod sampling;
+mod sharpness;
 
-pub use directions::{GradientDirection, TopEigenvector};
-pub use functional::{Functional, Moments, PhiPsi, Samples};
-pub use measure::{
+pub use directions::{
     Ball, Cube, DrawContext, Drawn, Gaussian, Importance, Measure, Rademacher, ScaledByParameters,
     Source, Sphere,
 };
-pub use method::{Memory, SharpnessMethod};
-pub use samples::{Estimate, Sharpness};
+pub use functionals::{Functional, Moments, PhiPsi, Samples};
+pub use penalised::{Memory, SharpnessMethod};
+pub use point_directions::{GradientDirection, TopEigenvector};
+pub use sharpness::{Estimate, Sharpness};
 
 /// How the curvature ½vᵀ∇²L(x)v of a sample is obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,10 +1,10 @@
 //! The named members of the family: a line each.
 
+use super::builder::Sam;
 use super::combinations::{CurvatureRegularised, Reuse, SurrogateGap, Weighted};
-use super::eigen::TopDirection;
-use super::masks::{DynamicMask, FisherMask, Score};
-use super::method::Sam;
+use super::eigen_sam::TopDirection;
 use super::rules::{Adaptive, Fisher, Friendly, Momentum, Stochastic};
+use super::ssam::{DynamicMask, FisherMask, Score};
 use crate::curvature::Lanczos;
 use crate::error::Result;
 

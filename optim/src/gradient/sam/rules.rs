@@ -1,6 +1,6 @@
 //! Perturbation rules without a memory of more than a formula.
 
-use super::rule::{Combining, Perturbation, Perturbing};
+use super::formulas::{Combining, Perturbation, Perturbing};
 use crate::error::{Result, below_one, fraction, not_negative, positive};
 use burlap_autodiff::Var;
 

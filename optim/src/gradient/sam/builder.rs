@@ -1,13 +1,13 @@
 //! The family as a [`Method`]: a rule, a combination, and how they are applied.
 
 use super::draws::Draws;
+use super::formulas::{Combination, Perturbation, Preparing};
 use super::radius::Radius;
-use super::rule::{Combination, Perturbation, Preparing};
 use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, not_negative, positive_count};
-use crate::method::{Evaluation, Method};
+use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
-use crate::programs::next_id;
+use crate::objective::programs::next_id;
 use crate::state::State;
 use burlap_autodiff::Array;
 use std::ops::Range;

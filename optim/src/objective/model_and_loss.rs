@@ -1,8 +1,8 @@
 //! Objectives in two parts: a model, and a loss of its outputs.
 
-use crate::loss::{Loss, may_be_ratio};
 use crate::objective::Objective;
-use crate::recording::Recording;
+use crate::objective::loss::{Loss, may_be_ratio};
+use crate::objective::recording::Recording;
 use burlap_autodiff::{Backend, DType, Var};
 use std::rc::Rc;
 
