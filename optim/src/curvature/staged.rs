@@ -201,6 +201,24 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
     }
 }
 
+impl<C: Curvature> CurvatureOperator<'_, C> {
+    /// The product with a vector of type `F64` in the backend's memory, as one of that type there.
+    pub(super) fn apply_resident(&mut self, v: &Array) -> Result<Array> {
+        self.products += 1;
+        let direction = self.objective.rounded(v)?;
+        let mut sum = Vec::new();
+        for (bound, weight) in &self.single.bound {
+            let product = bound.run(&[&direction])?.swap_remove(0);
+            let product = self.objective.cast(&product, DType::F64)?;
+            self.objective.add_shares(&mut sum, *weight, vec![product])?;
+        }
+        match sum.pop() {
+            Some(sum) => Ok(sum),
+            None => self.objective.cast(&self.objective.zero_vector()?, DType::F64),
+        }
+    }
+}
+
 impl<C: Curvature> LinearOperator for CurvatureOperator<'_, C> {
     fn dim(&self) -> usize {
         self.objective.dim()

@@ -176,10 +176,26 @@ impl Objective {
         let one = |(i, array): (usize, &Array)| match (self.role(i), array.dtype()) {
             (Role::Shared, _) => Ok(array.clone()),
             (Role::ByExample, _) if array.shape().is_empty() => Ok(array.clone()),
+            (Role::ByExample, _) if !array.is_on_host() => self.gather_rows(array, indices),
             (Role::ByExample, DType::F32) => rows::<f32>(array, indices),
             (Role::ByExample, DType::F64) => rows::<f64>(array, indices),
             (Role::ByExample, DType::U32) => rows::<u32>(array, indices),
             (Role::ByExample, DType::Bool) => rows::<bool>(array, indices),
+        };
+        batch.iter().enumerate().map(one).collect()
+    }
+
+    /// The batch in the backend's memory, so that it goes there once for all programs of a step.
+    pub(crate) fn resident_batch(&self, batch: &[Array]) -> Result<Vec<Array>> {
+        let one = |(i, array): (usize, &Array)| {
+            self.backend().upload(array).map_err(|error| match error {
+                burlap_autodiff::Error::Elsewhere { found, expected, .. } => Error::Batch {
+                    array: self.array_name(i),
+                    found: format!("{} in the memory of {found}", said(array)),
+                    expected: format!("an array of the host or of {expected}"),
+                },
+                error => error.into(),
+            })
         };
         batch.iter().enumerate().map(one).collect()
     }
@@ -200,6 +216,7 @@ pub(crate) fn bad_element_of(
     fn place<T: Element>(array: &Array, bad: impl Fn(f64) -> bool) -> Option<usize> {
         array.as_slice::<T>().ok()?.iter().position(|v| bad(v.to_f64()))
     }
+    let array = &array.download().ok()?;
     let bad = |value: f64| if infinite { value.is_infinite() } else { value.is_nan() };
     let mut rest = match array.dtype() {
         DType::F32 => place::<f32>(array, bad)?,

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
 use crate::objective::programs::Key;
-use burlap_autodiff::{Array, DType, Element, Program};
+use burlap_autodiff::{Array, Program};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -15,40 +15,6 @@ pub(crate) struct Part {
     pub(crate) share: f64,
     /// Its share of the examples.
     pub(crate) of_examples: f64,
-}
-
-/// `sums` += `share` · `parts`, element by element; begins with the first parts. What holds
-/// whole numbers or truth values cannot be averaged, and must be the same in all parts.
-pub(crate) fn add_share(sums: &mut Vec<Array>, share: f64, parts: Vec<Array>) -> Result<()> {
-    fn add<T: Element>(sum: &mut Array, part: &Array, share: f64) -> Result<()> {
-        let pairs = sum.as_mut_slice::<T>()?.iter_mut().zip(part.as_slice::<T>()?);
-        // Twice rounded: in doubles, then to the type.
-        pairs.for_each(|(s, p)| *s = T::from_f64(s.to_f64() + share * p.to_f64()));
-        Ok(())
-    }
-    if sums.is_empty() {
-        let zero = |p: &Array| match p.dtype() {
-            DType::F32 | DType::F64 => Array::zeros(p.dtype(), p.shape().clone()),
-            DType::U32 | DType::Bool => p.clone(),
-        };
-        sums.extend(parts.iter().map(zero));
-    }
-    for (i, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
-        match part.dtype() {
-            DType::F32 => add::<f32>(sum, &part, share)?,
-            DType::F64 => add::<f64>(sum, &part, share)?,
-            DType::U32 | DType::Bool if *sum == part => {}
-            DType::U32 | DType::Bool => {
-                return Err(Error::Setting {
-                    of: "a batch in parts".into(),
-                    name: "a value that is no floating-point number",
-                    value: format!("{sum} and {part} in two parts (number {i} of its kind)"),
-                    expected: "the same in all: it cannot be averaged",
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What a part counts beside others of its kind.
@@ -265,14 +231,14 @@ impl Objective {
             if share == 0.0 {
                 // Where no example counts there is no loss.
                 let others = self.run(&program, x, &piece, rest)?.split_off(linear);
-                add_share(&mut means, of_examples, others)?;
+                self.add_shares(&mut means, of_examples, others)?;
                 continue;
             }
             let run = self.run_checked(of, &program, x, &piece, rest);
             let (value, mut outputs) = run.map_err(|error| self.on_batch(error, batch))?;
             first += share * value;
-            add_share(&mut means, of_examples, outputs.split_off(linear))?;
-            add_share(&mut sums, share, outputs)?;
+            self.add_shares(&mut means, of_examples, outputs.split_off(linear))?;
+            self.add_shares(&mut sums, share, outputs)?;
         }
         sums.append(&mut means);
         Ok((first, sums))

@@ -1,6 +1,7 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
+mod arithmetic;
 pub(crate) mod batch;
 pub(crate) mod buffers;
 pub(crate) mod chunks;
@@ -21,6 +22,8 @@ use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
 use loss::may_be_ratio;
 use model_and_loss::Parts;
 use programs::{Key, Shelf};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Parameters, batch, buffers to the loss and the buffers' new values.
@@ -57,6 +60,8 @@ pub struct Objective {
     pub(crate) buffers: Buffers,
     pub(crate) batch: Option<BatchSpec>,
     pub(crate) piece: Option<usize>,
+    /// Arrays in the backend's memory that steps need again.
+    kept: RefCell<FxHashMap<arithmetic::Kept, Array>>,
 }
 
 impl std::fmt::Debug for Objective {
@@ -103,6 +108,7 @@ impl Objective {
             buffers,
             batch: None,
             piece: None,
+            kept: RefCell::default(),
         }
     }
 

@@ -36,6 +36,11 @@ pub(crate) fn record<R: AsRef<[Var]>>(
     }
 }
 
+/// The numbers of the examples.
+fn host(array: Option<Array>) -> Result<Option<Vec<f64>>> {
+    Ok(array.map(|array| array.download()).transpose()?.map(|array| array.to_f64_vec()))
+}
+
 /// What was found on single examples.
 struct Examples {
     losses: Vec<f64>,
@@ -135,9 +140,9 @@ impl Objective {
             })
         })?;
         let mut outputs = self.run(&program, x, batch, &[])?.into_iter();
-        let losses = outputs.next().map(|all| all.to_f64_vec()).unwrap_or_default();
+        let losses = host(outputs.next())?.unwrap_or_default();
         let gradients = if gradient { outputs.next() } else { None };
-        let denominators = outputs.next().map(|all| all.to_f64_vec());
+        let denominators = host(outputs.next())?;
         if let Some(&loss) = losses.iter().find(|loss| !loss.is_finite()) {
             return Err(self.non_finite(of, loss, &program, x, batch, &[])?);
         }

@@ -63,6 +63,29 @@ pub(crate) enum Key {
         of: u64,
         factors: Vec<u64>,
     },
+    /// Sums of [shares](Objective::add_shares).
+    AddShares {
+        begins: bool,
+    },
+    /// The number of elements that differ.
+    Differences,
+    /// Rows of an array.
+    Rows {
+        count: usize,
+        contiguous: bool,
+    },
+    /// aᵀb.
+    Dot,
+    /// The largest absolute value.
+    Largest,
+    /// Σ (x/a)².
+    SquaresBy,
+    /// A vector by a number.
+    Divide,
+    /// A vector without its component along another, and the component.
+    Project,
+    /// Another element type.
+    Cast(DType),
     User {
         name: String,
         formula: TypeId,

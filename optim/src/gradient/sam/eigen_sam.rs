@@ -2,7 +2,7 @@
 
 use super::combinations::beside;
 use super::formulas::{Perturbation, Perturbing, Preparing, rescaled};
-use crate::curvature::{HessianOperator, Lanczos, LinearOperator};
+use crate::curvature::{Lanczos, top_eigenvector};
 use crate::error::{Result, not_negative, positive, positive_count};
 use burlap_autodiff::{Array, Var};
 
@@ -53,14 +53,15 @@ impl Perturbation for TopDirection {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let mut operator = HessianOperator::new(at.objective, at.x, &[at.batch])?;
-        let former = || (!at.first).then(|| state[0].to_f64_vec());
-        let start = at.given(at.step / self.every)?.or_else(former);
-        let found = self.lanczos.top(&mut operator, 1, start.as_deref(), at.seed)?;
-        if let Some(pair) = found.first() {
-            state[0].fill_from_f64(&pair.vector);
-        }
-        Ok(operator.products())
+        let given = at.given(at.step / self.every)?.map(Array::vector);
+        let former = (!at.first).then_some(&state[0]);
+        let point = (at.objective, at.x, at.batch);
+        let found = top_eigenvector(&self.lanczos, point, given.as_ref().or(former), at.seed)?;
+        let Some((vector, products)) = found else {
+            return Ok(0);
+        };
+        state[0] = at.objective.rounded(&vector)?;
+        Ok(products)
     }
 
     fn draws(&self) -> bool {

@@ -7,7 +7,7 @@ use super::formulas::{Combined, Combining, Perturbing};
 use crate::error::Result;
 use crate::gradient::Evaluation;
 use crate::objective::Objective;
-use crate::objective::chunks::{Part, add_share};
+use crate::objective::chunks::Part;
 use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use crate::random::{Draw, Purpose};
@@ -324,7 +324,11 @@ impl Sam {
             let part = objective.take(batch, &indices)?;
             if share == 0.0 {
                 // Where no example counts there is no gradient.
-                add_share(&mut buffers, of_examples, objective.new_buffers(x, &part)?)?;
+                objective.add_shares(
+                    &mut buffers,
+                    of_examples,
+                    objective.new_buffers(x, &part)?,
+                )?;
                 continue;
             }
             let place = Place { step, part: i as u32, parts: count };
@@ -332,9 +336,13 @@ impl Sam {
             let e = found.evaluation;
             loss += share * e.loss;
             gradients = e.gradients;
-            add_share(&mut main, share, std::iter::once(e.gradient).chain(e.decoupled).collect())?;
-            add_share(&mut buffers, of_examples, e.buffers)?;
-            add_share(&mut vectors, share, found.vectors)?;
+            objective.add_shares(
+                &mut main,
+                share,
+                std::iter::once(e.gradient).chain(e.decoupled).collect(),
+            )?;
+            objective.add_shares(&mut buffers, of_examples, e.buffers)?;
+            objective.add_shares(&mut vectors, share, found.vectors)?;
         }
         let decoupled = if main.len() > 1 { main.pop() } else { None };
         let gradient = main.swap_remove(0);
