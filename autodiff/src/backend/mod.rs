@@ -81,6 +81,44 @@ pub trait Backend: Send + Sync {
     }
 }
 
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn boxed(&self) -> Box<dyn Backend> {
+        (**self).boxed()
+    }
+
+    fn costs(&self) -> Costs {
+        (**self).costs()
+    }
+
+    fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
+        (**self).compile(plan)
+    }
+
+    fn holds(&self, array: &Array) -> bool {
+        (**self).holds(array)
+    }
+
+    fn allocate(&self, dtype: DType, shape: &Shape) -> Result<Array> {
+        (**self).allocate(dtype, shape)
+    }
+
+    fn upload(&self, array: &Array) -> Result<Array> {
+        (**self).upload(array)
+    }
+
+    fn download(&self, arrays: &[&Array]) -> Result<Vec<Array>> {
+        (**self).download(arrays)
+    }
+
+    fn is_finite(&self, array: &Array) -> Result<bool> {
+        (**self).is_finite(array)
+    }
+}
+
 /// A program made executable by a backend. Threads share it: runs go on side by side, and one may
 /// begin on a thread that waits for another.
 ///

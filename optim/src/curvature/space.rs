@@ -136,7 +136,8 @@ impl Space for Resident<'_> {
         }
         let like = std::slice::from_ref(v);
         let largest = |_: &_, v: &[Var]| vec![v[0].abs().max_all()];
-        let largest = self.0.array_program(Key::Largest, like, largest)?.run(&[v])?[0].item()?;
+        let largest =
+            self.0.array_program(Key::LargestSize, like, largest)?.run(&[v])?[0].item()?;
         // The maximum of a vector with a NaN is NaN.
         if largest == 0.0 || !largest.is_finite() {
             return Ok(square.sqrt());

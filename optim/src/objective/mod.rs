@@ -11,6 +11,7 @@ pub(crate) mod per_example;
 pub(crate) mod programs;
 pub(crate) mod recording;
 pub(crate) mod run;
+mod selection;
 
 pub use batch::{BatchSpec, Role};
 pub use loss::Loss;

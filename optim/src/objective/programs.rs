@@ -10,6 +10,7 @@ use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,13 +78,31 @@ pub(crate) enum Key {
     /// aᵀb.
     Dot,
     /// The largest absolute value.
-    Largest,
+    LargestSize,
     /// Σ (x/a)².
     SquaresBy,
     /// A vector by a number.
     Divide,
     /// A vector without its component along another, and the component.
     Project,
+    /// The parameters in ranges.
+    Within(Vec<Range<usize>>),
+    /// The number of true elements.
+    Count,
+    /// The number of scores above a threshold.
+    Above,
+    /// The number of scores that equal a threshold, below an index.
+    Ties,
+    /// Those with the largest scores.
+    Largest,
+    /// f64(v)².
+    Squares,
+    /// f64(|v|).
+    Sizes,
+    /// The candidates in a mask, or not in it.
+    Inside(bool),
+    /// One or the other.
+    Union,
     /// Another element type.
     Cast(DType),
     User {

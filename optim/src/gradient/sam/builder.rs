@@ -229,10 +229,11 @@ impl Sam {
         let first = self.vectors.is_empty();
         if first {
             let names = self.state_names();
-            self.vectors = names.iter().map(|_| objective.rows(1)).collect();
+            self.vectors = names.iter().map(|_| objective.zero_vector()).collect::<Result<_>>()?;
         }
-        for vector in &self.vectors {
+        for vector in &mut self.vectors {
             objective.check_vector(&self.name, "state", vector)?;
+            *vector = objective.resident(vector)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())

@@ -3,23 +3,8 @@
 
 use super::formulas::{Perturbation, Perturbing, Preparing};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
-use burlap_autodiff::{Array, Var};
-
-/// Those `count` of the candidates with the largest scores; of equal ones the first.
-fn largest(mut candidates: Vec<usize>, count: usize, score: impl Fn(usize) -> f64) -> Vec<usize> {
-    let order = |a: &usize, b: &usize| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
-    if count < candidates.len() {
-        candidates.select_nth_unstable_by(count, order);
-        candidates.truncate(count);
-    }
-    candidates
-}
-
-fn fill(mask: &mut Array, chosen: &[usize]) {
-    let mut values = vec![0.0; mask.len()];
-    chosen.iter().for_each(|&i| values[i] = 1.0);
-    mask.fill_from_f64(&values);
-}
+use crate::objective::programs::Key;
+use burlap_autodiff::{Array, DType, Var};
 
 /// How many of n parameters a mask of this sparsity keeps.
 fn kept(n: usize, sparsity: f64) -> usize {
@@ -51,10 +36,11 @@ pub struct FisherMask {
 }
 
 impl FisherMask {
-    fn renew(&self, at: &Preparing<'_>, mask: &mut Array, scores: &[f64]) {
-        let admitted = at.admitted();
-        let count = kept(admitted.len(), self.sparsity);
-        fill(mask, &largest(admitted, count, |i| scores[i]));
+    /// The mask by scores of type `F64`.
+    fn by(&self, at: &Preparing<'_>, scores: &Array) -> Result<Array> {
+        let admitted = at.objective.within(at.ranges)?;
+        let count = kept(at.objective.count(&admitted)?, self.sparsity);
+        at.objective.rounded(&at.objective.largest(scores, &admitted, count)?)
     }
 }
 
@@ -87,18 +73,19 @@ impl Perturbation for FisherMask {
             return Ok(0);
         }
         if let Some(scores) = at.given(at.step / self.every)? {
-            self.renew(at, &mut state[0], &scores);
+            state[0] = self.by(at, &Array::vector(scores))?;
             return Ok(0);
         }
-        let mut information = vec![0.0; at.objective.dim()];
+        let mut information = Vec::new();
         let n = at.objective.examples(at.batch)?;
         let count = n.map_or(1, |n| n.min(self.samples));
         let first = at.objective.take(at.batch, &(0..count).collect::<Vec<_>>())?;
         let mut add = |batch: &[Array], weight: f64| -> Result<()> {
             let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, batch)?;
-            let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
-            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
-            Ok(())
+            let squares = at
+                .objective
+                .of_vectors(Key::Squares, &[&gradient], |g| g[0].cast(DType::F64).square())?;
+            at.objective.add_shares(&mut information, weight, vec![squares])
         };
         match at.objective.parts(self.name(), at.x, &first, Some(1))? {
             None => add(&first, 1.0)?,
@@ -109,7 +96,12 @@ impl Perturbation for FisherMask {
                 }
             }
         }
-        self.renew(at, &mut state[0], &information);
+        // Of no example that counts, none at all.
+        let information = match information.pop() {
+            Some(information) => information,
+            None => at.objective.cast(&at.objective.zero_vector()?, DType::F64)?,
+        };
+        state[0] = self.by(at, &information)?;
         Ok(count)
     }
 
@@ -168,29 +160,27 @@ impl DynamicMask {
         &self,
         at: &Preparing<'_>,
         by: Score,
-        gradient: &[f64],
+        gradient: Option<&Array>,
         sample: u32,
-    ) -> Result<Vec<f64>> {
-        match by {
-            Score::Gradient => Ok(gradient.iter().map(|g| g.abs()).collect()),
-            Score::Weight => Ok(at.x.to_f64_vec().iter().map(|x| x.abs()).collect()),
-            Score::Random => self.random_scores(at, sample),
-        }
+    ) -> Result<Array> {
+        let of = match by {
+            Score::Random => return self.random_scores(at, sample),
+            Score::Gradient => gradient.unwrap_or(at.x),
+            Score::Weight => at.x,
+        };
+        at.objective.of_vectors(Key::Sizes, &[of], |v| v[0].cast(DType::F64).abs())
     }
 
     /// Sample 0 is for dropping, 1 for growing; the first mask is a growth. Of given draws each
     /// renewal has one, or two where both are random.
-    fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Vec<f64>> {
+    fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Array> {
         let both = [self.drop_by, self.grow_by] == [Score::Random; 2];
         let renewal = at.step / self.every;
-        at.uniform(
-            sample,
-            if both {
-                renewal.saturating_mul(2).saturating_add(u64::from(sample))
-            } else {
-                renewal
-            },
-        )
+        let number = match both {
+            true => renewal.saturating_mul(2).saturating_add(u64::from(sample)),
+            false => renewal,
+        };
+        Ok(Array::vector(at.uniform(sample, number)?))
     }
 }
 
@@ -222,29 +212,34 @@ impl Perturbation for DynamicMask {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let admitted = at.admitted();
-        let count = kept(admitted.len(), self.sparsity);
+        let objective = at.objective;
+        let admitted = objective.within(at.ranges)?;
+        let count = kept(objective.count(&admitted)?, self.sparsity);
         if at.first {
             let scores = self.random_scores(at, 1)?;
-            fill(&mut state[0], &largest(admitted, count, |i| scores[i]));
+            state[0] = objective.rounded(&objective.largest(&scores, &admitted, count)?)?;
             return Ok(0);
         }
         let by_gradient = [self.drop_by, self.grow_by].contains(&Score::Gradient);
-        let gradient = if by_gradient {
-            at.objective.value_grad_for(self.name(), at.x, at.batch)?.1.to_f64_vec()
-        } else {
-            Vec::new()
+        let gradient = match by_gradient {
+            true => Some(objective.value_grad_for(self.name(), at.x, at.batch)?.1),
+            false => None,
         };
-        let mask = state[0].to_f64_vec();
-        let (inside, outside): (Vec<usize>, Vec<usize>) =
-            admitted.into_iter().partition(|&i| mask[i] != 0.0);
-        let dropped = ((inside.len() as f64 * self.part(at.step)) as usize).min(outside.len());
-        let stay = self.scores(at, self.drop_by, &gradient, 0)?;
-        let grow = self.scores(at, self.grow_by, &gradient, 1)?;
-        let left = inside.len() - dropped;
-        let mut chosen = largest(inside, left, |i| stay[i]);
-        chosen.extend(largest(outside, dropped, |i| grow[i]));
-        fill(&mut state[0], &chosen);
+        let part = |inside: bool| {
+            objective.of_vectors(Key::Inside(inside), &[&admitted, &state[0]], |v| {
+                let mask = if inside { v[1].not_equal(0.0) } else { v[1].equal(0.0) };
+                v[0].min(mask)
+            })
+        };
+        let (inside, outside) = (part(true)?, part(false)?);
+        let ones = objective.count(&inside)?;
+        let dropped = ((ones as f64 * self.part(at.step)) as usize).min(objective.count(&outside)?);
+        let stay = self.scores(at, self.drop_by, gradient.as_ref(), 0)?;
+        let grow = self.scores(at, self.grow_by, gradient.as_ref(), 1)?;
+        let stays = objective.largest(&stay, &inside, ones - dropped)?;
+        let grows = objective.largest(&grow, &outside, dropped)?;
+        let mask = objective.of_vectors(Key::Union, &[&stays, &grows], |v| v[0].max(v[1]))?;
+        state[0] = objective.rounded(&mask)?;
         Ok(usize::from(by_gradient))
     }
 

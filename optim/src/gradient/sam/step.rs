@@ -235,7 +235,7 @@ impl Sam {
         // Whether anything follows the last gradient.
         let ends = self.combination.is_none() && !self.rule.remembers();
         if !self.rule.needs_gradient() && self.combination.is_none() {
-            let none = objective.rows(1);
+            let none = objective.zero_vector()?;
             let rest: Vec<&Array> = inputs.iter().collect();
             let at = self.points_from(objective, x, &none, (&rest, points))?;
             let chosen = self.select(objective, x, batch, &at[0])?;
@@ -280,7 +280,7 @@ impl Sam {
     ) -> Result<Found> {
         let program = self.combine_program(objective, points)?;
         let Ascended { loss, gradient, buffers, .. } = ascended;
-        let gradient = gradient.unwrap_or_else(|| objective.rows(1));
+        let gradient = gradient.map_or_else(|| objective.zero_vector(), Ok)?;
         let losses: Vec<Array> = perturbed
             .iter()
             .map(|(loss, _)| *loss)
