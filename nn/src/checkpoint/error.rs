@@ -62,7 +62,7 @@ pub enum CheckpointError {
         /// The array.
         name: String,
         /// The device's error.
-        cause: burlap_autodiff::Error,
+        cause: Box<burlap_autodiff::Error>,
     },
     /// Two arrays to be saved have one name.
     #[error("{}: not written: the name {name:?} is given twice", path.display())]

@@ -102,7 +102,7 @@ impl Checkpoint {
         let one = |(name, array): &(String, Array)| match array.download() {
             Ok(host) => Ok((name.clone(), host)),
             Err(cause) => {
-                let (path, name) = (path.to_owned(), name.clone());
+                let (path, name, cause) = (path.to_owned(), name.clone(), Box::new(cause));
                 Err(CheckpointError::Download { path, name, cause })
             }
         };
