@@ -21,6 +21,7 @@
 //! |---|---|
 //! | `scalar` | functions of single numbers |
 //! | `graph` | what a recorded computation is: nodes, the closed set of primitives |
+//! | `work` | kinds of work: what kernels read, write and cost |
 //! | `tape` | variables, recording, deferred errors |
 //! | `ops` | each primitive's shape rule and one derivative fact |
 //! | `transform` | forward and reverse mode, their nestings, and vectorisation |
@@ -47,6 +48,7 @@ mod shape;
 mod tape;
 pub mod testing;
 mod transform;
+mod work;
 
 pub use array::{Array, Storage};
 pub use backend::{Backend, Executable};

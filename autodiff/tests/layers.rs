@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "dtype", "shape", "array"],
     &["scalar"],
     &["graph"],
+    &["work"],
     &["tape"],
     &["ops"],
     &["transform"],

@@ -1,103 +1,167 @@
-//! Gather, scatter and argmax on contiguous values.
+//! Gather and scatter on contiguous values.
 
-use super::Base;
 use super::instructions::{room, typed};
+use super::kernel::{Compute, Making, Run};
+use super::{Base, Kernels, Memory};
 use crate::DType;
-use crate::error::{Error, Result};
-use crate::plan::{Indexed, Kernel, View, Work};
+use crate::error::{At, Error, Result};
 use crate::scalar::Scalar;
+use crate::work::{Gather, Indexed, Kernel, Scatter, View};
 use std::mem::MaybeUninit;
 
-/// An indexing kernel, or some values of its outer axis.
-///
-/// # Safety
-/// The bases are those of a run of the kernel's plan, whose views are contiguous here; nobody else
-/// writes what is read or touches what is written.
-pub(super) unsafe fn run(
-    kernel: &Kernel,
-    bases: &[Base],
-    outer: Option<(usize, usize)>,
-) -> Result<()> {
-    // SAFETY: the caller's, for all of these.
-    unsafe {
-        match &kernel.work {
-            Work::Gather(i) => gather(&part(i, outer, i.size, i.positions), bases, kernel),
-            Work::Scatter(i) => scatter(&part(i, outer, i.positions, i.size), bases, kernel),
-            Work::ArgMax(i) => {
-                argmax(&part(i, outer, i.size, 1), bases);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+/// A gather or a scatter, and what its errors speak of.
+#[derive(Clone)]
+struct Named<W> {
+    work: W,
+    name: &'static str,
+    at: At,
+}
+
+impl<W: Clone> Named<W> {
+    fn new(work: &W, kernel: &Kernel) -> Named<W> {
+        Named { work: work.clone(), name: kernel.name, at: kernel.at }
+    }
+}
+
+impl Compute for Gather {
+    fn nanoseconds(&self) -> usize {
+        let Indexed { outer, positions, inner, .. } = self.0;
+        outer * positions * inner / 2
+    }
+
+    fn ready(&self, kernel: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
+        Box::new(Named::new(self, kernel))
+    }
+}
+
+impl Compute for Scatter {
+    fn nanoseconds(&self) -> usize {
+        let Indexed { outer, positions, size, inner, .. } = self.0;
+        outer * (positions + size) * inner
+    }
+
+    fn ready(&self, kernel: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
+        Box::new(Named::new(self, kernel))
+    }
+}
+
+impl Run for Named<Gather> {
+    unsafe fn part(&self, memory: &Memory, _: Kernels, _: usize, _: usize) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { gather(&self.work.0, memory.bases, &self.of(&self.work.0)) }
+    }
+
+    unsafe fn rows(
+        &self,
+        memory: &Memory,
+        _: Kernels,
+        rows: (usize, usize),
+        _: usize,
+    ) -> Result<()> {
+        let whole = &self.work.0;
+        let some = part(whole, rows, whole.size, whole.positions);
+        // SAFETY: the caller's.
+        unsafe { gather(&some, memory.bases, &self.of(whole)) }
+    }
+}
+
+impl Run for Named<Scatter> {
+    unsafe fn part(&self, memory: &Memory, _: Kernels, _: usize, _: usize) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { scatter(&self.work.0, memory.bases, &self.of(&self.work.0)) }
+    }
+
+    unsafe fn rows(
+        &self,
+        memory: &Memory,
+        _: Kernels,
+        rows: (usize, usize),
+        _: usize,
+    ) -> Result<()> {
+        let whole = &self.work.0;
+        let some = part(whole, rows, whole.positions, whole.size);
+        // SAFETY: the caller's.
+        unsafe { scatter(&some, memory.bases, &self.of(whole)) }
+    }
+}
+
+/// What an error says.
+struct Of {
+    name: &'static str,
+    at: At,
+    /// Where all indices begin.
+    offset: isize,
+}
+
+impl<W> Named<W> {
+    fn of(&self, whole: &Indexed) -> Of {
+        Of { name: self.name, at: self.at, offset: whole.indices.offset }
     }
 }
 
 /// The same with fewer values of the outer axis; `from` and `to` are the sizes of the indexed
 /// axis of what is read and written.
-fn part(i: &Indexed, outer: Option<(usize, usize)>, from: usize, to: usize) -> Indexed {
-    let (first, last) = outer.unwrap_or((0, i.outer));
-    let shifted = |view: &View, by: usize| View {
-        buffer: view.buffer,
-        offset: view.offset + (first * by * i.inner) as isize,
-        strides: Default::default(),
-    };
+fn part(i: &Indexed, (first, last): (usize, usize), from: usize, to: usize) -> Indexed {
+    let shifted = |view: &View, by: usize| shift(view, first * by * i.inner);
     Indexed {
         x: shifted(&i.x, from),
-        indices: i.indices.as_ref().map(|v| shifted(v, if i.along { i.positions } else { 0 })),
         out: shifted(&i.out, to),
+        indices: shifted(&i.indices, if i.along { i.positions } else { 0 }),
         outer: last - first,
         ..*i
     }
 }
 
+/// A contiguous view that begins some elements further on.
+pub(super) fn shift(view: &View, by: usize) -> View {
+    View { buffer: view.buffer, offset: view.offset + by as isize, strides: Default::default() }
+}
+
 /// Where a view begins; of no elements, it may be beyond its buffer.
-fn start<T>(view: &View, bases: &[Base]) -> *mut T {
+pub(super) fn start<T>(view: &View, bases: &[Base]) -> *mut T {
     bases[view.buffer].0.cast::<T>().wrapping_offset(view.offset)
 }
 
 /// # Safety
 /// The view shows `len` elements of `T` that nobody writes meanwhile.
-unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
+pub(super) unsafe fn read<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a [T] {
     // SAFETY: the caller's.
     unsafe { std::slice::from_raw_parts(start(view, bases), len) }
 }
 
 /// # Safety
 /// As [`read`], of any contents, and nobody reads it either.
-unsafe fn write<'a, T>(view: &View, bases: &[Base], len: usize) -> &'a mut [MaybeUninit<T>] {
+pub(super) unsafe fn write<'a, T>(
+    view: &View,
+    bases: &[Base],
+    len: usize,
+) -> &'a mut [MaybeUninit<T>] {
     // SAFETY: the caller's.
     unsafe { room(start::<T>(view, bases).cast(), len) }
 }
 
 /// # Safety
-/// As [`run`].
-unsafe fn indices<'a>(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<&'a [u32]> {
+/// As [`Run::part`].
+unsafe fn indices<'a>(i: &Indexed, bases: &[Base], of: &Of) -> Result<&'a [u32]> {
     let count = if i.along { i.outer * i.positions * i.inner } else { i.positions };
-    let Some(view) = &i.indices else {
-        return Ok(&[]);
-    };
     // SAFETY: the caller's.
-    let indices: &[u32] = unsafe { read(view, bases, count) };
+    let indices: &[u32] = unsafe { read(&i.indices, bases, count) };
     match indices.iter().position(|&j| j as usize >= i.size) {
         None => Ok(indices),
         Some(position) => {
             let index = indices[position];
             // Counted from the start of all indices, not of this part's.
-            let whole = match &kernel.work {
-                Work::Gather(i) | Work::Scatter(i) => i.indices.as_ref(),
-                _ => None,
-            };
-            let position = position + whole.map_or(0, |v| (view.offset - v.offset) as usize);
-            Err(Error::beyond(i.labels, kernel.name, (index, position), i.size, kernel.at))
+            let position = position + (i.indices.offset - of.offset) as usize;
+            Err(Error::beyond(i.labels, of.name, (index, position), i.size, of.at))
         }
     }
 }
 
 /// # Safety
-/// As [`run`].
-unsafe fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+/// As [`Run::part`].
+unsafe fn gather(i: &Indexed, bases: &[Base], of: &Of) -> Result<()> {
     // SAFETY: the caller's.
-    let indices = unsafe { indices(i, bases, kernel)? };
+    let indices = unsafe { indices(i, bases, of)? };
     typed!(i.dtype, T => {
         // SAFETY: the caller's; the planner never lets a gather work in place.
         let (x, y): (&[T], &mut [MaybeUninit<T>]) = unsafe {
@@ -122,10 +186,10 @@ unsafe fn gather(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
 }
 
 /// # Safety
-/// As [`run`].
-unsafe fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
+/// As [`Run::part`].
+unsafe fn scatter(i: &Indexed, bases: &[Base], of: &Of) -> Result<()> {
     // SAFETY: the caller's.
-    let indices = unsafe { indices(i, bases, kernel)? };
+    let indices = unsafe { indices(i, bases, of)? };
     typed!(i.dtype, T => {
         // SAFETY: as of a gather.
         let (x, y): (&[T], &mut [MaybeUninit<T>]) = unsafe {
@@ -146,30 +210,4 @@ unsafe fn scatter(i: &Indexed, bases: &[Base], kernel: &Kernel) -> Result<()> {
         }
     });
     Ok(())
-}
-
-/// # Safety
-/// As [`run`].
-unsafe fn argmax(i: &Indexed, bases: &[Base]) {
-    typed!(i.dtype, T => {
-        // SAFETY: as of a gather.
-        let (x, y): (&[T], &mut [MaybeUninit<u32>]) = unsafe {
-            (read(&i.x, bases, i.outer * i.size * i.inner), write(&i.out, bases, i.outer * i.inner))
-        };
-        for outer in 0..i.outer {
-            for inner in 0..i.inner {
-                let at = |j: usize| x[(outer * i.size + j) * i.inner + inner];
-                // Only a NaN differs from itself.
-                let is_nan = |v: T| v.partial_cmp(&v).is_none();
-                let is_larger = |a: T, b: T| a.partial_cmp(&b) == Some(std::cmp::Ordering::Greater);
-                let mut best = 0;
-                for j in 1..i.size {
-                    if !is_nan(at(best)) && (is_larger(at(j), at(best)) || is_nan(at(j))) {
-                        best = j;
-                    }
-                }
-                y[outer * i.inner + inner].write(best as u32);
-            }
-        }
-    });
 }

@@ -3,8 +3,8 @@
 use super::simd::{Operand, Simd};
 use crate::DType;
 use crate::graph::Compare;
-use crate::plan::{Instruction, Scalar};
 use crate::scalar::Real;
+use crate::work::{Instruction, Scalar};
 use std::mem::MaybeUninit;
 
 /// Bytes of a register: some of them stay in the first-level cache.
@@ -143,7 +143,7 @@ pub(super) unsafe fn evaluate<S: Simd>(
                 let choices = [1, 2].map(|i| operand::<T>(args[i], same[i], len));
                 S::select::<T>(block(args[0], len), choices, room(y, len));
             }),
-            Scalar::Cast(from) => typed!(from, A => {
+            Scalar::Cast => typed!(i.operand, A => {
                 typed!(i.dtype, B => S::convert::<A, B>(block(args[0], len), room(y, len)));
             }),
         }
@@ -164,7 +164,7 @@ impl Instruction {
     pub(super) fn operands(&self) -> impl Iterator<Item = u16> {
         let n = match self.scalar {
             Scalar::Load(_) | Scalar::Constant(_) => 0,
-            Scalar::Unary(_) | Scalar::Cast(_) => 1,
+            Scalar::Unary(_) | Scalar::Cast => 1,
             Scalar::Binary(_) | Scalar::Compare(_) => 2,
             Scalar::Select => 3,
         };

@@ -2,43 +2,45 @@
 
 use super::instruction_set::InstructionSet;
 use super::map::MapKernel;
-use super::{Kernels, Memory, index, product, random};
+use super::{Kernels, Memory};
 use crate::DType;
 use crate::error::Result;
-use crate::graph::{Binary, Distribution, Unary};
-use crate::plan::{Instruction, Kernel, Plan, Scalar, Work};
+use crate::graph::{Binary, Unary};
+use crate::work::{Buffer, Instruction, Kernel, Map, Product, Scalar, Work, kinds};
 
-pub(super) enum Ready {
-    Map(Box<MapKernel>),
-    Work(Box<Kernel>),
-}
+/// A kind of work as this machine does it.
+pub(super) trait Compute {
+    /// About how long one thread takes, in nanoseconds: measured on a 3.5 GHz processor with
+    /// AVX2. Only used to decide what is worth dividing.
+    fn nanoseconds(&self) -> usize;
 
-impl Ready {
-    /// `scratch` counts the words of memory for partial results that were given away.
-    pub(super) fn new(
-        kernel: &Kernel,
-        plan: &Plan,
-        set: InstructionSet,
-        scratch: &mut usize,
-    ) -> Ready {
-        match &kernel.work {
-            Work::Map(map) => {
-                Ready::Map(Box::new(MapKernel::new(map, &plan.buffers, set, scratch)))
-            }
-            _ => Ready::Work(Box::new(kernel.clone())),
-        }
+    /// What does it.
+    fn ready(&self, kernel: &Kernel, making: &mut Making<'_>) -> Box<dyn Run>;
+
+    /// Points that are computed block by block.
+    fn points(&self) -> usize {
+        0
     }
 
+    /// The product that it is.
+    fn product(&self) -> Option<&Product> {
+        None
+    }
+}
+
+/// What kernels are made with.
+pub(super) struct Making<'a> {
+    pub(super) buffers: &'a [Buffer],
+    pub(super) set: InstructionSet,
+    /// Words of memory for partial results that were given away.
+    pub(super) scratch: &'a mut usize,
+}
+
+/// A kernel that is ready to run.
+pub(super) trait Run: Send + Sync {
     /// Into how many parts it can be divided at most.
-    pub(super) fn most_parts(&self) -> usize {
-        match self {
-            Ready::Map(map) => map.most_parts(),
-            Ready::Work(kernel) => match &kernel.work {
-                Work::Product(p) => product::most_parts(p),
-                Work::Random { count, .. } => count.div_ceil(random::GRAIN),
-                _ => 1,
-            },
-        }
+    fn most_parts(&self) -> usize {
+        1
     }
 
     /// One of some parts.
@@ -46,84 +48,92 @@ impl Ready {
     /// # Safety
     /// The memory is that of a run of this kernel's plan; nobody else writes what this part reads
     /// or touches what it writes.
-    pub(super) unsafe fn part(
+    unsafe fn part(
         &self,
         memory: &Memory,
         kernels: Kernels,
         part: usize,
         parts: usize,
-    ) -> Result<()> {
-        // SAFETY: the caller's, for all of these.
-        unsafe {
-            match self {
-                Ready::Map(map) => map.part(memory, part, parts),
-                Ready::Work(kernel) => match &kernel.work {
-                    Work::Product(p) => product::part(p, kernels, memory.bases, part, parts),
-                    Work::Random { .. } => {
-                        random::part(&kernel.work, kernels, memory.bases, part, parts)
-                    }
-                    _ => return index::run(kernel, memory.bases, None),
-                },
-            }
-        }
-        Ok(())
-    }
+    ) -> Result<()>;
 
-    /// Rows `first..last` of `rows`.
+    /// Rows `first..last` of `all`, if it goes by rows.
     ///
     /// # Safety
-    /// As [`Ready::part`].
-    pub(super) unsafe fn rows(
+    /// As [`Run::part`].
+    unsafe fn rows(
         &self,
         memory: &Memory,
         kernels: Kernels,
-        (first, last): (usize, usize),
-        rows: usize,
-    ) -> Result<()> {
-        // SAFETY: the caller's, for all of these.
-        unsafe {
-            match self {
-                Ready::Map(map) => map.rows(memory, first, last, rows),
-                Ready::Work(kernel) => match &kernel.work {
-                    Work::Product(p) => product::rows(p, kernels, memory.bases, first, last),
-                    // Not by rows; never part of a chain of more.
-                    Work::Random { .. } => random::part(&kernel.work, kernels, memory.bases, 0, 1),
-                    _ => return index::run(kernel, memory.bases, Some((first, last))),
-                },
-            }
-        }
-        Ok(())
-    }
+        rows: (usize, usize),
+        all: usize,
+    ) -> Result<()>;
 
     /// What is left when all parts are done.
     ///
     /// # Safety
-    /// As [`Ready::part`], for the whole kernel.
-    pub(super) unsafe fn finish(&self, memory: &Memory) {
-        if let Ready::Map(map) = self {
-            // SAFETY: the caller's.
-            unsafe { map.finish(memory) };
-        }
+    /// As [`Run::part`], for the whole kernel.
+    unsafe fn finish(&self, memory: &Memory) {
+        let _ = memory;
     }
 }
 
-/// About how long one thread takes, in nanoseconds: measured on a 3.5 GHz processor with
-/// AVX2. Only used to decide what is worth dividing.
-pub(super) fn nanoseconds(kernel: &Kernel) -> usize {
-    let wide = |dtype: DType| if dtype == DType::F32 { 1 } else { 2 };
-    match &kernel.work {
-        Work::Map(map) => {
-            let tenths: usize = map.code.iter().map(|i| tenths(i) * wide(i.dtype)).sum();
-            let each = tenths + map.reductions.len() + map.stores.len();
-            map.domain.count().saturating_mul(each) / 10 + 50
+macro_rules! dispatch {
+    ($($(#[$doc:meta])+ $variant:ident($type:ty);)*) => {
+        /// How this machine does it.
+        pub(super) fn compute(work: &Work) -> &dyn Compute {
+            match work { $(Work::$variant(work) => work,)* }
         }
-        Work::Product(p) => kernel.flops().saturating_mul(wide(p.dtype)) / 80 + 100,
-        Work::Gather(i) => i.outer * i.positions * i.inner / 2,
-        Work::Scatter(i) => i.outer * (i.positions + i.size) * i.inner,
-        Work::ArgMax(i) => i.outer * i.size * i.inner,
-        Work::Random { count, distribution, dtype, .. } => {
-            count * wide(*dtype) * if *distribution == Distribution::Normal { 2 } else { 1 }
-        }
+    };
+}
+kinds!(dispatch);
+
+/// How much longer a type takes than F32, of which twice as many fit a register.
+pub(super) fn wide(dtype: DType) -> usize {
+    if dtype == DType::F32 { 1 } else { 2 }
+}
+
+impl Compute for Map {
+    fn nanoseconds(&self) -> usize {
+        let tenths: usize = self.code.iter().map(|i| tenths(i) * wide(i.dtype)).sum();
+        let each = tenths + self.reductions.len() + self.stores.len();
+        self.domain.count().saturating_mul(each) / 10 + 50
+    }
+
+    fn ready(&self, _: &Kernel, making: &mut Making<'_>) -> Box<dyn Run> {
+        Box::new(MapKernel::new(self, making.buffers, making.set, making.scratch))
+    }
+
+    fn points(&self) -> usize {
+        self.domain.count()
+    }
+}
+
+impl Run for MapKernel {
+    fn most_parts(&self) -> usize {
+        self.most_parts()
+    }
+
+    unsafe fn part(&self, memory: &Memory, _: Kernels, part: usize, parts: usize) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { self.part(memory, part, parts) };
+        Ok(())
+    }
+
+    unsafe fn rows(
+        &self,
+        memory: &Memory,
+        _: Kernels,
+        (first, last): (usize, usize),
+        all: usize,
+    ) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { self.rows(memory, first, last, all) };
+        Ok(())
+    }
+
+    unsafe fn finish(&self, memory: &Memory) {
+        // SAFETY: the caller's.
+        unsafe { self.finish(memory) };
     }
 }
 

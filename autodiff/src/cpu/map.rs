@@ -9,8 +9,8 @@ use super::simd::{Simd, dispatch};
 use super::{Base, Memory};
 use crate::DType;
 use crate::graph::Compare;
-use crate::plan::{Buffer, BufferId, Instruction, Map, Scalar};
 use crate::shape::Axes;
+use crate::work::{Buffer, BufferId, Instruction, Map, Scalar};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 

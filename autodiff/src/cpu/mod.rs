@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod access;
+mod along;
 mod arenas;
 mod costs;
 mod gemm;

@@ -1,9 +1,11 @@
 //! Batches of matrix products, divided by rows, by columns or by matrix.
 
 use super::gemm;
-use super::{Base, Kernels, ProductKernel};
+use super::kernel::{Compute, Making, Run, wide};
+use super::{Base, Kernels, Memory, ProductKernel};
 use crate::DType;
-use crate::plan::{Product, View};
+use crate::error::Result;
+use crate::work::{Kernel, Kind, Product, View};
 
 /// Rows or columns of a part are a multiple of this, which suits the inner kernels.
 const GRAIN: usize = 16;
@@ -15,65 +17,70 @@ struct Part {
     columns: (usize, usize),
 }
 
-/// Into how many parts a product can be divided at most.
-pub(super) fn most_parts(p: &Product) -> usize {
-    p.batch.count().max(p.m.max(p.n).div_ceil(GRAIN))
+impl Compute for Product {
+    fn nanoseconds(&self) -> usize {
+        self.flops().saturating_mul(wide(self.dtype)) / 80 + 100
+    }
+
+    fn ready(&self, _: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
+        Box::new(self.clone())
+    }
+
+    fn product(&self) -> Option<&Product> {
+        Some(self)
+    }
 }
 
-/// # Safety
-/// The bases are those of a run of the product's plan; nobody else writes what is read or touches
-/// what is written.
-pub(super) unsafe fn part(
-    p: &Product,
-    kernels: Kernels,
-    bases: &[Base],
-    part: usize,
-    parts: usize,
-) {
-    let count = p.batch.count();
-    let mut whole = Part { matrices: (0, count), rows: (0, p.m), columns: (0, p.n) };
-    if count >= parts {
-        whole.matrices = (part * count / parts, (part + 1) * count / parts);
+impl Run for Product {
+    fn most_parts(&self) -> usize {
+        self.batch.count().max(self.m.max(self.n).div_ceil(GRAIN))
+    }
+
+    unsafe fn part(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        part: usize,
+        parts: usize,
+    ) -> Result<()> {
+        let count = self.batch.count();
+        let mut whole = Part { matrices: (0, count), rows: (0, self.m), columns: (0, self.n) };
+        if count >= parts {
+            whole.matrices = (part * count / parts, (part + 1) * count / parts);
+        } else {
+            // The larger side is divided, in each matrix.
+            let side = self.m.max(self.n);
+            let at = |i: usize| (i * side.div_ceil(GRAIN) / parts * GRAIN).min(side);
+            let range = (at(part), at(part + 1));
+            if self.m >= self.n { whole.rows = range } else { whole.columns = range }
+        }
         // SAFETY: the caller's.
-        unsafe { run(p, kernels, bases, &whole) };
-        return;
+        unsafe { run(self, kernels, memory.bases, &whole) };
+        Ok(())
     }
-    // The larger side is divided, in each matrix.
-    let side = p.m.max(p.n);
-    let at = |i: usize| (i * side.div_ceil(GRAIN) / parts * GRAIN).min(side);
-    let range = (at(part), at(part + 1));
-    if p.m >= p.n {
-        whole.rows = range
-    } else {
-        whole.columns = range
-    }
-    // SAFETY: the caller's.
-    unsafe { run(p, kernels, bases, &whole) };
-}
 
-/// Rows `first..last`: of the result, or of the first batch axis.
-///
-/// # Safety
-/// As [`part`].
-pub(super) unsafe fn rows(
-    p: &Product,
-    kernels: Kernels,
-    bases: &[Base],
-    first: usize,
-    last: usize,
-) {
-    let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, p.n) };
-    if let Some(n) = p.batch.first() {
-        let each = p.batch.count() / n;
-        part.matrices = (first * each, last * each);
-        part.rows = (0, p.m);
+    /// Of the result, or of the first batch axis.
+    unsafe fn rows(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        (first, last): (usize, usize),
+        _: usize,
+    ) -> Result<()> {
+        let mut part = Part { matrices: (0, 1), rows: (first, last), columns: (0, self.n) };
+        if let Some(n) = self.batch.first() {
+            let each = self.batch.count() / n;
+            part.matrices = (first * each, last * each);
+            part.rows = (0, self.m);
+        }
+        // SAFETY: the caller's.
+        unsafe { run(self, kernels, memory.bases, &part) };
+        Ok(())
     }
-    // SAFETY: the caller's.
-    unsafe { run(p, kernels, bases, &part) };
 }
 
 /// # Safety
-/// As [`part`].
+/// As [`Run::part`].
 unsafe fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
     let nb = p.batch.len();
     let (m, n) = (part.rows.1 - part.rows.0, part.columns.1 - part.columns.0);

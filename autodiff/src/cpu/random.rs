@@ -1,47 +1,75 @@
 //! Random elements from a key.
 
+use super::index::start;
+use super::kernel::{Compute, Making, Run, wide};
 use super::simd::{Simd, dispatch};
-use super::{Base, Kernels, math};
+use super::{Kernels, Memory, math};
+use crate::error::Result;
 use crate::graph::Distribution;
-use crate::plan::Work;
 use crate::scalar::philox::{self, GROUP, Half, TOGETHER, Words};
+use crate::work::{Draw, Kernel};
 use crate::{DType, Element};
 
 /// Elements of which each part but the last has a multiple.
-pub(super) const GRAIN: usize = 16 * GROUP;
+const GRAIN: usize = 16 * GROUP;
 
-/// One of some parts: an element depends on its position alone.
-///
-/// # Safety
-/// The bases are those of a run of the kernel's plan; nobody else writes the key or touches what
-/// is written.
-pub(super) unsafe fn part(
-    work: &Work,
-    kernels: Kernels,
-    bases: &[Base],
-    part: usize,
-    parts: usize,
-) {
-    let Work::Random { key, out, distribution, stream, count, dtype } = work else {
-        return;
-    };
-    // SAFETY: the caller's; a key has two words.
-    let key = unsafe {
-        let words = bases[key.buffer].0.cast::<u32>().offset(key.offset);
-        [*words, *words.add(1)]
-    };
-    let blocks = count.div_ceil(GRAIN);
-    let at = |p: usize| (p * blocks / parts * GRAIN).min(*count);
-    let range = (at(part), at(part + 1));
-    let from = Source { distribution: *distribution, key, stream: *stream };
-    let to = bases[out.buffer].0;
-    // SAFETY: the caller's; the plan's result is contiguous and has `count` elements of this type.
-    unsafe {
-        match dtype {
-            DType::F32 => from.fill(kernels, to.cast::<f32>().wrapping_offset(out.offset), range),
-            DType::F64 => from.fill(kernels, to.cast::<f64>().wrapping_offset(out.offset), range),
-            _ => from.fill(kernels, to.cast::<u32>().wrapping_offset(out.offset), range),
+impl Compute for Draw {
+    fn nanoseconds(&self) -> usize {
+        let each = if self.distribution == Distribution::Normal { 2 } else { 1 };
+        self.count * wide(self.dtype) * each
+    }
+
+    fn ready(&self, _: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
+        Box::new(self.clone())
+    }
+}
+
+impl Run for Draw {
+    fn most_parts(&self) -> usize {
+        self.count.div_ceil(GRAIN)
+    }
+
+    /// An element depends on its position alone.
+    unsafe fn part(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        part: usize,
+        parts: usize,
+    ) -> Result<()> {
+        let bases = memory.bases;
+        // SAFETY: the caller's; a key has two words.
+        let key = unsafe {
+            let words = bases[self.key.buffer].0.cast::<u32>().offset(self.key.offset);
+            [*words, *words.add(1)]
+        };
+        let blocks = self.count.div_ceil(GRAIN);
+        let at = |p: usize| (p * blocks / parts * GRAIN).min(self.count);
+        let range = (at(part), at(part + 1));
+        let from = Source { distribution: self.distribution, key, stream: self.stream };
+        // SAFETY: the caller's; the plan's result is contiguous and has `count` elements of this type.
+        unsafe {
+            match self.dtype {
+                DType::F32 => from.fill(kernels, start::<f32>(&self.out, bases), range),
+                DType::F64 => from.fill(kernels, start::<f64>(&self.out, bases), range),
+                DType::U32 => from.fill(kernels, start::<u32>(&self.out, bases), range),
+                // There are no such numbers.
+                DType::Bool => {}
+            }
         }
+        Ok(())
+    }
+
+    /// Not by rows; never part of a chain of more.
+    unsafe fn rows(
+        &self,
+        memory: &Memory,
+        kernels: Kernels,
+        _: (usize, usize),
+        _: usize,
+    ) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { self.part(memory, kernels, 0, 1) }
     }
 }
 

@@ -9,7 +9,7 @@ use super::instructions::{room, typed};
 use super::simd::{Simd, combine, identity};
 use super::{Base, Memory};
 use crate::DType;
-use crate::plan::{Buffer, BufferId, Combine, Map, Reduction};
+use crate::work::{Buffer, BufferId, Combine, Map, Reduction};
 use std::mem::MaybeUninit;
 
 /// How the points of a reduction are divided.

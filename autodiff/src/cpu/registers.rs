@@ -3,7 +3,7 @@
 
 use super::access::Access;
 use super::map::{Load, Store};
-use crate::plan::{Buffer, BufferId, Map, Scalar};
+use crate::work::{Buffer, BufferId, Map, Scalar};
 use smallvec::SmallVec;
 
 /// How an instruction's result comes to be.

@@ -7,9 +7,9 @@ use super::math::{self, Fast};
 use super::random::Drawable;
 use crate::Element;
 use crate::graph::{Binary, Compare, Distribution, TakesFunction, Unary};
-use crate::plan::Combine;
 use crate::scalar::Scalar;
 use crate::scalar::philox::{self, GROUP, Words};
+use crate::work::Combine;
 use std::mem::MaybeUninit;
 
 /// An operand of a loop: a block, or one number for all its points.

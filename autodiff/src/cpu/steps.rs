@@ -2,13 +2,14 @@
 
 use super::costs::LARGEST_STEP;
 use super::instruction_set::InstructionSet;
-use super::kernel::{Ready, nanoseconds};
+use super::kernel::{Making, Run, compute};
 use super::pool::Pool;
 use super::team::{MOST_TASKS, Team};
 use super::{Base, Kernels, Memory};
 use crate::error::Result;
+use crate::plan;
 use crate::plan::Plan;
-use crate::plan::{self, Work};
+use crate::work::Product;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +41,7 @@ const FEWEST_ROWS: usize = 384;
 
 /// Some kernels in order, by rows or the one by parts.
 struct Chain {
-    kernels: Vec<Ready>,
+    kernels: Vec<Box<dyn Run>>,
     /// Their numbers in the plan.
     numbers: Vec<usize>,
     rows: Option<usize>,
@@ -106,7 +107,8 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn new(plan: &Plan, pool: &Pool, kernels: Kernels) -> Steps {
         let mut scratch = 0;
-        let cost: Vec<usize> = plan.kernels.iter().map(nanoseconds).collect();
+        let cost: Vec<usize> =
+            plan.kernels.iter().map(|k| compute(&k.work).nanoseconds()).collect();
         let shared: usize = plan
             .steps
             .iter()
@@ -222,8 +224,9 @@ impl Steps {
     ) -> Result<()> {
         for step in &self.all[steps] {
             let chains = step.chains.iter();
-            let mut kernels: Vec<(usize, &Ready)> =
-                chains.flat_map(|c| c.numbers.iter().copied().zip(&c.kernels)).collect();
+            let mut kernels: Vec<(usize, &dyn Run)> = chains
+                .flat_map(|c| c.numbers.iter().copied().zip(c.kernels.iter().map(|k| &**k)))
+                .collect();
             kernels.sort_unstable_by_key(|k| k.0);
             for (number, kernel) in kernels {
                 let start = Instant::now();
@@ -289,27 +292,22 @@ impl Chain {
     fn new(chain: &plan::Chain, plan: &Plan, set: InstructionSet, scratch: &mut usize) -> Chain {
         let of = |&k: &usize| &plan.kernels[k];
         let rows = chain.rows.filter(|_| chain.kernels.len() > 1);
-        let largest = chain
-            .kernels
-            .iter()
-            .map(|k| match &of(k).work {
-                Work::Map(map) => map.domain.count(),
-                _ => 0,
-            })
-            .max();
-        let matrices = |k: &usize| matches!(&of(k).work, Work::Product(p) if !p.batch.is_empty());
-        let product_side = chain.kernels.iter().find_map(|k| match &of(k).work {
-            Work::Product(p) => Some(rows.unwrap_or(p.m.max(p.n).max(p.batch.count()))),
-            _ => None,
-        });
-        let few = if product_side.is_some() && !chain.kernels.iter().any(matrices) {
+        let works = || chain.kernels.iter().map(|k| compute(&of(k).work));
+        let largest = works().map(|work| work.points()).max();
+        let mut products = works().filter_map(|work| work.product());
+        let with_matrices = products.clone().any(|p| !p.batch.is_empty());
+        let side = |p: &Product| rows.unwrap_or(p.m.max(p.n).max(p.batch.count()));
+        let product_side = products.next().map(side);
+        let few = if product_side.is_some() && !with_matrices {
             PRODUCT_ROWS
         } else {
             let row = largest.unwrap_or(0) / rows.unwrap_or(1).max(1);
             (CHAIN_POINTS / row.max(1)).max(1)
         };
+        let mut making = Making { buffers: &plan.buffers, set, scratch };
+        let ready = |k| compute(&of(k).work).ready(of(k), &mut making);
         Chain {
-            kernels: chain.kernels.iter().map(|k| Ready::new(of(k), plan, set, scratch)).collect(),
+            kernels: chain.kernels.iter().map(ready).collect(),
             numbers: chain.kernels.clone(),
             rows,
             few,
@@ -339,16 +337,16 @@ impl Chain {
     ) -> Result<()> {
         let Some(rows) = self.rows else {
             // SAFETY: the caller's.
-            let one = |k: &Ready| unsafe { k.part(memory, kernels, part, parts) };
-            return self.kernels.iter().try_for_each(one);
+            let one = |k: &dyn Run| unsafe { k.part(memory, kernels, part, parts) };
+            return self.kernels.iter().try_for_each(|k| one(&**k));
         };
         let (mut at, last) = (part * rows / parts, (part + 1) * rows / parts);
         while at < last {
             let next = (at + self.few).min(last);
             let range = (at, next);
             // SAFETY: the caller's.
-            let one = |k: &Ready| unsafe { k.rows(memory, kernels, range, rows) };
-            self.kernels.iter().try_for_each(one)?;
+            let one = |k: &dyn Run| unsafe { k.rows(memory, kernels, range, rows) };
+            self.kernels.iter().try_for_each(|k| one(&**k))?;
             at = next;
         }
         Ok(())

@@ -1,136 +1,192 @@
-//! The primitives: a closed set. What each computes, and how it is differentiated, is in `ops`.
+//! The list of primitives: a closed set. What is true of each is in `ops`, a section for each.
 
 use super::{Along, Binary, Compare, Contraction, Distribution, Padding, Range, Unary};
 use crate::shape::Axes;
 use smallvec::SmallVec;
 
-/// A primitive operation. The set is closed: a backend that knows these knows all.
+/// Random numbers; the operand is the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Random {
+    /// What is drawn from.
+    pub distribution: Distribution,
+    /// Equal streams of one key give equal numbers.
+    pub stream: u32,
+}
+
+impl Random {
+    fn name(&self) -> &'static str {
+        self.distribution.name()
+    }
+}
+
+/// Hands the list of primitives to a macro: a variant, what it is told beside its operands, its name.
 ///
-/// Sizes that follow from the result's shape are not repeated here.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Op {
-    // Leaves.
-    Input(u32),
-    /// The result of an ill-formed operation; the tape holds its error.
-    Poison(u32),
-    /// A scalar, as the bits of an `f64`.
-    Constant(u64),
-    /// An array kept by the tape.
-    Literal(u32),
-    // Elementwise; operands have the result's shape.
-    Unary(Unary),
-    Binary(Binary),
-    Compare(Compare),
-    /// `mask ? a : b`.
-    Select,
-    Cast,
-    StopGradient,
-    /// The identity: a variable of its own with the value of another; programs do not contain it.
-    Alias,
-    /// The identity, as a leaf that a transform holds fixed; programs do not contain it.
-    Hold(u32),
-    /// The identity, from which values are computed again that nobody kept. What is recorded
-    /// on it is distinct from what is recorded on its operand, and on others of another number.
-    Recompute(u32),
-    // Reductions; the axes vanish.
-    Sum(Axes),
-    Max(Axes),
-    Min(Axes),
-    ArgMax(u8),
-    // Shape.
-    Reshape,
-    /// Operand axis `i` becomes the result's axis `axes[i]`; the others are repeated.
-    Broadcast(Axes),
-    /// Result axis `i` is the operand's axis `axes[i]`.
-    Transpose(Axes),
-    Slice(SmallVec<[Range; 2]>),
-    Pad(SmallVec<[Padding; 2]>),
-    Concat(u8),
-    Flip(Axes),
-    // Contraction.
-    Contract(Box<Contraction>),
-    // Indexing; the second operand holds the indices.
-    /// Replaces an axis by the axes of the indices.
-    Gather(u8),
-    /// The transpose of `Gather`: adds parts to zeros.
-    ScatterAdd(u8),
-    /// One index for each element of the result, along an axis.
-    TakeAlong(Along),
-    /// The transpose of `TakeAlong`.
-    ScatterAlong(Along),
-    // Random numbers; the operand is the key.
-    Random(Distribution, u32),
-}
-
-impl Op {
-    /// One representative of each structural primitive, and every elementwise one: what
-    /// tests go through so that none is forgotten.
-    pub fn names() -> Vec<&'static str> {
-        let mut names: Vec<&'static str> = Unary::ALL.iter().map(|u| u.name()).collect();
-        names.extend(Binary::ALL.iter().map(|b| b.name()));
-        names.extend(Compare::ALL.iter().map(|c| c.name()));
-        names.extend([
-            "select",
-            "cast",
-            "stop_gradient",
-            "recompute",
-            "sum",
-            "max_over",
-            "min_over",
-            "argmax",
-            "reshape",
-            "broadcast",
-            "transpose",
-            "slice",
-            "pad",
-            "concat",
-            "flip",
-            "contract",
-            "gather",
-            "scatter_add",
-            "take_along",
-            "scatter_along",
-            "uniform",
-            "normal",
-            "bits",
-        ]);
-        names
-    }
-
-    /// The primitive's name, as in error messages and listings.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Op::Input(_) => "input",
-            Op::Poison(_) => "poison",
-            Op::Constant(_) => "constant",
-            Op::Literal(_) => "literal",
-            Op::Unary(u) => u.name(),
-            Op::Binary(b) => b.name(),
-            Op::Compare(c) => c.name(),
-            Op::Select => "select",
-            Op::Cast => "cast",
-            Op::StopGradient => "stop_gradient",
-            Op::Alias => "alias",
-            Op::Hold(_) => "hold",
-            Op::Recompute(_) => "recompute",
-            Op::Sum(_) => "sum",
-            Op::Max(_) => "max_over",
-            Op::Min(_) => "min_over",
-            Op::ArgMax(_) => "argmax",
-            Op::Reshape => "reshape",
-            Op::Broadcast(_) => "broadcast",
-            Op::Transpose(_) => "transpose",
-            Op::Slice(_) => "slice",
-            Op::Pad(_) => "pad",
-            Op::Concat(_) => "concat",
-            Op::Flip(_) => "flip",
-            Op::Contract(_) => "contract",
-            Op::Gather(_) => "gather",
-            Op::ScatterAdd(_) => "scatter_add",
-            Op::TakeAlong(_) => "take_along",
-            Op::ScatterAlong(_) => "scatter_along",
-            Op::Random(d, _) => d.name(),
+/// Tables have rows of their own, each with a name. Programs do not contain identities; of all others
+/// [`Op::names`] is the list.
+macro_rules! primitives {
+    ($to:ident) => {
+        $to! {
+            leaves {
+                /// A declared input.
+                Input(u32) "input";
+                /// The result of an ill-formed operation; the tape holds its error.
+                Poison(u32) "poison";
+                /// A scalar, as the bits of an `f64`.
+                Constant(u64) "constant";
+                /// An array kept by the tape.
+                Literal(u32) "literal";
+            }
+            tables {
+                /// Elementwise functions of one operand.
+                Unary;
+                /// Elementwise functions of two operands of the result's shape.
+                Binary;
+                /// Comparisons of two operands of the result's shape.
+                Compare;
+                /// Random numbers; the operand is the key.
+                Random;
+            }
+            identities {
+                /// The identity: a variable of its own with the value of another.
+                Alias "alias";
+                /// The identity, as a leaf that a transform holds fixed.
+                Hold(u32) "hold";
+            }
+            others {
+                /// The identity, through which no derivative flows; programs do not contain it.
+                StopGradient "stop_gradient";
+                /// The identity, from which values are computed again that nobody kept. What is recorded
+                /// on it is distinct from what is recorded on its operand, and on others of another number.
+                Recompute(u32) "recompute";
+                /// `mask ? a : b`, elementwise.
+                Select "select";
+                /// Another element type.
+                Cast "cast";
+                /// The sum over axes, which vanish.
+                Sum(Axes) "sum";
+                /// The largest element over axes, which vanish.
+                Max(Axes) "max_over";
+                /// The smallest element over axes, which vanish.
+                Min(Axes) "min_over";
+                /// The index of the first largest element along an axis, which vanishes.
+                ArgMax(u8) "argmax";
+                /// The same elements in row-major order under another shape.
+                Reshape "reshape";
+                /// Operand axis `i` becomes the result's axis `axes[i]`; the others are repeated.
+                Broadcast(Axes) "broadcast";
+                /// Result axis `i` is the operand's axis `axes[i]`.
+                Transpose(Axes) "transpose";
+                /// A rectangular, strided choice along each axis.
+                Slice(SmallVec<[Range; 2]>) "slice";
+                /// Zeros before, between and after the elements along each axis.
+                Pad(SmallVec<[Padding; 2]>) "pad";
+                /// The operands one after the other along an axis.
+                Concat(u8) "concat";
+                /// The reverse order along axes.
+                Flip(Axes) "flip";
+                /// Sums of products over paired axes of two operands.
+                Contract(Box<Contraction>) "contract";
+                /// Entries at indices, whose axes replace an axis.
+                Gather(u8) "gather";
+                /// The transpose of `Gather`: adds parts to zeros.
+                ScatterAdd(u8) "scatter_add";
+                /// One index for each element of the result, along an axis.
+                TakeAlong(Along) "take_along";
+                /// The transpose of `TakeAlong`.
+                ScatterAlong(Along) "scatter_along";
+            }
         }
-    }
+    };
 }
+pub(crate) use primitives;
+
+/// The first of two types.
+macro_rules! first {
+    ($a:ty, $b:ty) => {
+        $a
+    };
+}
+
+/// A primitive of what it is told, or of a reference to that.
+macro_rules! from {
+    ($name:ident) => {
+        impl From<&$name> for Op {
+            fn from(_: &$name) -> Op {
+                Op::$name
+            }
+        }
+    };
+    ($name:ident $told:ty) => {
+        impl From<$name> for Op {
+            fn from(told: $name) -> Op {
+                Op::$name(told)
+            }
+        }
+
+        impl From<&$name> for Op {
+            fn from(told: &$name) -> Op {
+                Op::$name(told.clone())
+            }
+        }
+    };
+}
+
+macro_rules! define {
+    (leaves { $($(#[$l:meta])+ $Leaf:ident($Told:ty) $leaf:literal;)* }
+     tables { $($(#[$t:meta])+ $Table:ident;)* }
+     identities { $($(#[$i:meta])+ $Identity:ident $(($With:ty))? $identity:literal;)* }
+     others { $($(#[$o:meta])+ $Other:ident $(($By:ty))? $other:literal;)* }) => {
+        /// A primitive operation. The set is closed: a backend that knows these knows all.
+        ///
+        /// Sizes that follow from the result's shape are not repeated here.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Op {
+            $($(#[$l])+ $Leaf($Told),)*
+            $($(#[$t])+ $Table($Table),)*
+            $($(#[$i])+ $Identity $((first!($Identity, $With)))?,)*
+            $($(#[$o])+ $Other $((first!($Other, $By)))?,)*
+        }
+
+        $($(#[$i])+
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $Identity $((pub $With))?;)*
+
+        $($(#[$o])+
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $Other $((pub $By))?;)*
+
+        $(impl From<$Table> for Op {
+            fn from(row: $Table) -> Op {
+                Op::$Table(row)
+            }
+        })*
+
+        $(from!($Identity $($With)?);)*
+        $(from!($Other $($By)?);)*
+
+        impl Op {
+            /// The names of all primitives of which programs are made, and of those identities
+            /// that derivatives see: what tests go through so that none is forgotten.
+            pub fn names() -> Vec<&'static str> {
+                let mut names: Vec<&'static str> = Unary::ALL.iter().map(|f| f.name()).collect();
+                names.extend(Binary::ALL.iter().map(|f| f.name()));
+                names.extend(Compare::ALL.iter().map(|f| f.name()));
+                names.extend([$($other),*]);
+                names.extend(Distribution::ALL.iter().map(|d| d.name()));
+                names
+            }
+
+            /// The primitive's name, as in error messages and listings.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Op::$Leaf(_) => $leaf,)*
+                    $(Op::$Table(row) => row.name(),)*
+                    $(Op::$Identity { .. } => $identity,)*
+                    $(Op::$Other { .. } => $other,)*
+                }
+            }
+        }
+    };
+}
+primitives!(define);

@@ -57,6 +57,10 @@ pub enum Distribution {
 }
 
 impl Distribution {
+    /// All of them.
+    pub const ALL: &'static [Distribution] =
+        &[Distribution::Uniform, Distribution::Normal, Distribution::Bits];
+
     /// The name, as in listings.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,10 +1,14 @@
 //! Elementwise primitives of two operands, and comparisons: their methods and derivatives, from the
 //! rows of `graph/binary.rs`.
 
-use super::Partial;
+use super::batching::{Batched, Batching};
+use super::derivative::Partial;
+use super::plain::{self, Operands};
+use super::primitive::{Fact, Factors, Primitive};
 use crate::error::{At, Error, Result};
 use crate::graph::{Binary, Compare, NodeId, Op, Unary, binary_rows, compare_rows};
 use crate::tape::{TapeData, Var, record1, record2};
+use crate::work::{Lowering, Scalar};
 use crate::{DType, Shape};
 
 macro_rules! derivatives {
@@ -13,7 +17,7 @@ macro_rules! derivatives {
         impl Binary {
             /// The derivative factor for one operand.
             #[allow(unused_variables)]
-            pub(super) fn partial(self, operand: usize, $a: Var, $b: Var, $y: Var) -> Partial {
+            fn factor(self, operand: usize, $a: Var, $b: Var, $y: Var) -> Partial {
                 match self {
                     $(Binary::$variant => if operand == 0 { $da } else { $db },)*
                 }
@@ -22,6 +26,53 @@ macro_rules! derivatives {
     };
 }
 binary_rows!(derivatives);
+
+impl Primitive for Binary {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Elementwise(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(*self)
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Ok(plain::zip(of.value(0), of.value(1), |a, b| match of.dtype(0) {
+            DType::F32 | DType::F64 => self.eval(a, b),
+            DType::U32 => f64::from(self.eval(a as u32, b as u32)),
+            DType::Bool => f64::from(u8::from(self.eval(a != 0.0, b != 0.0))),
+        }))
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Instruction(Scalar::Binary(*self))
+    }
+}
+
+impl Factors for Binary {
+    fn partial(&self, i: usize, args: &[Var], y: Var) -> Partial {
+        self.factor(i, args[0], args[1], y)
+    }
+}
+
+impl Primitive for Compare {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Constant
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(*self)
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let compared = |a, b| f64::from(u8::from(self.eval(a, b)));
+        Ok(plain::zip(of.value(0), of.value(1), compared))
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Instruction(Scalar::Compare(*self))
+    }
+}
 
 /// a − b; 0 where both are the same infinity.
 fn gap(a: Var, b: Var) -> Var {

@@ -1,10 +1,14 @@
 //! Elementwise primitives of one operand: their methods and derivatives, from the rows of
 //! `graph/unary.rs`.
 
-use super::Partial;
-use crate::error::{At, Error};
+use super::batching::{Batched, Batching};
+use super::derivative::Partial;
+use super::plain::Operands;
+use super::primitive::{Fact, Factors, Primitive};
+use crate::error::{At, Error, Result};
 use crate::graph::{Op, Unary, unary_rows};
 use crate::tape::{Var, record1};
+use crate::work::{Lowering, Scalar};
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
 macro_rules! methods {
@@ -13,7 +17,7 @@ macro_rules! methods {
         impl Unary {
             /// The derivative factor, from operand and result.
             #[allow(unused_variables)]
-            pub(super) fn partial(self, $a: Var, $y: Var) -> Partial {
+            fn factor(self, $a: Var, $y: Var) -> Partial {
                 match self { $(Unary::$variant => $partial),* }
             }
         }
@@ -28,6 +32,30 @@ macro_rules! methods {
     };
 }
 unary_rows!(methods);
+
+impl Primitive for Unary {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Elementwise(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(*self)
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Ok(of.value(0).iter().map(|&x| self.eval(x)).collect())
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Instruction(Scalar::Unary(*self))
+    }
+}
+
+impl Factors for Unary {
+    fn partial(&self, _: usize, args: &[Var], y: Var) -> Partial {
+        self.factor(args[0], y)
+    }
+}
 
 /// 1/(2y), and 0 at 0.
 fn half_reciprocal(y: Var) -> Var {

@@ -2,28 +2,291 @@
 //! Indices are `U32`; one beyond the axis is an error of the run, in the words of the loss where
 //! they are labels.
 
+use super::batching::{Batched, Batching, lead, push, reshape};
+use super::plain::{Operands, flat, plus, positions};
+use super::primitive::{Fact, Linear, Primitive};
 use crate::error::{At, Error, Result};
-use crate::graph::{Along, Compare, NodeId, Op};
-use crate::tape::{TapeData, Var, node_of, record_many, record1, record2};
+use crate::graph::{
+    Along, Broadcast, Gather, NodeId, Op, Reshape, ScatterAdd, ScatterAlong, TakeAlong, Transpose,
+};
+use crate::shape::Axes;
+use crate::tape::{TapeData, Var, node_of, record_many, record2};
+use crate::work::{self, Emit, Indexed, Kernels, Lowering, View};
 use crate::{DType, Shape};
 
-pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Var) -> Option<Var> {
+/// Where indices count.
+#[derive(Clone, Copy)]
+struct Indices {
+    along: Along,
+    /// Whether there is one for each element.
+    each: bool,
+}
+
+impl From<u8> for Indices {
+    fn from(axis: u8) -> Indices {
+        Indices { along: axis.into(), each: false }
+    }
+}
+
+impl From<Along> for Indices {
+    fn from(along: Along) -> Indices {
+        Indices { along, each: true }
+    }
+}
+
+impl Indices {
+    /// Pairs of a position among as many elements as there are indices for, and of the position
+    /// among all that its index tells.
+    fn walk(
+        self,
+        of: &Operands<'_>,
+        (small, whole): (&Shape, &Shape),
+        mut f: impl FnMut(usize, usize),
+    ) -> Result<()> {
+        let (indices, shape, axis) = (of.value(1), of.shape(1), self.along.axis as usize);
+        let span = if self.each { 1 } else { shape.len() };
+        let size = whole[axis];
+        // All of them, also where another axis leaves nothing to select.
+        if let Some(position) = indices.iter().position(|&i| i as usize >= size) {
+            let (op, index) = (of.node.op.name(), indices[position] as u32);
+            let labels = self.along.labels;
+            return Err(Error::beyond(labels, op, (index, position), size, of.node.at));
+        }
+        for (i, p) in positions(small).enumerate() {
+            let at = if self.each { i } else { flat(shape, &p[axis..axis + span]) };
+            let mut q: Vec<usize> = p[..axis].to_vec();
+            q.push(indices[at] as usize);
+            q.extend(&p[axis + span..]);
+            f(i, flat(whole, &q));
+        }
+        Ok(())
+    }
+
+    fn gathered(self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let (x, out) = (of.value(0), &of.node.shape);
+        let mut result = vec![0.0; out.count()];
+        self.walk(of, (out, of.shape(0)), |small, whole| result[small] = x[whole])?;
+        Ok(result)
+    }
+
+    fn scattered(self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let (x, out, dtype) = (of.value(0), &of.node.shape, of.node.dtype);
+        let mut result = vec![0.0; out.count()];
+        self.walk(of, (of.shape(0), out), |small, whole| {
+            result[whole] = dtype.round(plus(dtype, result[whole], x[small]))
+        })?;
+        Ok(result)
+    }
+
+    /// A kernel along an axis of `whole`.
+    fn kernel(self, whole: &Shape, out: View, to: &mut dyn Emit) -> Indexed {
+        let (x, indices) = (to.contiguous(0), to.contiguous(1));
+        let (axis, shape) = (self.along.axis as usize, to.shape(1));
+        Indexed {
+            x,
+            indices,
+            out,
+            outer: whole[..axis].iter().product(),
+            size: whole[axis],
+            positions: if self.each { shape[axis] } else { shape.count() },
+            inner: whole[axis + 1..].iter().product(),
+            along: self.each,
+            labels: self.along.labels,
+            dtype: to.dtype(0),
+        }
+    }
+}
+
+/// The opposite primitive, of the same indices, on a cotangent.
+fn opposite(op: Op, i: usize, args: &[Var], ct: Var) -> Option<Var> {
     if i != 0 {
         return None;
     }
-    let at = node_of(args[0])?.at;
-    let indices = args[1];
-    let (name, opposite, shape) = match *op {
-        Op::Gather(axis) => ("scatter_add", Op::ScatterAdd(axis), operand.clone()),
-        Op::ScatterAdd(axis) => ("gather", Op::Gather(axis), operand.clone()),
-        Op::TakeAlong(axis) => ("scatter_along", Op::ScatterAlong(axis), operand.clone()),
-        Op::ScatterAlong(axis) => ("take_along", Op::TakeAlong(axis), operand.clone()),
-        _ => return None,
-    };
-    Some(record2(ct, indices, name, at, |tape, ct, indices| {
+    let operand = node_of(args[0])?;
+    Some(record2(ct, args[1], op.name(), operand.at, |tape, ct, indices| {
         let dtype = tape.node(ct).dtype;
-        Ok(tape.push(opposite, &[ct, indices], shape, dtype, at))
+        Ok(tape.push(op, &[ct, indices], operand.shape, dtype, operand.at))
     }))
+}
+
+/// Indices `[size, …]` as one axis in place of `axis`, repeated along the other axes of
+/// `whole`: as `take_along` wants them.
+fn spread(of: &Batching<'_>, axis: u8, whole: &Shape, indices: Var) -> Batched {
+    let count = of.args[1].shape().count();
+    let mut shape = lead(of.size, whole);
+    shape[1 + axis as usize] = count;
+    let flat = reshape(indices, Shape::from([of.size, count]), of.node.at)?;
+    let axes = Axes::from_slice(&[0, 1 + axis]);
+    push(Broadcast(axes).into(), &[flat], shape, DType::U32, of.node.at)
+}
+
+impl Primitive for Gather {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        let (axis, dtype, at) = (self.0, of.node.dtype, of.node.at);
+        let Some(indices) = of.batched[1] else {
+            return of.push(Gather(axis + 1), &[of.lifted(0)?, of.args[1]]);
+        };
+        // The indices differ from entry to entry.
+        let Some(x) = of.batched[0] else {
+            // One gather by all of them; their leading axis belongs first.
+            let (before, after) = of.node.shape.split_at(axis as usize);
+            let shape = before.iter().chain([&of.size]).chain(after).copied().collect();
+            let gathered = push(self.into(), &[of.args[0], indices], shape, dtype, at)?;
+            let rank = of.node.shape.len() as u8;
+            let order = std::iter::once(axis).chain(0..axis).chain(axis + 1..=rank).collect();
+            return of.push(Transpose(order), &[gathered]);
+        };
+        // Not by offsets into one long axis: an index beyond its own must remain an error.
+        let indices = spread(of, axis, &of.args[0].shape(), indices)?;
+        let along = TakeAlong((axis + 1).into());
+        let taken = push(along.into(), &[x, indices], indices.shape(), dtype, at)?;
+        of.push(&Reshape, &[taken])
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Indices::from(self.0).gathered(of)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Kernels(self)
+    }
+}
+
+impl Linear for Gather {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        opposite(ScatterAdd(self.0).into(), i, args, ct)
+    }
+
+    fn transpose_leaves_out(&self) -> bool {
+        true
+    }
+}
+
+impl Kernels for Gather {
+    fn emit(&self, out: View, to: &mut dyn Emit) {
+        let whole = to.shape(0);
+        let kernel = Indices::from(self.0).kernel(&whole, out, to);
+        to.push(work::Gather(kernel).into());
+    }
+}
+
+impl Primitive for ScatterAdd {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        let axis = self.0;
+        let Some(indices) = of.batched[1] else {
+            return of.push(ScatterAdd(axis + 1), &[of.lifted(0)?, of.args[1]]);
+        };
+        // The indices differ from entry to entry.
+        let indices = spread(of, axis, &of.node.shape, indices)?;
+        let updates = reshape(of.lifted(0)?, indices.shape(), of.node.at)?;
+        of.push(ScatterAlong((axis + 1).into()), &[updates, indices])
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Indices::from(self.0).scattered(of)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Kernels(self)
+    }
+}
+
+impl Linear for ScatterAdd {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        opposite(Gather(self.0).into(), i, args, ct)
+    }
+
+    fn fills_in(&self) -> bool {
+        true
+    }
+}
+
+impl Kernels for ScatterAdd {
+    fn emit(&self, out: View, to: &mut dyn Emit) {
+        let (whole, _) = to.result();
+        let kernel = Indices::from(self.0).kernel(&whole, out, to);
+        to.push(work::Scatter(kernel).into());
+    }
+}
+
+impl Primitive for TakeAlong {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(TakeAlong(self.0.behind()))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Indices::from(self.0).gathered(of)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Kernels(self)
+    }
+}
+
+impl Linear for TakeAlong {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        opposite(ScatterAlong(self.0).into(), i, args, ct)
+    }
+
+    fn transpose_leaves_out(&self) -> bool {
+        true
+    }
+}
+
+impl Kernels for TakeAlong {
+    fn emit(&self, out: View, to: &mut dyn Emit) {
+        let whole = to.shape(0);
+        let kernel = Indices::from(self.0).kernel(&whole, out, to);
+        to.push(work::Gather(kernel).into());
+    }
+}
+
+impl Primitive for ScatterAlong {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(ScatterAlong(self.0.behind()))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Indices::from(self.0).scattered(of)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Kernels(self)
+    }
+}
+
+impl Linear for ScatterAlong {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        opposite(TakeAlong(self.0).into(), i, args, ct)
+    }
+
+    fn fills_in(&self) -> bool {
+        true
+    }
+}
+
+impl Kernels for ScatterAlong {
+    fn emit(&self, out: View, to: &mut dyn Emit) {
+        let (whole, _) = to.result();
+        let kernel = Indices::from(self.0).kernel(&whole, out, to);
+        to.push(work::Scatter(kernel).into());
+    }
 }
 
 /// The shape that gathering along `axis` gives: the axis is replaced by the indices' axes.
@@ -64,7 +327,7 @@ impl Var {
             let (from, index, dtype) = check(tape, "gather", x, indices, axis, at)?;
             let shape = gathered(&from, axis, &index);
             tape.check_size("gather", &shape, at)?;
-            Ok(tape.push(Op::Gather(axis as u8), &[x, indices], shape, dtype, at))
+            Ok(tape.push(Gather(axis as u8).into(), &[x, indices], shape, dtype, at))
         })
     }
 
@@ -94,7 +357,7 @@ impl Var {
                     at,
                 });
             }
-            Ok(tape.push(Op::ScatterAdd(axis as u8), &nodes[..2], to, dtype, at))
+            Ok(tape.push(ScatterAdd(axis as u8).into(), &nodes[..2], to, dtype, at))
         });
         self + scattered
     }
@@ -117,87 +380,7 @@ impl Var {
                     at,
                 });
             }
-            Ok(tape.push(Op::TakeAlong((axis as u8).into()), &[x, indices], index, dtype, at))
-        })
-    }
-
-    /// The entry at each example's label along the last axis: `[…, classes]` at labels `[…]` →
-    /// `[…]`. For losses, whose mistakes are said in their own words.
-    ///
-    /// ```
-    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
-    /// let tape = Tape::new();
-    /// let scores = tape.input("scores", DType::F64, [2, 3]);
-    /// let labels = tape.input("labels", DType::U32, [2]);
-    /// let chosen = scores.at_labels("hinge", labels);
-    /// let program = tape.compile(&Cpu::new(), &[chosen])?;
-    /// let scores = Array::from_vec([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
-    /// assert_eq!(program.run(&[&scores, &Array::vector([2u32, 0])])?[0].to_string(), "[3, 4]");
-    /// let error = program.run(&[&scores, &Array::vector([2u32, 3])]).err().map(|e| e.to_string());
-    /// assert!(error.is_some_and(|e| e.starts_with(
-    ///     "hinge: label 3 at position 1, but there are 3 classes, 0 to 2"
-    /// )));
-    /// # Ok::<(), burlap_autodiff::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Label`] of the run for a label beyond the classes. On the tape: labels that are not
-    /// `U32`, or of another shape than that of this value without its last axis.
-    #[track_caller]
-    pub fn at_labels(self, op: &'static str, labels: Var) -> Var {
-        let at = At::caller();
-        record2(self, labels, op, at, |tape, x, labels| {
-            let ((from, dtype), (examples, label_dtype)) = (tape.aval(x), tape.aval(labels));
-            if label_dtype != DType::U32 {
-                let problem = format!("labels must be u32, not {label_dtype}");
-                return Err(Error::Parameter { op, problem, at });
-            }
-            let Some(((&classes, rest), axis)) = from.split_last().zip(from.len().checked_sub(1))
-            else {
-                let problem = "a value for each class is needed, not a scalar".into();
-                return Err(Error::Parameter { op, problem, at });
-            };
-            if examples[..] != *rest {
-                let wanted: Shape = rest.iter().copied().collect();
-                let problem = format!(
-                    "labels of shape {examples} do not fit values of shape {from}, whose last axis are the \
-                     {classes} classes: labels of shape {wanted} are needed"
-                );
-                return Err(Error::Parameter { op, problem, at });
-            }
-            let column: Shape = rest.iter().copied().chain([1]).collect();
-            let labels = tape.push(Op::Reshape, &[labels], column.clone(), DType::U32, at);
-            let along = Along { axis: axis as u8, labels: Some(op) };
-            let chosen = tape.push(Op::TakeAlong(along), &[x, labels], column, dtype, at);
-            Ok(tape.push(Op::Reshape, &[chosen], examples, dtype, at))
-        })
-    }
-
-    /// Rows of the identity: for `U32` indices of shape `s`, a value of shape `[s…, classes]`
-    /// that is 1 at the index and 0 elsewhere (all 0 for an index beyond).
-    #[track_caller]
-    pub fn one_hot(self, classes: usize, dtype: DType) -> Var {
-        let at = At::caller();
-        record1(self, "one_hot", at, |tape, x| {
-            let (from, from_dtype) = tape.aval(x);
-            if from_dtype != DType::U32 {
-                let problem = "the indices must be u32".into();
-                return Err(Error::DType {
-                    op: "one_hot",
-                    problem,
-                    operands: vec![from_dtype],
-                    at,
-                });
-            }
-            let shape: Shape = from.iter().copied().chain([classes]).collect();
-            tape.check_size("one_hot", &shape, at)?;
-            let kept = (0..from.len() as u8).collect();
-            let x = tape.push(Op::Broadcast(kept), &[x], shape.clone(), DType::U32, at);
-            let all = tape.iota(classes, "one_hot", at)?;
-            let all = tape.broadcast_to(all, &shape, at);
-            let hot =
-                tape.push(Op::Compare(Compare::Eq), &[x, all], shape.clone(), DType::Bool, at);
-            Ok(tape.push(Op::Cast, &[hot], shape, dtype, at))
+            Ok(tape.push(TakeAlong((axis as u8).into()).into(), &[x, indices], index, dtype, at))
         })
     }
 }

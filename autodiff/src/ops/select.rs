@@ -1,18 +1,73 @@
 //! Choice by a mask, and conversion between element types.
 
+use super::batching::{Batched, Batching};
 use super::binary::{Operand, common_shape};
+use super::plain::Operands;
+use super::primitive::{Fact, Linear, Primitive};
 use crate::DType;
-use crate::error::{At, Error};
-use crate::graph::Op;
+use crate::error::{At, Error, Result};
+use crate::graph::{Cast, Op, Select};
 use crate::tape::{Var, record_many, record1};
+use crate::work::{Lowering, Scalar};
 
-/// ⟨ct, select(m, a, b)⟩ is linear in a and b.
-pub(super) fn transpose(i: usize, args: &[Var], ct: Var) -> Option<Var> {
-    let zero = ct.constant_like(0.0);
-    match i {
-        1 => Some(args[0].select(ct, zero)),
-        2 => Some(args[0].select(zero, ct)),
-        _ => None,
+impl Primitive for Select {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(self)
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let chosen = |i: usize| of.value(if of.value(0)[i] != 0.0 { 1 } else { 2 })[i];
+        Ok((0..of.node.shape.count()).map(chosen).collect())
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Instruction(Scalar::Select)
+    }
+}
+
+impl Linear for Select {
+    /// Of a mask m: ⟨ct, select(m, a, b)⟩ is linear in a and b.
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        let zero = ct.constant_like(0.0);
+        match i {
+            1 => Some(args[0].select(ct, zero)),
+            2 => Some(args[0].select(zero, ct)),
+            _ => None,
+        }
+    }
+
+    fn transpose_leaves_out(&self) -> bool {
+        true
+    }
+}
+
+impl Primitive for Cast {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(self)
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        // Every value is rounded to its type.
+        Ok(of.value(0).to_vec())
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Instruction(Scalar::Cast)
+    }
+}
+
+impl Linear for Cast {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        let dtype = args[i].dtype();
+        dtype.is_float().then(|| ct.cast(dtype))
     }
 }
 

@@ -1,38 +1,8 @@
 //! A plan as a table that a person can read.
 
-use super::{Buffer, Kernel, Place, Plan, Work};
+use super::{Buffer, Place, Plan};
 use std::fmt::Write;
 use std::time::Duration;
-
-fn describe(kernel: &Kernel) -> String {
-    match &kernel.work {
-        Work::Map(map) => {
-            let kind = match (map.stores.is_empty(), map.reductions.is_empty()) {
-                (false, false) => "map + reduce",
-                (true, false) => "reduce",
-                _ => "map",
-            };
-            let reduced = if map.reduced.is_empty() {
-                String::new()
-            } else {
-                format!(" over {:?}", map.reduced)
-            };
-            format!("{kind} {}{reduced}, {} instructions", map.domain, map.code.len())
-        }
-        Work::Product(p) => {
-            let add = if p.add { ", added" } else { "" };
-            let batch = match p.batch.count() {
-                1 => String::new(),
-                _ => format!("{} of ", p.batch),
-            };
-            format!("product {batch}{} × {} × {}{add}", p.m, p.k, p.n)
-        }
-        Work::Gather(i) => format!("gather {} × {} × {}", i.outer, i.positions, i.inner),
-        Work::Scatter(i) => format!("scatter {} × {} × {}", i.outer, i.positions, i.inner),
-        Work::ArgMax(i) => format!("argmax {} × {} × {}", i.outer, i.size, i.inner),
-        Work::Random { count, .. } => format!("random {count}"),
-    }
-}
 
 /// A number with a unit of thousands.
 fn scaled(x: usize) -> String {
@@ -84,7 +54,7 @@ pub(crate) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
                 scaled(f),
                 scaled(b),
                 measured(i, f),
-                describe(kernel)
+                kernel.work.kind().describe()
             ));
         } else if i == SHOWN {
             write(format_args!("   …  and {} more", plan.kernels.len() - SHOWN));

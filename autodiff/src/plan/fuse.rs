@@ -8,8 +8,9 @@
 use super::Costs;
 use super::layout::{Layout, Role};
 use crate::Shape;
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, NodeId};
 use crate::shape::Axes;
+use crate::work::Lowering;
 use rustc_hash::FxHashSet;
 
 /// A step of the program before it has buffers.
@@ -52,8 +53,8 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool], costs: &C
             Role::Constant if stored[id] => Some(node.shape.clone()),
             _ => continue,
         };
-        let axes = match &node.op {
-            Op::Sum(axes) | Op::Max(axes) | Op::Min(axes) => Some(axes.clone()),
+        let axes = match node.op.rules().lowering() {
+            Lowering::Reduction(_, axes) => Some(axes.clone()),
             _ => None,
         };
         let latest =

@@ -1,17 +1,19 @@
-//! From groups to kernels: buffers, views, instructions.
+//! From groups to kernels: buffers, views, and what primitives make of them.
 
 use super::fuse::{self, Groups};
-use super::layout::{self, Layout, Role, is_contiguous, reshaped_strides};
-use super::{Buffer, BufferId, Combine, Indexed, Kernel, Place, Plan, View, Work};
-use super::{Costs, again, memory, products, schedule};
+use super::layout::{self, Layout, Role};
+use super::{Costs, Plan, again, memory, schedule};
 use crate::error::{Error, Result};
-use crate::graph::{Along, Graph, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
+use crate::work::{
+    Buffer, BufferId, Emit, Kernel, Lowering, Map, Place, View, Work, is_contiguous,
+};
 use crate::{DType, Shape};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
-/// The planner's state: what has been decided so far.
-pub(super) struct Lowering<'a> {
+/// What has been decided so far.
+pub(super) struct Planner<'a> {
     pub(super) graph: &'a Graph,
     costs: &'a Costs,
     pub(super) layouts: Vec<Layout>,
@@ -40,7 +42,7 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
     let mut groups = fuse::group(graph, &layouts, &early_nodes, costs);
     let stored = again::take_over(graph, &layouts, &mut groups, costs);
     let n = graph.nodes.len();
-    let mut lowering = Lowering {
+    let mut planner = Planner {
         graph,
         costs,
         layouts,
@@ -51,19 +53,19 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
         kernels: Vec::new(),
         in_place: FxHashSet::default(),
     };
-    let outputs = lowering.place_outputs(&uses, &early_nodes);
-    lowering.place_parts(&uses);
-    let mut order: Vec<usize> = (0..lowering.groups.groups.len()).collect();
-    order.sort_by_key(|&g| !lowering.groups.groups[g].early);
+    let outputs = planner.place_outputs(&uses, &early_nodes);
+    planner.place_parts(&uses);
+    let mut order: Vec<usize> = (0..planner.groups.groups.len()).collect();
+    order.sort_by_key(|&g| !planner.groups.groups[g].early);
     let mut early_kernels = 0;
     for g in order {
-        lowering.emit(g);
-        if lowering.groups.groups[g].early {
-            early_kernels = lowering.kernels.len();
+        planner.emit(g);
+        if planner.groups.groups[g].early {
+            early_kernels = planner.kernels.len();
         }
     }
-    lowering.copy_outputs(&outputs);
-    let Lowering { mut buffers, kernels, .. } = lowering;
+    planner.copy_outputs(&outputs);
+    let Planner { mut buffers, kernels, .. } = planner;
     let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers, costs);
     let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps, costs.alignment);
     let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
@@ -84,8 +86,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
     })
 }
 
-impl Lowering<'_> {
-    pub(super) fn shape(&self, id: NodeId) -> &Shape {
+impl Planner<'_> {
+    fn shape(&self, id: NodeId) -> &Shape {
         &self.graph.node(id).shape
     }
 
@@ -93,13 +95,13 @@ impl Lowering<'_> {
         self.graph.node(id).dtype
     }
 
-    pub(super) fn buffer(&mut self, dtype: DType, count: usize) -> BufferId {
+    fn buffer(&mut self, dtype: DType, count: usize) -> BufferId {
         self.buffers.push(Buffer { dtype, count, place: Place::Arena(0) });
         self.buffers.len() - 1
     }
 
     /// A fresh contiguous buffer.
-    pub(super) fn fresh(&mut self, shape: &Shape, dtype: DType) -> View {
+    fn fresh(&mut self, shape: &Shape, dtype: DType) -> View {
         let buffer = self.buffer(dtype, shape.count());
         View { buffer, offset: 0, strides: shape.strides() }
     }
@@ -141,26 +143,17 @@ impl Lowering<'_> {
             let contiguous = is_contiguous(&node.shape, &target.strides);
             let layout = &self.layouts[id as usize];
             shared |= uses[id as usize] > 1;
-            match (layout.role, &node.op) {
-                (Role::View, Op::Reshape) => {
+            match (layout.role, node.op.rules().lowering()) {
+                (Role::View, Lowering::View(movement)) => {
                     let operand = node.args[0];
-                    let Some(strides) =
-                        reshaped_strides(&node.shape, &target.strides, self.shape(operand))
-                    else {
-                        return false;
-                    };
+                    let placed = movement.place(self.shape(operand), &node.shape, &target.strides);
+                    let Some(strides) = placed else { return false };
                     target.strides = strides;
                     id = operand;
                 }
-                (Role::View, Op::Transpose(axes)) => {
-                    let mut strides = target.strides.clone();
-                    for (i, &a) in axes.iter().enumerate() {
-                        strides[a as usize] = target.strides[i];
-                    }
-                    target.strides = strides;
-                    id = node.args[0];
-                }
-                (Role::Elementwise, _) | (Role::Kernel, Op::Contract(_) | Op::Binary(_)) => break,
+                // Of any strides, as are sums that kernels add up.
+                (Role::Elementwise, _)
+                | (Role::Kernel, Lowering::Added(_) | Lowering::Instruction(_)) => break,
                 (Role::Reduction | Role::Kernel, _) if contiguous => break,
                 _ => return false,
             }
@@ -198,12 +191,12 @@ impl Lowering<'_> {
     fn place_parts(&mut self, uses: &[u32]) {
         for id in (0..self.graph.nodes.len()).rev() {
             let node = &self.graph.nodes[id];
-            let Op::Concat(axis) = node.op else { continue };
+            let Lowering::SideBySide(axis) = node.op.rules().lowering() else { continue };
             let whole = self.place(id as NodeId);
             let mut start = 0;
             for (number, &part) in node.args.iter().enumerate() {
-                let size = self.shape(part)[axis as usize];
-                let offset = whole.offset + start as isize * whole.strides[axis as usize];
+                let size = self.shape(part)[axis];
+                let offset = whole.offset + start as isize * whole.strides[axis];
                 let target = View { buffer: whole.buffer, offset, strides: whole.strides.clone() };
                 // Early parts of a late whole would be overwritten between runs.
                 let same_stage = self.stage(part) == self.stage(id as NodeId);
@@ -229,15 +222,14 @@ impl Lowering<'_> {
     }
 
     /// A kernel that copies elements from view to view over a domain.
-    pub(super) fn copy(&mut self, from: View, to: View, id: NodeId, domain: Shape) {
+    fn copy(&mut self, from: View, to: View, id: NodeId, domain: Shape) {
         if from == to || domain.count() == 0 {
             return;
         }
-        let map = super::expressions::copy(domain, from, to, self.dtype(id));
-        self.push(Work::Map(map), id);
+        self.push(Map::copy(domain, from, to, self.dtype(id)).into(), id);
     }
 
-    pub(super) fn push(&mut self, mut work: Work, id: NodeId) {
+    fn push(&mut self, mut work: Work, id: NodeId) {
         if let Work::Map(map) = &mut work {
             let [_, r, b] = map.split();
             map.has_long_rows = r * b > self.costs.long_row;
@@ -253,7 +245,7 @@ impl Lowering<'_> {
         };
         if group.domain.is_some() {
             let map = self.expression(g, &group);
-            self.push(Work::Map(map), group.nodes[group.nodes.len() - 1]);
+            self.push(map.into(), group.nodes[group.nodes.len() - 1]);
             return;
         }
         self.kernel(first);
@@ -274,27 +266,13 @@ impl Lowering<'_> {
     fn kernel(&mut self, id: NodeId) {
         let node = self.graph.node(id);
         let out = self.place(id);
-        match &node.op {
-            Op::Reshape => {
-                let from = self.view(node.args[0]);
-                let shape = self.shape(node.args[0]).clone();
-                let to = View { buffer: out.buffer, offset: out.offset, strides: shape.strides() };
-                self.copy(from, to, id, shape);
+        match node.op.rules().lowering() {
+            Lowering::Kernels(kernels) => kernels.emit(out, &mut Emitter { planner: self, id }),
+            Lowering::Added(kernels) => {
+                kernels.emit(out, false, &mut Emitter { planner: self, id })
             }
-            Op::Pad(padding) => {
-                let fill = super::expressions::fill(node.shape.clone(), out.clone(), node.dtype);
-                self.push(Work::Map(fill), id);
-                let from = self.view(node.args[0]);
-                let mut inside = out;
-                for (axis, p) in padding.iter().enumerate() {
-                    inside.offset += p.before as isize * inside.strides[axis];
-                    inside.strides[axis] *= (p.between + 1) as isize;
-                }
-                let shape = self.shape(node.args[0]).clone();
-                self.copy(from, inside, id, shape);
-            }
-            Op::Concat(axis) => {
-                let axis = *axis as usize;
+            Lowering::Instruction(_) => self.sum(id, &out),
+            Lowering::SideBySide(axis) => {
                 let mut start = 0;
                 for (number, &part) in node.args.iter().enumerate() {
                     let shape = self.shape(part).clone();
@@ -307,67 +285,78 @@ impl Lowering<'_> {
                     start += shape[axis];
                 }
             }
-            Op::Contract(c) => products::lower(self, id, c, out, false),
-            Op::Binary(_) => products::lower_sum(self, id, &out),
-            Op::Random(distribution, stream) => {
-                let key = self.contiguous(node.args[0]);
-                let (count, dtype) = (node.shape.count(), node.dtype);
-                let work = Work::Random {
-                    key,
-                    out,
-                    distribution: *distribution,
-                    stream: *stream,
-                    count,
-                    dtype,
-                };
-                self.push(work, id);
+            // The operand's elements in their order, which no strides say.
+            Lowering::View(_) => {
+                let from = self.view(node.args[0]);
+                let shape = self.shape(node.args[0]).clone();
+                let to = View { buffer: out.buffer, offset: out.offset, strides: shape.strides() };
+                self.copy(from, to, id, shape);
             }
-            op => self.indexing(id, op.clone(), out),
+            // No kernels of their own.
+            Lowering::Given | Lowering::Reduction(..) => {}
         }
     }
 
-    fn indexing(&mut self, id: NodeId, op: Op, out: View) {
-        let node = self.graph.node(id);
-        let x = self.contiguous(node.args[0]);
-        let indices = node.args.get(1).map(|&i| self.contiguous(i));
-        let from = self.shape(node.args[0]).clone();
-        let index_shape = node.args.get(1).map(|&i| self.shape(i).clone()).unwrap_or_default();
-        // The axis is that of the larger side: the source of a gather, the result of a scatter.
-        let (Along { axis, labels }, whole, along) = match op {
-            Op::Gather(a) | Op::ArgMax(a) => (a.into(), &from, false),
-            Op::TakeAlong(a) => (a, &from, true),
-            Op::ScatterAdd(a) => (a.into(), &node.shape, false),
-            Op::ScatterAlong(a) => (a, &node.shape, true),
-            _ => return,
-        };
-        let axis = axis as usize;
-        let indexed = Indexed {
-            x,
-            indices,
-            out,
-            outer: whole[..axis].iter().product(),
-            size: whole[axis],
-            positions: if along { index_shape[axis] } else { index_shape.count() },
-            inner: whole[axis + 1..].iter().product(),
-            along,
-            labels,
-            dtype: self.dtype(node.args[0]),
-        };
-        let work = match op {
-            Op::ArgMax(_) => Work::ArgMax(indexed),
-            Op::Gather(_) | Op::TakeAlong(_) => Work::Gather(indexed),
-            _ => Work::Scatter(indexed),
-        };
-        self.push(work, id);
+    /// A sum of what kernels can add: each term is added to the former ones.
+    fn sum(&mut self, id: NodeId, out: &View) {
+        let mut terms: Vec<NodeId> = vec![id];
+        let mut add = false;
+        while let Some(id) = terms.pop() {
+            let node = self.graph.node(id);
+            match node.op.rules().lowering() {
+                Lowering::Added(kernels) => {
+                    kernels.emit(out.clone(), add, &mut Emitter { planner: self, id });
+                    add = true;
+                }
+                _ => terms.extend(node.args.iter().rev()),
+            }
+        }
     }
 }
 
-/// How a reduction primitive combines.
-pub(super) fn combine(op: &Op) -> Option<Combine> {
-    match op {
-        Op::Sum(_) => Some(Combine::Sum),
-        Op::Max(_) => Some(Combine::Max),
-        Op::Min(_) => Some(Combine::Min),
-        _ => None,
+/// The planner, as a primitive sees it.
+struct Emitter<'p, 'g> {
+    planner: &'p mut Planner<'g>,
+    /// The primitive.
+    id: NodeId,
+}
+
+impl Emitter<'_, '_> {
+    fn operand(&self, i: usize) -> NodeId {
+        self.planner.graph.node(self.id).args[i]
+    }
+}
+
+impl Emit for Emitter<'_, '_> {
+    fn shape(&self, operand: usize) -> Shape {
+        self.planner.shape(self.operand(operand)).clone()
+    }
+
+    fn dtype(&self, operand: usize) -> DType {
+        self.planner.dtype(self.operand(operand))
+    }
+
+    fn result(&self) -> (Shape, DType) {
+        (self.planner.shape(self.id).clone(), self.planner.dtype(self.id))
+    }
+
+    fn view(&mut self, operand: usize) -> View {
+        self.planner.view(self.operand(operand))
+    }
+
+    fn contiguous(&mut self, operand: usize) -> View {
+        self.planner.contiguous(self.operand(operand))
+    }
+
+    fn fresh(&mut self, shape: &Shape, dtype: DType) -> View {
+        self.planner.fresh(shape, dtype)
+    }
+
+    fn push(&mut self, work: Work) {
+        self.planner.push(work, self.id);
+    }
+
+    fn copy_operand(&mut self, operand: usize, from: View, to: View, domain: Shape) {
+        self.planner.copy(from, to, self.operand(operand), domain);
     }
 }

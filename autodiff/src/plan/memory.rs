@@ -2,7 +2,7 @@
 //! of its own for each that early steps leave for the others.
 
 use super::schedule::may_replace;
-use super::{Buffer, BufferId, Kernel, Place, Step, Work};
+use super::{Buffer, BufferId, Kernel, Place, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,35 +71,6 @@ impl Arena {
         }
         self.insert(offset, bytes);
     }
-}
-
-/// A buffer that `write` may take over: read for the last time here, element by element
-/// in the same order in which `write` is written.
-fn in_place(
-    kernel: &Kernel,
-    buffers: &[Buffer],
-    write: BufferId,
-    dying: impl Fn(BufferId) -> bool,
-) -> Option<BufferId> {
-    let Work::Map(map) = &kernel.work else {
-        return None;
-    };
-    if !map.reductions.is_empty() {
-        return None;
-    }
-    let row_major = map.domain.strides();
-    let whole = |v: &super::View| {
-        v.offset == 0 && v.strides == row_major && buffers[v.buffer].count == map.domain.count()
-    };
-    let (_, store) = map.stores.iter().find(|(_, v)| v.buffer == write)?;
-    if !whole(store) {
-        return None;
-    }
-    map.loads.iter().map(|v| v.buffer).find(|&read| {
-        dying(read)
-            && buffers[read].dtype == buffers[write].dtype
-            && map.loads.iter().filter(|v| v.buffer == read).all(whole)
-    })
 }
 
 /// Up to this many blocks a quadratic search for their places is quick.
@@ -223,7 +194,7 @@ pub(super) fn assign(
                                 && may_replace(&kernels[k], b, &kernels[o], r)
                         })
                 };
-                block_of[b] = match in_place(&kernels[k], buffers, b, dying) {
+                block_of[b] = match kernels[k].work.kind().in_place(b, buffers, &dying) {
                     Some(r) => {
                         taken.push(r);
                         block_of[r]

@@ -5,128 +5,13 @@
 //! chain, and they stay in its cache. The chains of a *step* are independent. Between steps
 //! all threads meet.
 
-use super::{Buffer, BufferId, Chain, Costs, Kernel, Step, View, Work};
-use smallvec::SmallVec;
-
-/// The elements of a buffer that a kernel touches.
-#[derive(Clone, Debug)]
-pub(super) struct Access {
-    pub(super) buffer: BufferId,
-    write: bool,
-    /// The first and last element of all.
-    span: (isize, isize),
-    /// For kernels that go by rows: the distance of rows, and the span of the first one.
-    row: Option<(isize, (isize, isize))>,
-}
-
-/// First and last offset reached from an offset along axes.
-fn span(offset: isize, sizes: &[usize], strides: &[isize]) -> (isize, isize) {
-    let mut span = (offset, offset);
-    for (&n, &s) in sizes.iter().zip(strides) {
-        let reach = (n as isize - 1).max(0) * s;
-        if reach < 0 { span.0 += reach } else { span.1 += reach }
-    }
-    span
-}
-
-fn access(view: &View, write: bool, sizes: &[usize], by_rows: bool) -> Access {
-    let row = (by_rows && !view.strides.is_empty())
-        .then(|| (view.strides[0], span(view.offset, &sizes[1..], &view.strides[1..])));
-    Access { buffer: view.buffer, write, span: span(view.offset, sizes, &view.strides), row }
-}
-
-/// The rows by which a kernel goes, if it does, and all that it touches.
-fn accesses(kernel: &Kernel) -> (Option<usize>, SmallVec<[Access; 8]>) {
-    let mut all: SmallVec<[Access; 8]> = SmallVec::new();
-    let rows = kernel.rows();
-    let by_rows = rows.is_some();
-    match &kernel.work {
-        Work::Map(map) => {
-            for view in &map.loads {
-                all.push(access(view, false, &map.domain, by_rows));
-            }
-            for (_, view) in &map.stores {
-                all.push(access(view, true, &map.domain, by_rows));
-            }
-            let kept = map.domain.without(&map.reduced);
-            for r in &map.reductions {
-                all.push(access(&r.store, true, &kept, by_rows));
-            }
-        }
-        Work::Product(p) => {
-            let mut add = |view: &View, write, m, n| {
-                let sizes: SmallVec<[usize; 8]> = p.batch.iter().copied().chain([m, n]).collect();
-                all.push(access(view, write, &sizes, by_rows));
-            };
-            add(&p.left, false, p.m, p.k);
-            add(&p.out, true, p.m, p.n);
-            add(&p.right, false, p.k, p.n);
-            if let (true, Some(right)) = (p.batch.is_empty(), all.last_mut()) {
-                // Every row of the result reads all of it.
-                right.row = Some((0, right.span));
-            }
-        }
-        Work::Gather(i) | Work::Scatter(i) | Work::ArgMax(i) => {
-            let mut add = |view: &View, write, size: usize, rows: bool| {
-                let (o, n) = (view.offset, (size * i.inner) as isize);
-                let span = (o, o + n * i.outer as isize - 1);
-                let row = (by_rows && rows).then_some((n, (o, o + n - 1)));
-                all.push(Access { buffer: view.buffer, write, span, row });
-            };
-            let (from, to) = match kernel.work {
-                Work::Gather(_) => (i.size, i.positions),
-                Work::Scatter(_) => (i.positions, i.size),
-                _ => (i.size, 1),
-            };
-            add(&i.x, false, from, true);
-            add(&i.out, true, to, true);
-            if let Some(view) = &i.indices {
-                if i.along {
-                    add(view, false, i.positions, true);
-                } else {
-                    let span = (view.offset, view.offset + i.positions as isize - 1);
-                    let row = by_rows.then_some((0, span));
-                    all.push(Access { buffer: view.buffer, write: false, span, row });
-                }
-            }
-        }
-        Work::Random { key, out, count, .. } => {
-            let last = out.offset + *count as isize - 1;
-            all.push(Access {
-                buffer: out.buffer,
-                write: true,
-                span: (out.offset, last),
-                row: None,
-            });
-            let span = (key.offset, key.offset + 1);
-            all.push(Access { buffer: key.buffer, write: false, span, row: None });
-        }
-    }
-    (rows, all)
-}
-
-fn overlap(a: (isize, isize), b: (isize, isize)) -> bool {
-    a.0 <= b.1 && b.0 <= a.1
-}
-
-/// Whether the order of two accesses matters.
-fn conflict(a: &Access, b: &Access) -> bool {
-    a.buffer == b.buffer && (a.write || b.write) && overlap(a.span, b.span)
-}
-
-/// Whether two accesses meet in equal rows only.
-fn aligned(a: &Access, b: &Access) -> bool {
-    let (Some((step_a, a)), Some((step_b, b))) = (a.row, b.row) else {
-        return false;
-    };
-    let window = a.1.max(b.1) - a.0.min(b.0);
-    step_a == step_b && window < step_a
-}
+use super::{Chain, Costs, Step};
+use crate::work::{Access, Accesses, Buffer, BufferId, Kernel};
 
 /// A kernel of the step being built.
 struct Placed {
     chain: usize,
-    accesses: SmallVec<[Access; 8]>,
+    accesses: Accesses,
 }
 
 struct Builder<'a> {
@@ -148,19 +33,14 @@ impl Builder<'_> {
     }
 
     fn add(&mut self, number: usize, kernel: &Kernel, buffers: &[Buffer]) {
-        let (rows, accesses) = accesses(kernel);
+        let kind = kernel.work.kind();
+        let (rows, accesses) = (kind.rows(), kind.accesses());
         let written: usize = accesses
             .iter()
             .filter(|a| a.write)
-            .map(|a| (a.span.1 - a.span.0 + 1).max(0) as usize)
-            .zip(accesses.iter().filter(|a| a.write))
-            .map(|(n, a)| n.saturating_mul(buffers[a.buffer].dtype.size()))
+            .map(|a| a.count().saturating_mul(buffers[a.buffer].dtype.size()))
             .fold(0, usize::saturating_add);
-        // Products of their own in every row copy no operand more often for being divided.
-        let flops = match &kernel.work {
-            Work::Product(p) if !p.batch.is_empty() => 0,
-            _ => kernel.flops(),
-        };
+        let flops = kind.flops_to_keep_together();
         let full = self.placed.len() >= self.costs.largest_step
             || (!self.placed.is_empty()
                 && (self.bytes.saturating_add(written) > self.costs.step_bytes
@@ -174,12 +54,12 @@ impl Builder<'_> {
         for p in &self.placed {
             for a in &p.accesses {
                 for b in &accesses {
-                    if !conflict(a, b) {
+                    if !a.conflicts(b) {
                         continue;
                     }
                     fits &= rows.is_some()
                         && self.chains[p.chain].rows == rows
-                        && aligned(a, b)
+                        && a.meets_in_equal_rows(b)
                         && joins.is_none_or(|chain| chain == p.chain);
                     joins = Some(p.chain);
                 }
@@ -242,10 +122,11 @@ pub(super) fn may_replace(
     other: &Kernel,
     read: BufferId,
 ) -> bool {
-    let (rows, own) = accesses(kernel);
-    let (other_rows, theirs) = accesses(other);
+    let (kernel, other) = (kernel.work.kind(), other.work.kind());
+    let (rows, own, theirs) = (kernel.rows(), kernel.accesses(), other.accesses());
     let store = own.iter().find(|a| a.write && a.buffer == write);
-    let meet =
-        |store: &Access| theirs.iter().filter(|a| a.buffer == read).all(|a| aligned(a, store));
-    rows.is_some() && rows == other_rows && store.is_some_and(meet)
+    let meet = |store: &Access| {
+        theirs.iter().filter(|a| a.buffer == read).all(|a| a.meets_in_equal_rows(store))
+    };
+    rows.is_some() && rows == other.rows() && store.is_some_and(meet)
 }

@@ -6,7 +6,7 @@
 
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::{At, Error, Result};
-use crate::graph::{Binary, Node, NodeId, Op};
+use crate::graph::{Binary, Broadcast, Concat, Node, NodeId, Op, Transpose};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
 use hashbrown::HashTable;
@@ -121,7 +121,13 @@ impl TapeData {
             }
             Rewritten::SumOfTransposed(axes, a, b) => {
                 let terms = [a, b].map(|term| {
-                    self.push(Op::Transpose(axes.clone()), &[term], shape.clone(), dtype, at)
+                    self.push(
+                        Op::Transpose(Transpose(axes.clone())),
+                        &[term],
+                        shape.clone(),
+                        dtype,
+                        at,
+                    )
                 });
                 self.push(Op::Binary(Binary::Add), &terms, shape, dtype, at)
             }
@@ -203,7 +209,7 @@ impl TapeData {
         };
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
-        if let Op::Concat(axis) = self.node(id).op {
+        if let Op::Concat(Concat(axis)) = self.node(id).op {
             self.note_ends(id, axis as usize);
         }
         id
@@ -280,7 +286,7 @@ impl TapeData {
         if shape.is_empty() {
             return scalar;
         }
-        self.insert(Op::Broadcast(Axes::new()), &[scalar], shape.clone(), dtype, at)
+        self.insert(Op::Broadcast(Broadcast(Axes::new())), &[scalar], shape.clone(), dtype, at)
     }
 
     /// The literal that all elements of a node equal, if it is one.
@@ -320,7 +326,7 @@ impl TapeData {
         let kept: Vec<usize> = (0..from.len()).filter(|&i| from[i] == shape[i + shift]).collect();
         let x = self.reshape(x, kept.iter().map(|&i| from[i]).collect(), at);
         let axes = kept.iter().map(|&i| (i + shift) as u8).collect();
-        self.push(Op::Broadcast(axes), &[x], shape.clone(), dtype, at)
+        self.push(Op::Broadcast(Broadcast(axes)), &[x], shape.clone(), dtype, at)
     }
 
     /// What [`append`](TapeData::append) checks, where an error is wanted before that.

@@ -2,7 +2,7 @@
 
 use super::{TapeData, Var};
 use crate::error::{At, Error, Result};
-use crate::graph::{Graph, InputSpec, NodeId, Op};
+use crate::graph::{Graph, InputSpec, NodeId, Op, Recompute};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -24,7 +24,7 @@ impl TapeData {
         let mut compared = Vec::new();
         let nodes = self.nodes.iter().zip(needed).filter(|(_, needed)| **needed);
         for (node, _) in nodes {
-            if let Op::Recompute(number) = node.op {
+            if let Op::Recompute(Recompute(number)) = node.op {
                 compared.resize(self.nodes.len(), false);
                 compared[number as usize] = true;
             }
@@ -98,10 +98,12 @@ impl TapeData {
                     replay.literals.len() as u32 - 1
                 })),
                 // The cotangent that tells sweeps apart may be one with another's by now.
-                Op::Recompute(number) => Op::Recompute(match is_kept(*number as usize) {
-                    true => renumbered[*number as usize],
-                    false => number | 1 << 31,
-                }),
+                Op::Recompute(Recompute(number)) => {
+                    Op::Recompute(Recompute(match is_kept(*number as usize) {
+                        true => renumbered[*number as usize],
+                        false => number | 1 << 31,
+                    }))
+                }
                 op => op.clone(),
             };
             let (shape, dtype, at) = (node.shape.clone(), node.dtype, node.at);

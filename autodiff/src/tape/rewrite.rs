@@ -4,7 +4,10 @@
 //! them must find its way.
 
 use super::data::TapeData;
-use crate::graph::{Binary, Contraction, NodeId, Op, Range, Unary};
+use crate::graph::{
+    Binary, Broadcast, Concat, Contract, Contraction, Flip, NodeId, Op, Range, Slice, Sum,
+    Transpose, Unary,
+};
 use crate::shape::Axes;
 use crate::{DType, Shape};
 use smallvec::SmallVec;
@@ -69,8 +72,8 @@ pub(super) fn rewrite(
         | Op::Slice(_)
         | Op::Flip(_)
         | Op::Concat(_) => movement(tape, op, args, shape),
-        Op::Sum(axes) => sum(tape, axes, args[0], dtype),
-        Op::Contract(c) => contract(tape, c, args),
+        Op::Sum(Sum(axes)) => sum(tape, axes, args[0], dtype),
+        Op::Contract(Contract(c)) => contract(tape, c, args),
         Op::Alias => Node(args[0]),
         _ => Same,
     }
@@ -185,14 +188,14 @@ fn sum(tape: &TapeData, axes: &Axes, x: NodeId, dtype: DType) -> Rewritten {
         let n: usize = axes.iter().map(|&a| node.shape[a as usize]).product();
         return Constant(c * n as f64);
     }
-    if let Some(Op::Sum(inner)) = seen(tape, x) {
+    if let Some(Op::Sum(Sum(inner))) = seen(tape, x) {
         // Axes of the outer sum count what the inner one left.
         let rank = tape.node(node.args[0]).shape.len();
         let left: Vec<u8> = (0..rank as u8).filter(|a| !inner.contains(a)).collect();
         let mut all: Axes = inner.clone();
         all.extend(axes.iter().map(|&a| left[a as usize]));
         all.sort_unstable();
-        return one(Op::Sum(all), node.args[0]);
+        return one(Op::Sum(Sum(all)), node.args[0]);
     }
     Same
 }
@@ -203,7 +206,7 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
     if let (Some(c), false) = (tape.hidden_constant(x), matches!(op, Op::Concat(_))) {
         return match op {
             // The canonical form of a repeated literal stays as it is.
-            Op::Broadcast(axes)
+            Op::Broadcast(Broadcast(axes))
                 if axes.is_empty() && node.shape.is_empty() && !shape.is_empty() =>
             {
                 Same
@@ -216,41 +219,49 @@ fn movement(tape: &TapeData, op: &Op, args: &[NodeId], shape: &Shape) -> Rewritt
         (Op::Reshape, _) if node.shape == *shape => Node(x),
         (Op::Reshape, Some(Op::Reshape)) => one(Op::Reshape, node.args[0]),
         (Op::Broadcast(_), _) if node.shape == *shape => Node(x),
-        (Op::Broadcast(outer), Some(Op::Broadcast(inner))) => {
-            one(Op::Broadcast(inner.iter().map(|&a| outer[a as usize]).collect()), node.args[0])
-        }
-        (Op::Transpose(axes), _) if axes.iter().enumerate().all(|(i, &a)| i == a as usize) => {
+        (Op::Broadcast(Broadcast(outer)), Some(Op::Broadcast(Broadcast(inner)))) => one(
+            Op::Broadcast(Broadcast(inner.iter().map(|&a| outer[a as usize]).collect())),
+            node.args[0],
+        ),
+        (Op::Transpose(Transpose(axes)), _)
+            if axes.iter().enumerate().all(|(i, &a)| i == a as usize) =>
+        {
             Node(x)
         }
-        (Op::Transpose(outer), Some(Op::Transpose(inner))) => {
-            one(Op::Transpose(outer.iter().map(|&a| inner[a as usize]).collect()), node.args[0])
-        }
+        (Op::Transpose(Transpose(outer)), Some(Op::Transpose(Transpose(inner)))) => one(
+            Op::Transpose(Transpose(outer.iter().map(|&a| inner[a as usize]).collect())),
+            node.args[0],
+        ),
         // Cotangents of transposed weights. A recorded product may have other readers.
-        (Op::Transpose(axes), Some(Op::Contract(c))) if !tape.is_extraction => {
+        (Op::Transpose(Transpose(axes)), Some(Op::Contract(Contract(c))))
+            if !tape.is_extraction =>
+        {
             exchanged(tape, axes, c, &node.args)
         }
-        (Op::Transpose(axes), Some(Op::Binary(Binary::Add)))
+        (Op::Transpose(Transpose(axes)), Some(Op::Binary(Binary::Add)))
             if !tape.is_extraction && is_sum_of_products(tape, axes, x) =>
         {
             Rewritten::SumOfTransposed(axes.clone(), node.args[0], node.args[1])
         }
-        (Op::Flip(axes), _) if axes.is_empty() => Node(x),
-        (Op::Flip(outer), Some(Op::Flip(inner))) => {
+        (Op::Flip(Flip(axes)), _) if axes.is_empty() => Node(x),
+        (Op::Flip(Flip(outer)), Some(Op::Flip(Flip(inner)))) => {
             let mut axes: Axes = outer.iter().filter(|a| !inner.contains(a)).copied().collect();
             axes.extend(inner.iter().filter(|a| !outer.contains(a)).copied());
             axes.sort_unstable();
-            one(Op::Flip(axes), node.args[0])
+            one(Op::Flip(Flip(axes)), node.args[0])
         }
-        (Op::Slice(ranges), _) if node.shape == *shape && ranges.iter().all(|r| r.start == 0) => {
+        (Op::Slice(Slice(ranges)), _)
+            if node.shape == *shape && ranges.iter().all(|r| r.start == 0) =>
+        {
             Node(x)
         }
-        (Op::Slice(outer), Some(Op::Slice(inner))) => {
+        (Op::Slice(Slice(outer)), Some(Op::Slice(Slice(inner)))) => {
             let both = outer.iter().zip(inner);
             let ranges = both
                 .map(|(o, i)| Range { start: i.start + o.start * i.step, step: i.step * o.step });
-            one(Op::Slice(ranges.collect()), node.args[0])
+            one(Op::Slice(Slice(ranges.collect())), node.args[0])
         }
-        (Op::Slice(ranges), Some(Op::Concat(axis))) => {
+        (Op::Slice(Slice(ranges)), Some(Op::Concat(Concat(axis)))) => {
             slice_of_concat(tape, ranges, *axis, x, shape)
         }
         (Op::Concat(_), _) if args.len() == 1 => Node(x),
@@ -277,7 +288,7 @@ fn is_sum_of_products(tape: &TapeData, axes: &Axes, sum: NodeId) -> bool {
         let Some(id) = open.pop() else { return true };
         match seen(tape, id) {
             Some(Op::Binary(Binary::Add)) => open.extend(tape.node(id).args.iter().copied()),
-            Some(Op::Contract(c)) if exchanges(tape, axes, c, &tape.node(id).args) => {}
+            Some(Op::Contract(Contract(c))) if exchanges(tape, axes, c, &tape.node(id).args) => {}
             _ => return false,
         }
     }
@@ -291,7 +302,7 @@ fn exchanged(tape: &TapeData, axes: &Axes, c: &Contraction, args: &[NodeId]) -> 
         return Same;
     }
     let operands = SmallVec::from_slice(&[args[1], args[0]]);
-    Rewritten::Op(Op::Contract(Box::new(c.clone().swapped())), operands)
+    Rewritten::Op(Op::Contract(Contract(Box::new(c.clone().swapped()))), operands)
 }
 
 /// Operands that are transposes are read where they come from: any axes can be paired.
@@ -300,13 +311,13 @@ fn contract(tape: &TapeData, c: &Contraction, args: &[NodeId]) -> Rewritten {
     let left = through_transpose(tape, &mut a, &mut c.left_batch, &mut c.left_sum);
     let right = through_transpose(tape, &mut b, &mut c.right_batch, &mut c.right_sum);
     if left || right {
-        return Rewritten::Op(Op::Contract(Box::new(c)), SmallVec::from_slice(&[a, b]));
+        return Rewritten::Op(Op::Contract(Contract(Box::new(c))), SmallVec::from_slice(&[a, b]));
     }
     Same
 }
 
 fn through_transpose(tape: &TapeData, x: &mut NodeId, batch: &mut Axes, sum: &mut Axes) -> bool {
-    let Some(Op::Transpose(axes)) = seen(tape, *x) else { return false };
+    let Some(Op::Transpose(Transpose(axes))) = seen(tape, *x) else { return false };
     let inner = |list: &Axes| list.iter().map(|&i| axes[i as usize]).collect::<Axes>();
     // The result has the free axes in the operand's order, which must stay the same.
     let free = (0..axes.len() as u8).filter(|a| !batch.contains(a) && !sum.contains(a)).collect();
@@ -337,5 +348,5 @@ fn slice_of_concat(
     }
     let mut ranges: SmallVec<[Range; 2]> = SmallVec::from_slice(ranges);
     ranges[axis].start -= if place > 0 { ends[place - 1] } else { 0 };
-    one(Op::Slice(ranges), tape.node(concat).args[place])
+    one(Op::Slice(Slice(ranges)), tape.node(concat).args[place])
 }

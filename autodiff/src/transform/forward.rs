@@ -4,8 +4,8 @@ use super::recompute::{Forward, kept, lowest, positions};
 use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::graph::{Node, NodeId, Op};
-use crate::ops::{Derivative, Kind};
+use crate::graph::{Node, NodeId};
+use crate::ops::{Derivative, Fact};
 use crate::tape::{Hidden, Var, enter, record_many, with_tape};
 use smallvec::SmallVec;
 
@@ -39,15 +39,16 @@ fn tangent(
     tangents: &[Option<Derivative>],
 ) -> Option<Derivative> {
     let given = || tangents.iter().enumerate().filter_map(|(i, t)| t.map(|t| (i, t)));
-    match node.op.kind() {
-        Kind::Elementwise => given()
-            .filter_map(|(i, t)| node.op.partial(i, args, y).times(t))
-            .reduce(Derivative::plus),
-        Kind::Linear => {
+    match node.op.rules().derivative() {
+        Fact::Elementwise(factors) => {
+            let terms = given().filter_map(|(i, t)| factors.partial(i, args, y).times(t));
+            terms.reduce(Derivative::plus)
+        }
+        Fact::Linear(linear) => {
             // An operand that does not depend on the variables has tangents that are strong zeros.
             let real =
                 |(arg, t): (&Var, &Option<Derivative>)| t.is_none() && arg.dtype().is_float();
-            let strong = node.op.fills_in()
+            let strong = linear.fills_in()
                 || given().all(|(_, t)| t.strong)
                 || args.iter().zip(tangents).any(real);
             let values: SmallVec<[Option<Var>; 3]> =
@@ -55,20 +56,20 @@ fn tangent(
             Some(Derivative { value: linear_part(node, args, &values), strong })
         }
         // A sum over products ends what a mask has said of single elements.
-        Kind::Bilinear => given()
+        Fact::Bilinear(_) => given()
             .map(|(i, t)| {
                 let mut operands: SmallVec<[Var; 3]> = SmallVec::from_slice(args);
                 operands[i] = t.value;
                 Derivative::plain(apply(node, &operands))
             })
             .reduce(Derivative::plus),
-        Kind::Selecting => {
+        Fact::Selecting(selecting) => {
             let (_, t) = given().next()?;
-            let (weights, axes) = node.op.weights(args[0], y)?;
+            let (weights, axes) = selecting.weights(args[0], y);
             let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
             Some(Derivative::plain(t.masked(weights).value.sum_axes(&axes)))
         }
-        Kind::Constant => None,
+        Fact::Constant => None,
     }
 }
 
@@ -120,7 +121,7 @@ pub(super) fn values_and_tangents(
         };
         let node = with_tape(id, |tape| {
             let node = tape.node(id_node);
-            let active = node.dtype.is_float() && !matches!(node.op.kind(), Kind::Constant);
+            let active = node.dtype.is_float() && node.op.is_differentiable();
             let active = active && node.args.iter().any(|&a| look(a).is_some());
             (active || again.is_some()).then(|| (node.clone(), active))
         });
@@ -215,12 +216,5 @@ impl Var {
         let found = tangents(&[self], pairs, &[])[0].unwrap_or_else(|| self.constant_like(0.0));
         drop(hidden);
         found.own(at)
-    }
-}
-
-impl Op {
-    /// Whether differentiation passes through at all.
-    pub(crate) fn is_differentiable(&self) -> bool {
-        !matches!(self.kind(), Kind::Constant)
     }
 }

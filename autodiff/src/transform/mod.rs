@@ -3,7 +3,6 @@
 //! Forward and reverse mode follow mechanically from each primitive's one fact, and what
 //! they record are primitives again, so any nesting of them gives any order of derivative.
 
-mod batching;
 mod checkpoint;
 #[cfg(all(test, feature = "proptest"))]
 mod divided;
@@ -20,7 +19,7 @@ pub use second::ValueGradHvp;
 pub use vmap::{map_rows, vmap};
 
 use crate::error::At;
-use crate::graph::{NodeId, Op};
+use crate::graph::{Hold, NodeId, Op};
 use crate::tape::{Var, with_tape};
 
 /// While it lives, recorded nodes carry the places of the nodes they stem from.
@@ -74,7 +73,7 @@ fn hold(f: Var, v: Var, at: At) -> Var {
         for id in (0..=f.node()).rev().filter(|_| tape.holds) {
             if needed[id as usize] {
                 let node = tape.node(id);
-                if let Op::Hold(l) = node.op {
+                if let Op::Hold(Hold(l)) = node.op {
                     level = level.max(l + 1);
                 }
                 for &arg in &node.args {
@@ -87,7 +86,7 @@ fn hold(f: Var, v: Var, at: At) -> Var {
     .unwrap_or(0);
     crate::tape::record1(v, "hold", at, |tape, v| {
         let (shape, dtype) = tape.aval(v);
-        Ok(tape.push(Op::Hold(level), &[v], shape, dtype, at))
+        Ok(tape.push(Op::Hold(Hold(level)), &[v], shape, dtype, at))
     })
 }
 

@@ -3,7 +3,7 @@
 //! A transform of a region records a region: its own nodes and the recomputed ones. So any
 //! nesting of transforms keeps no more than what enters and leaves.
 
-use crate::graph::{Node, NodeId, Op};
+use crate::graph::{Node, NodeId, Op, Recompute};
 use crate::tape::{TapeData, TapeId, Var, with_tape};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -39,7 +39,7 @@ impl Outside {
         }
         *self.entered.borrow_mut().entry(id).or_insert_with(|| {
             let ((shape, dtype), at) = (tape.aval(id), tape.node(id).at);
-            tape.append(Op::Recompute(self.number), &[id], shape, dtype, at)
+            tape.append(Op::Recompute(Recompute(self.number)), &[id], shape, dtype, at)
         })
     }
 }

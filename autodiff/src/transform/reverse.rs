@@ -6,8 +6,8 @@ use super::recompute::{Backward, kept, lowest, positions};
 use super::squares::square;
 use super::{Stemming, needed};
 use crate::error::{At, Error};
-use crate::graph::{Node, NodeId, Op};
-use crate::ops::{Derivative, Kind, record_concat};
+use crate::graph::{Node, NodeId};
+use crate::ops::{Derivative, Fact, Stretch, record_concat};
 use crate::tape::{Hidden, TapeId, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
@@ -21,46 +21,25 @@ struct Contribution {
 
 type Contributions = SmallVec<[Contribution; 1]>;
 
-/// The only axis along which a slice with step 1 cuts, and where it begins.
-fn single_cut(node: &Node, operand: &crate::Shape) -> Option<(usize, usize)> {
-    let Op::Slice(ranges) = &node.op else {
-        return None;
-    };
-    let mut cut = None;
-    for (axis, r) in ranges.iter().enumerate() {
-        if node.shape[axis] != operand[axis] {
-            if cut.is_some() || r.step != 1 {
-                return None;
-            }
-            cut = Some((axis, r.start));
-        }
-    }
-    cut
-}
-
-/// Turns what flows into a slice along its own axis into slices of its operand: slices of
-/// slices, too, become one concatenation.
+/// Turns what flows into a stretch of an operand along its own axis into stretches of the operand:
+/// slices of slices, too, become one concatenation.
 fn passes_slices(tape: TapeId, node: &Node, contributions: &mut Contributions) -> bool {
-    if !matches!(node.op, Op::Alias | Op::Reshape | Op::Slice(_))
-        || contributions.iter().any(|c| c.slice.is_none())
-    {
+    if contributions.iter().any(|c| c.slice.is_none()) {
         return false;
     }
-    let operand = with_tape(tape, |t| t.node(node.args[0]).shape.clone()).unwrap_or_default();
-    let cut = match node.op {
-        Op::Slice(_) => match single_cut(node, &operand) {
-            Some(cut) => Some(cut),
-            None => return false,
-        },
-        _ if operand == node.shape => None,
-        _ => return false,
+    let Fact::Linear(linear) = node.op.rules().derivative() else { return false };
+    let stretch = with_tape(tape, |t| linear.stretch(&t.node(node.args[0]).shape, &node.shape));
+    let (fits, shift) = match stretch.flatten() {
+        None => return false,
+        Some(Stretch::Whole) => (None, 0),
+        Some(Stretch::Along { axis, start }) => (Some(axis), start),
     };
-    let along = |c: &Contribution| c.slice.is_some_and(|s| cut.is_none_or(|cut| cut.0 == s.0));
+    let along = |c: &Contribution| c.slice.is_some_and(|s| fits.is_none_or(|axis| axis == s.0));
     if !contributions.iter().all(along) {
         return false;
     }
     for (_, start) in contributions.iter_mut().filter_map(|c| c.slice.as_mut()) {
-        *start += cut.map_or(0, |cut| cut.1);
+        *start += shift;
     }
     true
 }
@@ -75,55 +54,38 @@ fn pull_back(
     mut give: impl FnMut(usize, Contribution),
 ) {
     let whole = |ct| Contribution { slice: None, ct };
-    match node.op.kind() {
-        Kind::Elementwise => {
+    match node.op.rules().derivative() {
+        Fact::Elementwise(factors) => {
             for i in (0..args.len()).filter(|&i| wanted[i]) {
-                if let Some(t) = node.op.partial(i, args, y).times(ct) {
+                if let Some(t) = factors.partial(i, args, y).times(ct) {
                     give(i, whole(t));
                 }
             }
         }
-        Kind::Bilinear => {
+        Fact::Bilinear(bilinear) => {
             // A sum over products ends what a mask has said of single elements.
             for i in (0..args.len()).filter(|&i| wanted[i]) {
-                if let Some(t) = node.op.transpose(i, args, ct.value) {
-                    give(i, whole(Derivative::plain(t)));
-                }
+                give(i, whole(Derivative::plain(bilinear.transpose(i, args, ct.value))));
             }
         }
-        Kind::Linear => {
-            if let Some(cut) = single_cut(node, &args[0].shape()) {
-                give(0, Contribution { slice: Some(cut), ct });
+        Fact::Linear(linear) => {
+            let stretch = linear.stretch(&args[0].shape(), &node.shape);
+            if let Some(Stretch::Along { axis, start }) = stretch {
+                give(0, Contribution { slice: Some((axis, start)), ct });
                 return;
             }
-            if let Op::Concat(axis) = node.op {
-                // Each part begins where the last one ended.
-                let (axis, mut start) = (axis as usize, 0);
-                for (i, arg) in args.iter().enumerate() {
-                    let end = start + arg.shape()[axis];
-                    if wanted[i] {
-                        let value = ct.value.slice_axis(axis, start, end);
-                        give(i, whole(Derivative { value, ..ct }));
-                    }
-                    start = end;
-                }
-                return;
-            }
-            let strong = ct.strong || node.op.transpose_leaves_out();
-            for i in (0..args.len()).filter(|&i| wanted[i]) {
-                if let Some(value) = node.op.transpose(i, args, ct.value) {
-                    give(i, whole(Derivative { value, strong }));
-                }
-            }
+            let strong = ct.strong || linear.transpose_leaves_out();
+            linear.transposes(args, wanted, ct.value, &mut |i, value| {
+                give(i, whole(Derivative { value, strong }));
+            });
         }
-        Kind::Selecting => {
-            if let Some((weights, axes)) = node.op.weights(args[0], y) {
-                let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
-                let value = ct.value.keep_axes(&axes, &args[0].shape());
-                give(0, whole(Derivative { value, ..ct }.masked(weights)));
-            }
+        Fact::Selecting(selecting) => {
+            let (weights, axes) = selecting.weights(args[0], y);
+            let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
+            let value = ct.value.keep_axes(&axes, &args[0].shape());
+            give(0, whole(Derivative { value, ..ct }.masked(weights)));
         }
-        Kind::Constant => {}
+        Fact::Constant => {}
     }
 }
 

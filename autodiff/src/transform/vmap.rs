@@ -1,10 +1,10 @@
 //! Vectorisation: the same function of many values at once, recorded with a leading axis.
 
 use super::Stemming;
-use super::batching::{Batching, lift};
 use crate::Shape;
 use crate::error::{At, Error};
-use crate::graph::{Node, NodeId, Op};
+use crate::graph::{Hold, Node, NodeId, Op};
+use crate::ops::{Batching, lift};
 use crate::tape::{Hidden, TapeData, Var, enter, record1, with_tape};
 use smallvec::SmallVec;
 
@@ -54,7 +54,8 @@ fn record(outputs: &[Var], over: &[(Var, Var)], size: usize, at: At) -> Vec<Var>
         let batched: SmallVec<[Option<Var>; 3]> =
             node.args.iter().map(|&a| look(&table, a)).collect();
         stemming.from(node.at);
-        match (Batching { node: &node, args: &args, batched: &batched, size }.apply()) {
+        let batching = Batching { node: &node, args: &args, batched: &batched, size };
+        match node.op.rules().batched(&batching) {
             Ok(y) => table[i] = Some(y),
             Err(poisoned) => return vec![poisoned; outputs.len()],
         }
@@ -165,7 +166,7 @@ fn row_of(rows: Var, at: At) -> Var {
         let zeros = tape.full(0.0, &row, dtype, at);
         // A level that no other `Hold` has: levels grow along the tape by at most one a node.
         let level = tape.nodes.len() as u32;
-        let id = tape.append(Op::Hold(level), &[zeros], row, dtype, at);
+        let id = tape.append(Op::Hold(Hold(level)), &[zeros], row, dtype, at);
         tape.rows.insert(id);
         Ok(id)
     })

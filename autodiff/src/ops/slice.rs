@@ -1,181 +1,223 @@
-//! Primitives that move elements: reshape, broadcast, transpose, slice, pad, concat, flip.
-//! All are linear; the fact is the transpose.
+//! Parts of a value and values side by side: slice, pad, concat, flip.
 
+use super::batching::{Batched, Batching, behind};
+use super::plain::{Operands, flat, positions};
+use super::primitive::{Fact, Linear, Primitive, Stretch};
+use super::reshape::sorted_axes;
 use crate::error::{At, Error, Result};
-use crate::graph::{NodeId, Op, Padding, Range};
-use crate::shape::Axes;
+use crate::graph::{Concat, Flip, NodeId, Pad, Padding, Range, Slice};
 use crate::tape::{Tape, TapeData, Var, record_many, record1, with_tape};
+use crate::work::{Emit, Kernels, Lowering, Map, Movement, Strided, View};
 use crate::{DType, Shape};
 use smallvec::SmallVec;
 
-/// The transpose of a movement with respect to operand `i`, whose shape is `operand`.
-pub(super) fn transpose(op: &Op, i: usize, args: &[Var], operand: &Shape, ct: Var) -> Option<Var> {
-    match op {
-        Op::Reshape => Some(ct.reshape(operand)),
-        Op::Broadcast(axes) => {
-            let repeated: Vec<usize> =
-                (0..ct.rank()).filter(|&a| !axes.contains(&(a as u8))).collect();
-            Some(ct.sum_axes(&repeated))
-        }
-        Op::Transpose(axes) => {
-            let mut inverse = vec![0; axes.len()];
-            for (i, &a) in axes.iter().enumerate() {
-                inverse[a as usize] = i;
+impl Primitive for Slice {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        let whole = Range { start: 0, step: 1 };
+        of.all(Slice(std::iter::once(whole).chain(self.0.iter().copied()).collect()))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Ok(of.moved(|p| p.iter().zip(&self.0).map(|(p, r)| r.start + p * r.step).collect()))
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::View(self)
+    }
+}
+
+impl Linear for Slice {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        let (operand, shape) = (args[i].shape(), ct.shape());
+        let padding = self.0.iter().enumerate().map(|(axis, r)| {
+            let spread = shape[axis].saturating_sub(1) * r.step + usize::from(shape[axis] > 0);
+            Padding {
+                before: r.start,
+                between: r.step - 1,
+                after: operand[axis] - (r.start + spread),
             }
-            Some(ct.transpose(&inverse))
-        }
-        Op::Slice(ranges) => {
-            let shape = ct.shape();
-            let padding = ranges.iter().enumerate().map(|(axis, r)| {
-                let spread = shape[axis].saturating_sub(1) * r.step + usize::from(shape[axis] > 0);
-                Padding {
-                    before: r.start,
-                    between: r.step - 1,
-                    after: operand[axis] - (r.start + spread),
+        });
+        Some(ct.pad(&padding.collect::<Vec<_>>()))
+    }
+
+    fn transpose_leaves_out(&self) -> bool {
+        true
+    }
+
+    /// The only axis along which it cuts, with step 1, and where it begins.
+    fn stretch(&self, operand: &Shape, result: &Shape) -> Option<Stretch> {
+        let mut cut = None;
+        for (axis, r) in self.0.iter().enumerate() {
+            if result[axis] != operand[axis] {
+                if cut.is_some() || r.step != 1 {
+                    return None;
                 }
-            });
-            Some(ct.pad(&padding.collect::<Vec<_>>()))
+                cut = Some(Stretch::Along { axis, start: r.start });
+            }
         }
-        Op::Pad(padding) => {
-            let ranges: Vec<(usize, usize, usize)> = padding
-                .iter()
-                .zip(operand.iter())
-                .map(|(p, &n)| {
-                    let step = p.between + 1;
-                    (p.before, if n == 0 { p.before } else { p.before + (n - 1) * step + 1 }, step)
-                })
-                .collect();
-            Some(ct.slice_steps(&ranges))
-        }
-        Op::Concat(axis) => {
-            let axis = *axis as usize;
-            let start: usize = args[..i].iter().map(|a| a.shape()[axis]).sum();
-            Some(ct.slice_axis(axis, start, start + operand[axis]))
-        }
-        Op::Flip(axes) => Some(ct.flip(&axes.iter().map(|&a| a as usize).collect::<Vec<_>>())),
-        _ => None,
+        cut
     }
 }
 
-fn check_axes(op: &'static str, axes: &[usize], shape: &Shape, at: At) -> Result<Axes> {
-    let mut list = Axes::new();
-    for &axis in axes {
-        if axis >= shape.len() || list.contains(&(axis as u8)) {
-            let problem = format!("axes {axes:?} are not distinct axes of the shape {shape}");
-            return Err(Error::Parameter { op, problem, at });
+impl Movement for Slice {
+    fn view(&self, _: &Shape, _: &Shape, mut operand: Strided) -> Option<Strided> {
+        for (r, stride) in self.0.iter().zip(&mut operand.strides) {
+            operand.offset += r.start as isize * *stride;
+            *stride *= r.step as isize;
         }
-        list.push(axis as u8);
+        Some(operand)
     }
-    Ok(list)
 }
 
-/// Sorted distinct axes of a shape, or an error.
-pub(super) fn sorted_axes(op: &'static str, axes: &[usize], shape: &Shape, at: At) -> Result<Axes> {
-    let mut list = check_axes(op, axes, shape, at)?;
-    list.sort_unstable();
-    Ok(list)
+impl Primitive for Pad {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        let none = Padding::default();
+        of.all(Pad(std::iter::once(none).chain(self.0.iter().copied()).collect()))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let out = &of.node.shape;
+        let mut result = vec![0.0; out.count()];
+        for (p, &x) in positions(of.shape(0)).zip(of.value(0)) {
+            let to: Vec<usize> =
+                p.iter().zip(&self.0).map(|(p, q)| q.before + p * (q.between + 1)).collect();
+            result[flat(out, &to)] = x;
+        }
+        Ok(result)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Kernels(self)
+    }
+}
+
+impl Linear for Pad {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        let operand = args[i].shape();
+        let ranges = self.0.iter().zip(operand.iter()).map(|(p, &n)| {
+            let step = p.between + 1;
+            (p.before, if n == 0 { p.before } else { p.before + (n - 1) * step + 1 }, step)
+        });
+        Some(ct.slice_steps(&ranges.collect::<Vec<_>>()))
+    }
+
+    fn fills_in(&self) -> bool {
+        true
+    }
+}
+
+impl Kernels for Pad {
+    fn emit(&self, out: View, to: &mut dyn Emit) {
+        let (shape, dtype) = to.result();
+        to.push(Map::fill(shape, out.clone(), dtype).into());
+        let from = to.view(0);
+        let mut inside = out;
+        for (p, stride) in self.0.iter().zip(&mut inside.strides) {
+            inside.offset += p.before as isize * *stride;
+            *stride *= (p.between + 1) as isize;
+        }
+        to.copy(from, inside, to.shape(0));
+    }
+}
+
+impl Primitive for Concat {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(Concat(self.0 + 1))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        let (axis, out) = (self.0 as usize, &of.node.shape);
+        let mut result = vec![0.0; out.count()];
+        let mut start = 0;
+        for i in 0..of.node.args.len() {
+            for (mut p, &x) in positions(of.shape(i)).zip(of.value(i)) {
+                p[axis] += start;
+                result[flat(out, &p)] = x;
+            }
+            start += of.shape(i)[axis];
+        }
+        Ok(result)
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::SideBySide(self.0 as usize)
+    }
+}
+
+impl Linear for Concat {
+    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
+        let mut transposed = None;
+        let wanted: Vec<bool> = (0..args.len()).map(|j| j == i).collect();
+        self.transposes(args, &wanted, ct, &mut |_, t| transposed = Some(t));
+        transposed
+    }
+
+    /// Each part begins where the last one ended.
+    fn transposes(&self, args: &[Var], wanted: &[bool], ct: Var, give: &mut dyn FnMut(usize, Var)) {
+        let (axis, mut start) = (self.0 as usize, 0);
+        for (i, arg) in args.iter().enumerate() {
+            let end = start + arg.shape()[axis];
+            if wanted[i] {
+                give(i, ct.slice_axis(axis, start, end));
+            }
+            start = end;
+        }
+    }
+}
+
+impl Primitive for Flip {
+    fn derivative(&self) -> Fact<'_> {
+        Fact::Linear(self)
+    }
+
+    fn batched(&self, of: &Batching<'_>) -> Batched {
+        of.all(Flip(behind(&self.0)))
+    }
+
+    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
+        Ok(of.moved(|p| {
+            let mut from = p.to_vec();
+            for &a in &self.0 {
+                from[a as usize] = of.node.shape[a as usize] - 1 - p[a as usize];
+            }
+            from
+        }))
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::View(self)
+    }
+}
+
+impl Linear for Flip {
+    fn transpose(&self, _: usize, _: &[Var], ct: Var) -> Option<Var> {
+        Some(ct.flip(&self.0.iter().map(|&a| a as usize).collect::<Vec<_>>()))
+    }
+}
+
+impl Movement for Flip {
+    fn view(&self, from: &Shape, _: &Shape, mut operand: Strided) -> Option<Strided> {
+        for a in self.0.iter().map(|&a| a as usize) {
+            operand.offset += (from[a] as isize - 1).max(0) * operand.strides[a];
+            operand.strides[a] = -operand.strides[a];
+        }
+        Some(operand)
+    }
 }
 
 impl Var {
-    /// The same elements in row-major order under another shape of the same count.
-    #[track_caller]
-    pub fn reshape(self, shape: impl Into<Shape>) -> Var {
-        let at = At::caller();
-        let to = shape.into();
-        record1(self, "reshape", at, |tape, x| {
-            let (from, _) = tape.aval(x);
-            tape.check_size("reshape", &to, at)?;
-            if from.count() != to.count() {
-                let problem = format!("{} elements cannot become {}", from.count(), to.count());
-                return Err(Error::Shape { op: "reshape", problem, operands: vec![from, to], at });
-            }
-            Ok(tape.reshape(x, to, at))
-        })
-    }
-
-    /// All elements along one axis.
-    #[track_caller]
-    pub fn flatten(self) -> Var {
-        let n = self.shape().count();
-        self.reshape([n])
-    }
-
-    /// Repeats elements to a shape under NumPy's rule: aligned at the last axis, each size
-    /// equal or 1.
-    #[track_caller]
-    pub fn broadcast_to(self, shape: impl Into<Shape>) -> Var {
-        let at = At::caller();
-        let to = shape.into();
-        record1(self, "broadcast", at, |tape, x| {
-            let (from, _) = tape.aval(x);
-            tape.check_size("broadcast", &to, at)?;
-            if super::binary::broadcast_shapes(&from, &to).as_ref() != Some(&to) {
-                let problem = "the first cannot be repeated to the second".into();
-                return Err(Error::Shape {
-                    op: "broadcast",
-                    problem,
-                    operands: vec![from, to],
-                    at,
-                });
-            }
-            Ok(tape.broadcast_to(x, &to, at))
-        })
-    }
-
-    /// Repeats along new axes: operand axis `i` becomes the result's axis `axes[i]`
-    /// (ascending), the other axes of `shape` are new.
-    #[track_caller]
-    pub fn broadcast_axes(self, shape: impl Into<Shape>, axes: &[usize]) -> Var {
-        let at = At::caller();
-        let to = shape.into();
-        record1(self, "broadcast", at, |tape, x| {
-            let (from, dtype) = tape.aval(x);
-            tape.check_size("broadcast", &to, at)?;
-            let list = check_axes("broadcast", axes, &to, at)?;
-            let ascending = list.windows(2).all(|w| w[0] < w[1]);
-            if list.len() != from.len()
-                || !ascending
-                || list.iter().zip(from.iter()).any(|(&a, &n)| to[a as usize] != n)
-            {
-                let problem = format!("axes {axes:?} of the second do not have the first's sizes");
-                return Err(Error::Shape {
-                    op: "broadcast",
-                    problem,
-                    operands: vec![from, to],
-                    at,
-                });
-            }
-            Ok(tape.push(Op::Broadcast(list), &[x], to, dtype, at))
-        })
-    }
-
-    /// Permutes the axes: result axis `i` is operand axis `axes[i]`.
-    #[track_caller]
-    pub fn transpose(self, axes: &[usize]) -> Var {
-        let at = At::caller();
-        record1(self, "transpose", at, |tape, x| {
-            let (from, dtype) = tape.aval(x);
-            let list = check_axes("transpose", axes, &from, at)?;
-            if list.len() != from.len() {
-                let problem = format!("{axes:?} does not name every axis of the shape {from}");
-                return Err(Error::Parameter { op: "transpose", problem, at });
-            }
-            let shape = list.iter().map(|&a| from[a as usize]).collect();
-            Ok(tape.push(Op::Transpose(list), &[x], shape, dtype, at))
-        })
-    }
-
-    /// Exchanges the last two axes.
-    #[track_caller]
-    pub fn t(self) -> Var {
-        let rank = self.rank();
-        let mut axes: Vec<usize> = (0..rank).collect();
-        if rank >= 2 {
-            axes.swap(rank - 2, rank - 1);
-        }
-        self.transpose(&axes)
-    }
-
     /// The elements `start, start + step, …` below `end` along each axis, given as
     /// `(start, end, step)`.
     #[track_caller]
@@ -255,7 +297,7 @@ impl Var {
             };
             let shape: Shape = padding.iter().zip(from.iter()).map(size).collect();
             tape.check_size("pad", &shape, at)?;
-            Ok(tape.push(Op::Pad(padding), &[x], shape, dtype, at))
+            Ok(tape.push(Pad(padding).into(), &[x], shape, dtype, at))
         })
     }
 
@@ -266,7 +308,7 @@ impl Var {
         record1(self, "flip", at, |tape, x| {
             let (from, dtype) = tape.aval(x);
             let axes = sorted_axes("flip", axes, &from, at)?;
-            Ok(tape.push(Op::Flip(axes), &[x], from, dtype, at))
+            Ok(tape.push(Flip(axes).into(), &[x], from, dtype, at))
         })
     }
 
@@ -276,27 +318,6 @@ impl Var {
         let at = At::caller();
         let parts: Vec<Var> = std::iter::once(self).chain(others.iter().copied()).collect();
         record_concat(&parts, axis, at)
-    }
-
-    /// Inserts an axis of size 1 at position `axis`.
-    #[track_caller]
-    pub fn expand_dims(self, axis: usize) -> Var {
-        self.expand_dims_at(axis, "expand_dims", At::caller())
-    }
-
-    fn expand_dims_at(self, axis: usize, op: &'static str, at: At) -> Var {
-        record1(self, op, at, |tape, x| {
-            let (mut shape, _) = tape.aval(x);
-            if axis > shape.len() {
-                let problem = format!("there is no position {axis} in the shape {shape}");
-                return Err(Error::Parameter { op, problem, at });
-            }
-            let mut sizes = shape.to_vec();
-            sizes.insert(axis, 1);
-            shape = Shape::from(sizes);
-            tape.check_size(op, &shape, at)?;
-            Ok(tape.reshape(x, shape, at))
-        })
     }
 }
 
@@ -310,7 +331,7 @@ fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: A
         step: if end - start > step { step } else { 1 },
     };
     let ranges = ranges.iter().map(range).collect();
-    tape.push(Op::Slice(ranges), &[x], shape, dtype, at)
+    tape.push(Slice(ranges).into(), &[x], shape, dtype, at)
 }
 
 impl Tape {
@@ -376,6 +397,6 @@ pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
             }
         }
         tape.check_size("concat", &shape, at)?;
-        Ok(tape.push(Op::Concat(axis as u8), nodes, shape, dtype, at))
+        Ok(tape.push(Concat(axis as u8).into(), nodes, shape, dtype, at))
     })
 }
