@@ -24,7 +24,10 @@ pub(crate) fn training(mlp: &Mlp, cpu: &Cpu, what: &str) -> Result<Training> {
         _ => bail!("no method is called {what}"),
     };
     let samples = estimator.map(|_| SAMPLES);
-    let settings = MethodSettings { samples, estimator, seed: 5, ..MethodSettings::default() };
+    let settings = MethodSettings::new()
+        .with_some("samples", samples)
+        .with_some("estimator", estimator)
+        .with_seed(5);
     let method = optim::method(name, &settings)?.method;
     let model = burlap::nn::Model::new(burlap::nn::SimpleNet::default())?;
     let dim = model.layout().total();

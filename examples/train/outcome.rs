@@ -5,6 +5,12 @@ use burlap::optim::{Estimator, MethodSettings};
 use serde::Serialize;
 use support::{Curvature, Experiment, Fitted};
 
+/// Directions a step, or the examples of a Fisher mask.
+pub(crate) fn samples(settings: &MethodSettings) -> Option<usize> {
+    let count = settings.count("samples").or_else(|_| settings.count("fisher-examples"));
+    count.ok().map(|n| n as usize)
+}
+
 /// What a run found; also one line of JSON.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
@@ -47,10 +53,10 @@ impl Outcome {
         let (_, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
         let Curvature { trace, frobenius, top } =
             experiment.curvature(training.objective(), x, probes)?;
-        let MethodSettings { estimator, rho, lambda, samples, .. } = fitted.named.settings;
+        let settings = &fitted.named.settings;
         Ok(Outcome {
             optimizer: name.to_owned(),
-            estimator: estimator.map(Estimator::name),
+            estimator: settings.estimator().map(Estimator::name),
             seed: a.seed,
             test_accuracy,
             train_loss,
@@ -67,9 +73,9 @@ impl Outcome {
             epochs: a.epochs,
             batch: a.batch,
             lr: a.lr,
-            rho,
-            lambda,
-            samples,
+            rho: settings.number("rho").ok(),
+            lambda: settings.number("lambda").ok(),
+            samples: samples(settings),
             label_noise: a.data.label_noise,
             fraction: a.data.fraction,
         })

@@ -1,6 +1,7 @@
 //! The report of a comparison.
 
 use crate::options::Options;
+use crate::outcome::samples;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use support::plot::Picture;
@@ -73,10 +74,10 @@ impl Pages<'_> {
         let known = |x: Option<String>| x.unwrap_or("–".into());
         self.settings.row([
             name.to_owned(),
-            known(settings.estimator.map(|e| e.name().to_owned())),
-            known(settings.rho.map(|x| x.to_string())),
-            known(settings.lambda.map(|x| x.to_string())),
-            known(settings.samples.map(|x| x.to_string())),
+            known(settings.estimator().map(|e| e.name().to_owned())),
+            known(settings.get("rho").map(|x| x.to_string())),
+            known(settings.get("lambda").map(|x| x.to_string())),
+            known(samples(settings).map(|x| x.to_string())),
         ]);
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use burlap::nn::data::{Dataset, csv_dataset, digits, from_idx_dir, idx};
 use burlap::nn::{Checkpoint, Model};
-use burlap::optim::{Estimator, method};
+use burlap::optim::{Estimator, SettingValue, method};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -190,8 +190,10 @@ fn options(text: &str) {
     let Ok(model): Result<Model, _> = model(&flags.training.model, digits) else { return };
     let layout = model.layout();
     let Ok(settings) = flags.training.method.settings(flags.training.seed, layout) else { return };
-    for range in settings.ranges.iter().flatten() {
-        assert!(range.end <= layout.total(), "{range:?} is beyond {}", layout.total());
+    if let Some(SettingValue::Ranges(ranges)) = settings.get("ranges") {
+        for range in ranges {
+            assert!(range.end <= layout.total(), "{range:?} is beyond {}", layout.total());
+        }
     }
     for name in &flags.optimizer {
         let Ok(named) = method(name, &settings) else { continue };

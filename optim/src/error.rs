@@ -22,6 +22,16 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
+    /// A setting that a method does not have.
+    #[error("{of}: {name} is {value}, but must be left out: the method has no such setting")]
+    UnknownSetting {
+        /// The method.
+        of: String,
+        /// The setting.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// A loss that is NaN or infinite.
     #[error("{of}: the loss is {loss}{}", why(input.as_ref(), cause.as_deref()))]
     NonFiniteLoss {

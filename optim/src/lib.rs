@@ -29,11 +29,13 @@ pub use error::{BadElement, Error, Result};
 pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
 pub use gradient::penalty::{Estimate, Estimator, Sharpness, SharpnessMethod};
 pub use gradient::sam::{
-    Adaptive, Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing,
-    Radius, Sam,
+    Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing, Radius, Sam,
 };
 pub use gradient::{Evaluation, Method, Plain, penalty, sam};
 pub use objective::{BatchSpec, Loss, Objective, Recording, Role};
-pub use registry::{METHODS, MethodSettings, Named, method};
+pub use registry::{
+    METHODS, Member, MethodSettings, ResolvedMethod, Setting, SettingKind, SettingValue, method,
+    methods_table,
+};
 pub use state::{State, Stateful};
 pub use training::Training;

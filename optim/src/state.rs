@@ -55,22 +55,49 @@ pub trait Stateful {
     }
 }
 
-impl<T: Stateful + ?Sized> Stateful for Box<T> {
-    fn state_names(&self) -> &[&'static str] {
-        (**self).state_names()
-    }
+/// The state of a part is that of the whole: for boxes and wrappers.
+macro_rules! forward_state {
+    ([$($generics:tt)*] $type:ty, |$self:ident| $part:expr) => {
+        impl<$($generics)*> $crate::Stateful for $type {
+            fn state_names(&self) -> &[&'static str] {
+                let $self = self;
+                $part.state_names()
+            }
 
-    fn zeros(&self, dtype: DType, dim: usize) -> Vec<Array> {
-        (**self).zeros(dtype, dim)
-    }
+            fn zeros(
+                &self,
+                dtype: burlap_autodiff::DType,
+                dim: usize,
+            ) -> Vec<burlap_autodiff::Array> {
+                let $self = self;
+                $part.zeros(dtype, dim)
+            }
 
-    fn save(&self, arrays: &[Array]) -> State {
-        (**self).save(arrays)
-    }
+            fn save(&self, arrays: &[burlap_autodiff::Array]) -> $crate::State {
+                let $self = self;
+                $part.save(arrays)
+            }
 
-    fn restore(&self, label: &str, state: &State) -> Result<Vec<Array>> {
-        (**self).restore(label, state)
-    }
+            fn restore(
+                &self,
+                label: &str,
+                state: &$crate::State,
+            ) -> $crate::Result<Vec<burlap_autodiff::Array>> {
+                let $self = self;
+                $part.restore(label, state)
+            }
+        }
+    };
+}
+
+pub(crate) use forward_state;
+
+forward_state!([T: Stateful + ?Sized] Box<T>, |boxed| (**boxed));
+
+/// Whether arrays can take the place of others: types and shapes are the same.
+pub(crate) fn alike(arrays: &[Array], others: &[Array]) -> bool {
+    let same = |(a, b): (&Array, &Array)| a.dtype() == b.dtype() && a.shape() == b.shape();
+    arrays.len() == others.len() && arrays.iter().zip(others).all(same)
 }
 
 /// Named arrays and numbers: momenta, steps, seeds.
@@ -128,6 +155,25 @@ impl State {
         let missing =
             || Error::State { of: of.to_owned(), problem: format!("there is no number {name:?}") };
         self.numbers.get(name).copied().ok_or_else(missing)
+    }
+
+    /// The same state with the present names in place of those of the first releases: the reader of
+    /// runs that these saved.
+    #[must_use]
+    pub fn with_present_names(&self) -> State {
+        fn renamed<T: Clone>(
+            map: &BTreeMap<String, T>,
+            names: &[(&str, &str)],
+        ) -> BTreeMap<String, T> {
+            let present = |name: &String| {
+                let row = names.iter().find(|(former, _)| former == name);
+                row.map_or_else(|| name.clone(), |(_, present)| (*present).to_owned())
+            };
+            map.iter().map(|(name, value)| (present(name), value.clone())).collect()
+        }
+        let arrays = [("method.part beside the gradient", "method.orthogonal component")];
+        let numbers = [("steps with sgd", "steps with plain")];
+        State { arrays: renamed(&self.arrays, &arrays), numbers: renamed(&self.numbers, &numbers) }
     }
 
     /// Adds another state's entries under a prefix.

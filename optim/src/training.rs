@@ -152,6 +152,7 @@ impl Training {
     /// # Errors
     /// [`Error::State`](crate::Error::State) when it does not fit.
     pub fn restore(&mut self, state: &State) -> Result<()> {
+        let state = &state.with_present_names();
         let parameters = state.array("training", "parameters", &self.parameters)?;
         state.number("training", &self.marker())?;
         let buffers = self.objective.buffers_of(&state.part("buffers"))?;

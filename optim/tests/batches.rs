@@ -21,7 +21,8 @@ fn a_token_mean_over_sequences_of_many_lengths_is_exact_in_pieces() {
     };
     for size in 1..5 {
         let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 1, loss);
-        let found = objective.with_pieces(size).unwrap().value(&Array::vector([0.3]), &batch);
+        let found =
+            objective.with_micro_batch_size(size).unwrap().value(&Array::vector([0.3]), &batch);
         assert!((found.unwrap() - expected).abs() < 1e-15, "{size}");
     }
 }
@@ -36,7 +37,7 @@ fn shared_arrays_of_the_number_of_examples_are_not_cut() {
     let spec = BatchSpec::new().by_example("inputs").shared("key");
     let cpu = Cpu::with_threads(1).unwrap();
     let objective =
-        Objective::new(cpu, DType::F64, 1, loss).with_batch(spec).with_pieces(1).unwrap();
+        Objective::new(cpu, DType::F64, 1, loss).with_batch(spec).with_micro_batch_size(1).unwrap();
     let x = Array::vector([1.0]);
     for n in [1, 2, 3, 4] {
         let batch = [Array::vector(vec![1.0; n]), Array::vector([7u32, 11])];
@@ -57,15 +58,15 @@ fn nothing_is_guessed_of_what_is_not_declared() {
     let expected = "batch: array 1 of the batch is f64[4], but must be the 6 examples of array 0 of \
                     the batch; Objective::with_batch says which arrays belong to examples and which \
                     are shared";
-    let pieces = build().with_pieces(2).unwrap();
-    let mut sam = Sam::new(0.1).unwrap().with_micro_batches(2).unwrap();
+    let pieces = build().with_micro_batch_size(2).unwrap();
+    let mut sam = Sam::new(0.1).unwrap().with_m_sharpness(2).unwrap();
     let six = batch(6);
     let errors = [
         pieces.value(&x, &six).unwrap_err(),
         pieces.value_grad(&x, &six).unwrap_err(),
         sam.evaluate(&build(), &x, &six, 0).unwrap_err(),
         build().per_example_gradients(&x, &six).unwrap_err(),
-        build().shares(&x, &[&six, &six]).unwrap_err(),
+        build().weights(&x, &[&six, &six]).unwrap_err(),
         CurvatureOperator::<Hessian>::new(&pieces, &x, &[&six]).unwrap_err(),
         CurvatureOperator::<Hessian>::new(&build(), &x, &[&six, &six]).unwrap_err(),
     ];
@@ -103,7 +104,7 @@ fn a_ratio_by_nothing_is_an_error() {
         whole.to_string(),
         "value: the loss's denominator is 0 on the batch: no example counts"
     );
-    let pieces = build().with_pieces(3).unwrap();
+    let pieces = build().with_micro_batch_size(3).unwrap();
     let error = pieces.value_grad(&x, &none).unwrap_err();
     let expected = "gradient: the loss's denominator is 0 on all parts of the batch together";
     assert_eq!(error.to_string(), expected);
@@ -114,7 +115,8 @@ fn a_ratio_by_nothing_is_an_error() {
     let uneven =
         |x: Var, batch: &[Var]| Loss::ratio((batch[0] * batch[1] * x.at(0)).sum(), batch[0].sum());
     let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 1, uneven);
-    let error = objective.with_pieces(2).unwrap().value(&x, &both).unwrap_err().to_string();
+    let error =
+        objective.with_micro_batch_size(2).unwrap().value(&x, &both).unwrap_err().to_string();
     let expected =
         "value: the loss's denominator is 0 on a part of the batch whose numerator is 12";
     assert_eq!(error, expected);
@@ -139,13 +141,13 @@ fn batches_of_no_examples_are_errors_alone_and_count_for_nothing_beside_others()
             false => "mean: the mean of no elements: [0]",
         };
         assert!(error.starts_with(expected), "{error}");
-        let shares = objective.shares(&x, &[&two, &none, &six]).unwrap();
+        let weights = objective.weights(&x, &[&two, &none, &six]).unwrap();
         // Of two and six examples; of weights whose sums are three and nine.
-        assert_eq!(shares, [0.25, 0.0, 0.75]);
-        let error = objective.shares(&x, &[&none, &none]).unwrap_err().to_string();
+        assert_eq!(weights, [0.25, 0.0, 0.75]);
+        let error = objective.weights(&x, &[&none, &none]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "shares: the number of examples in all batches is 0, but must be at least 1"
+            "weights: the number of examples in all batches is 0, but must be at least 1"
         );
         let operator = CurvatureOperator::<Hessian>::new(&objective, &x, &[&none, &two]).unwrap();
         let alone = CurvatureOperator::<Hessian>::new(&objective, &x, &[&two]).unwrap();
@@ -162,8 +164,8 @@ fn batches_of_no_examples_are_errors_alone_and_count_for_nothing_beside_others()
         _ => Loss::Mean(x.sum()),
     };
     let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 1, either);
-    let error = objective.shares(&x, &[&two, &six]).unwrap_err().to_string();
-    let expected = "shares: the loss is a mean on one part and a ratio on another, but must be of one \
+    let error = objective.weights(&x, &[&two, &six]).unwrap_err().to_string();
+    let expected = "weights: the loss is a mean on one part and a ratio on another, but must be of one \
                     form on all of them";
     assert_eq!(error, expected);
 }
@@ -174,7 +176,8 @@ fn a_nan_among_the_weights_is_named() {
     let (x, batch) = (Array::vector([3.0]), [Array::vector([1.0, 1.0, 1.0, f64::NAN])]);
     let expected = "value: the loss is NaN; array 0 of the batch holds NaN at [3]";
     for size in [4, 3, 1] {
-        let error = build().with_pieces(size).unwrap().value(&x, &batch).unwrap_err().to_string();
+        let error =
+            build().with_micro_batch_size(size).unwrap().value(&x, &batch).unwrap_err().to_string();
         assert_eq!(error, expected, "pieces of {size}");
     }
 }
@@ -191,7 +194,7 @@ fn a_denominator_of_parameters_is_right_in_one_piece_and_refused_in_several() {
     let expected = (0.49 * (-0.7f64).exp(), (1.4 - 0.49) * (-0.7f64).exp());
     assert!((value - expected.0).abs() < 1e-15, "{value}");
     assert!((gradient.item().unwrap() - expected.1).abs() < 1e-15, "{gradient}");
-    let error = build().with_pieces(2).unwrap().value(&x, &batch).unwrap_err();
+    let error = build().with_micro_batch_size(2).unwrap().value(&x, &batch).unwrap_err();
     let expected = "value: the loss's denominator is a function of the parameters, but must be one \
                     of the data alone where a batch is one of several parts";
     assert_eq!(error.to_string(), expected);
@@ -214,14 +217,15 @@ fn buffers_of_a_part_that_counts_for_nothing_are_averaged_too() {
     let a = Array::vector([1.0, 2.0, 6.0, 7.0, 9.0]);
     let batch = [a, Array::vector([0.0, 0.0, 1.0, 1.0, 1.0])];
     let x = Array::vector([1.0]);
-    let pieces = build(false).with_pieces(2).unwrap();
+    let pieces = build(false).with_micro_batch_size(2).unwrap();
     let (loss, _, new) = pieces.value_grad_buffers(&x, &batch).unwrap();
     assert!((loss - (25.0 + 36.0 + 64.0) / 3.0).abs() < 1e-13, "{loss}");
     assert_eq!((new[0].item().unwrap(), new[1].item().unwrap()), (5.0, 1.0));
-    let mut sam = Sam::new(0.1).unwrap().with_micro_batches(2).unwrap();
+    let mut sam = Sam::new(0.1).unwrap().with_m_sharpness(2).unwrap();
     let found = sam.evaluate(&build(false), &x, &batch, 0).unwrap();
     assert_eq!(found.buffers, new);
     // Numbers of examples differ between parts, and nobody knows how to average a whole number.
-    let error = build(true).with_pieces(2).unwrap().value_grad_buffers(&x, &batch).unwrap_err();
-    assert!(error.to_string().contains("is 2 and 1 in two parts"), "{error}");
+    let error =
+        build(true).with_micro_batch_size(2).unwrap().value_grad_buffers(&x, &batch).unwrap_err();
+    assert!(error.to_string().contains("is 2 and 1 in two chunks"), "{error}");
 }

@@ -63,8 +63,7 @@ fn values(run: &Training) -> Vec<f64> {
 
 fn named(name: &str) -> Box<dyn Method> {
     let lambda = name.contains("det").then_some(1e-3);
-    let every = Some(2);
-    let settings = MethodSettings { lambda, every, ..Default::default() };
+    let settings = MethodSettings::new().with_some("lambda", lambda).with("every", 2u64);
     method(name, &settings.applicable_to(name).unwrap()).unwrap().method
 }
 
@@ -82,7 +81,7 @@ fn place(name: &str, run: &Training) -> Vec<f64> {
 
 #[test]
 fn every_method_takes_them_from_the_pass_at_the_parameters() {
-    for name in METHODS {
+    for name in METHODS.iter().map(|m| m.name) {
         let mut run = training(named(name), objective());
         let (mut mean, mut variance) = (0.0, 1.0);
         for step in 0..8 {
@@ -107,11 +106,11 @@ fn parts_of_a_batch_begin_with_the_same_values_and_are_averaged() {
     let parts = [&b[..3], &b[3..6], &b[6..]];
     let mean: f64 = shares.iter().zip(parts).map(|(s, p)| s * statistics(&x, p).0).sum();
     let variance: f64 = shares.iter().zip(parts).map(|(s, p)| s * statistics(&x, p).1).sum();
-    let micro = MethodSettings { micro_batch: Some(3), ..Default::default() };
+    let micro = MethodSettings::new().with("m-sharpness", 3u64);
     let runs = [
         training(method("sam", &micro).unwrap().method, objective()),
-        training(named("sam"), objective().with_pieces(3).unwrap()),
-        training(named("sgd"), objective().with_pieces(3).unwrap()),
+        training(named("sam"), objective().with_micro_batch_size(3).unwrap()),
+        training(named("sgd"), objective().with_micro_batch_size(3).unwrap()),
     ];
     for mut run in runs {
         run.step(&batch(0)).unwrap();

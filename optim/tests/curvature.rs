@@ -6,7 +6,7 @@ mod common;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{
-    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, Wanted,
+    Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes, Which,
     frobenius_norm, trace,
 };
 use burlap_optim::penalty::TopEigenvector;
@@ -15,7 +15,7 @@ use common::{eigenvalues, moments, operator};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 
-const TIGHT: Lanczos = Lanczos { max_products: 1000, tolerance: 1e-12 };
+const TIGHT: Lanczos = Lanczos { max_matvecs: 1000, tolerance: 1e-12 };
 
 /// Q diag(λ) Qᵀ with an orthogonal Q from the entries of `mix`.
 fn with_spectrum(values: &[f64], mix: &[f64]) -> DMatrix<f64> {
@@ -64,7 +64,7 @@ fn single(matrix: &DMatrix<f64>) -> (Objective, [Array; 1], DMatrix<f64>) {
 
 /// Residuals in single precision are at least the true ones, and where all products are spent no
 /// larger than what rounding explains.
-fn check_single(matrix: &DMatrix<f64>, wanted: Wanted, lanczos: Lanczos) {
+fn check_single(matrix: &DMatrix<f64>, wanted: Which, lanczos: Lanczos) {
     let (objective, batch, exact) = single(matrix);
     let n = exact.nrows();
     let x = Array::zeros(DType::F32, [n]);
@@ -74,7 +74,7 @@ fn check_single(matrix: &DMatrix<f64>, wanted: Wanted, lanczos: Lanczos) {
         let residual = (&exact * &v - pair.value * &v).norm();
         assert!(residual <= FACTOR * pair.residual, "{residual} {pair:?} {exact}");
         let rounding = f64::from(f32::EPSILON) * (n as f64).sqrt() * exact.norm();
-        if hessian.products() == n {
+        if hessian.num_matvecs() == n {
             assert!(pair.residual <= 10.0 * rounding, "{rounding} {pair:?}");
         }
     }
@@ -122,7 +122,7 @@ proptest! {
         random in prop::collection::vec(-1.0..1.0f64, 25),
         mix in prop::collection::vec(-1.0..1.0f64, 30),
         wanted in prop::sample::select(vec![
-            Wanted::Largest(1), Wanted::Largest(3), Wanted::Ends(2, 1), Wanted::Magnitude(30),
+            Which::Largest(1), Which::Largest(3), Which::BothEnds(2, 1), Which::Magnitude(30),
         ]),
         // Repeated and zero eigenvalues, where the iteration breaks down, or others.
         breaks in any::<bool>(),
@@ -148,7 +148,7 @@ fn residuals_of_special_matrices_in_single_precision() {
         common::dense(30),
     ];
     for a in cases {
-        for wanted in [Wanted::Largest(1), Wanted::Ends(2, 2), Wanted::Magnitude(30)] {
+        for wanted in [Which::Largest(1), Which::BothEnds(2, 2), Which::Magnitude(30)] {
             check_single(&a, wanted, TIGHT);
         }
     }
@@ -170,7 +170,7 @@ fn residuals_of_a_network_in_single_precision_are_no_smaller_than_true_ones() {
         let objective = Objective::new(cpu, dtype, 18, common::network);
         let x = Array::vector(x);
         let mut hessian = HessianOperator::new(&objective, &x, &[&batch]).unwrap();
-        for pair in TIGHT.eigenpairs(&mut hessian, Wanted::Magnitude(18), None, 1).unwrap() {
+        for pair in TIGHT.eigenpairs(&mut hessian, Which::Magnitude(18), None, 1).unwrap() {
             let v = DVector::from_column_slice(&pair.vector);
             let residual = (&exact * &v - pair.value * &v).norm();
             assert!(residual <= FACTOR * pair.residual, "{residual} {}", pair.residual);
@@ -210,7 +210,7 @@ fn very_large_and_very_small_operators_have_their_eigenvalues_too() {
     let a = with_spectrum(&values, &[0.3, -0.8, 0.5, 0.1, -0.4, 0.9, 0.2]);
     let dense = eigenvalues(&a);
     for scale in [1e200, 1e-200] {
-        let wanted = Wanted::Ends(2, 2);
+        let wanted = Which::BothEnds(2, 2);
         let found = TIGHT.eigenpairs(&mut operator(&(scale * &a)), wanted, None, 1).unwrap();
         let found: Vec<f64> = found.iter().map(|pair| pair.value / scale).collect();
         for (found, expected) in found.iter().zip([dense[19], dense[18], dense[1], dense[0]]) {
@@ -230,9 +230,9 @@ fn decaying() -> DMatrix<f64> {
 fn the_iteration_stops_when_its_residuals_are_small() {
     let a = decaying();
     let mut counted = operator(&a);
-    let lanczos = Lanczos { max_products: 100, tolerance: 1e-6 };
+    let lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-6 };
     let found = lanczos.top(&mut counted, 3, None, 1).unwrap();
-    assert!(counted.products() < 60, "{}", counted.products());
+    assert!(counted.num_matvecs() < 60, "{}", counted.num_matvecs());
     for (i, pair) in found.iter().enumerate() {
         let v = DVector::from_column_slice(&pair.vector);
         let residual = (&a * &v - pair.value * &v).norm();
@@ -247,10 +247,10 @@ fn the_iteration_stops_when_its_residuals_are_small() {
 #[test]
 fn too_few_products_give_bounds_that_say_so() {
     let a = decaying();
-    let lanczos = Lanczos { max_products: 6, tolerance: 1e-12 };
+    let lanczos = Lanczos { max_matvecs: 6, tolerance: 1e-12 };
     let mut counted = operator(&a);
     let found = lanczos.top(&mut counted, 2, None, 1).unwrap();
-    assert_eq!(counted.products(), 6);
+    assert_eq!(counted.num_matvecs(), 6);
     assert!(found[1].residual > 1e-4, "{}", found[1].residual);
     for pair in found {
         let exact = eigenvalues(&a);
@@ -262,12 +262,12 @@ fn too_few_products_give_bounds_that_say_so() {
 #[test]
 fn a_warm_start_saves_products_and_a_wrong_one_does_no_harm() {
     let a = decaying();
-    let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
+    let lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-4 };
     let products = |start: Option<&[f64]>| {
         let mut counted = operator(&a);
         let found = lanczos.top(&mut counted, 1, start, 1).unwrap();
         assert!((found[0].value - 1.0).abs() < 1e-7, "{}", found[0].value);
-        counted.products()
+        counted.num_matvecs()
     };
     let unit = |i: usize| {
         let mut v = vec![0.0; 300];
@@ -290,7 +290,7 @@ fn the_top_eigenvector_measure_begins_where_it_ended() {
     let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0] * x * x).sum();
     let diagonal: Vec<f64> = (0..300).map(|i| ((i + 1) as f64).powi(-2)).collect();
     let case = common::Case::new(loss, &[1.0; 300], vec![Array::vector(diagonal)]);
-    let lanczos = Lanczos { max_products: 2, tolerance: 1e-6 };
+    let lanczos = Lanczos { max_matvecs: 2, tolerance: 1e-6 };
     let measure = TopEigenvector::new(lanczos);
     let sharpness = Sharpness::custom("top", |t| vec![2.0 * t], |a| a[0], measure);
     let sharpness = sharpness.with_estimator(burlap_optim::Estimator::Exact);
@@ -367,7 +367,7 @@ fn stochastic_estimates_meet_their_targets_with_honest_errors() {
 fn signs_give_the_trace_of_a_diagonal_matrix_without_error() {
     let a = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, -2.0, 4.5]));
     let found = trace(&mut operator(&a), Probes::default(), 5, 1).unwrap();
-    assert_eq!(found, Estimated { value: 3.5, standard_error: 0.0, products: 5 });
+    assert_eq!(found, Estimated { value: 3.5, standard_error: 0.0, num_matvecs: 5 });
     let one = trace(&mut operator(&a), Probes::Gaussian, 1, 1).unwrap();
     assert_eq!(one.standard_error, f64::INFINITY);
 }
@@ -411,7 +411,7 @@ fn batches_of_unequal_size_make_the_hessian_of_the_mean_loss() {
         let expected = objective.hvp(&x, &whole, &Array::vector(v)).unwrap().to_f64_vec();
         assert!(common::relative(&image, &expected) < 1e-13, "{image:?} {expected:?}");
     }
-    assert_eq!((joined.products(), joined.dim()), (4, 4));
+    assert_eq!((joined.num_matvecs(), joined.dim()), (4, 4));
     // And a list of equal batches is not the same as one with them weighed equally.
     let mut two = HessianOperator::new(&objective, &x, &[&first, &third]).unwrap();
     two.apply(&[1.0, 0.0, 0.0, 0.0], &mut image).unwrap();

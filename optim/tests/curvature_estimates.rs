@@ -46,7 +46,7 @@ fn xtrace_and_its_error_are_their_definitions() {
         let each: Vec<f64> = (0..k).map(|i| beside(&a, &omega, i, &[i])).collect();
         let (expected, spread) = moments(&each);
         assert!((found.value - expected).abs() < 1e-11 * a.norm(), "{n} {k}: {found:?} {expected}");
-        assert_eq!(found.products, 2 * k);
+        assert_eq!(found.num_matvecs, 2 * k);
         if k < 2 {
             assert_eq!(found.standard_error, f64::INFINITY);
         } else {
@@ -85,7 +85,7 @@ fn low_rank_estimates_are_exact_where_the_rank_is_low_and_better_where_it_is_nea
         ] {
             assert!(found.standard_error < 0.01 * plain.standard_error, "{found:?} {plain:?}");
             assert!((found.value - nearly.trace()).abs() < 0.05, "{found:?}");
-            assert_eq!(found.products, 24);
+            assert_eq!(found.num_matvecs, 24);
         }
     }
 }
@@ -100,7 +100,7 @@ fn a_basis_of_the_whole_space_gives_the_exact_trace() {
             xtrace(&mut operator(&a), 100, 1).unwrap(),
         ] {
             assert!((found.value - a.trace()).abs() < 1e-12 * a.norm(), "{n}: {found:?}");
-            assert_eq!((found.standard_error, found.products), (0.0, 2 * n));
+            assert_eq!((found.standard_error, found.num_matvecs), (0.0, 2 * n));
         }
     }
 }
@@ -215,12 +215,12 @@ fn operators_of_no_rows_have_zero_traces_and_no_density() {
             hutch_pp(&mut operator(&none), p, 5, 1).unwrap(),
             xtrace(&mut operator(&none), 5, 1).unwrap(),
         ] {
-            assert_eq!((found.value, found.standard_error, found.products), (0.0, 0.0, 0));
+            assert_eq!((found.value, found.standard_error, found.num_matvecs), (0.0, 0.0, 0));
         }
         assert!(diagonal(&mut operator(&none), p, 5, 1).unwrap().value.is_empty());
         let spectrum = Quadrature::new(&mut operator(&none), p, 5, 3, 1).unwrap();
         assert_eq!(spectrum.log_det().unwrap().value, 0.0);
-        assert_eq!((spectrum.ends(), spectrum.rules().len()), (None, 0));
+        assert_eq!((spectrum.spectral_bounds(), spectrum.rules().len()), (None, 0));
         let e = spectrum.density(5, None).unwrap_err();
         assert_eq!(e.to_string(), "spectral density: the operator has no rows");
     }
@@ -231,7 +231,7 @@ fn zero_operators_give_zeros() {
     let zero = DMatrix::zeros(5, 5);
     for p in [Probes::Rademacher, Probes::Gaussian] {
         let spectrum = Quadrature::new(&mut operator(&zero), p, 5, 3, 1).unwrap();
-        assert_eq!(spectrum.products(), 5);
+        assert_eq!(spectrum.num_matvecs(), 5);
         for found in [
             trace(&mut operator(&zero), p, 5, 1).unwrap(),
             frobenius_norm(&mut operator(&zero), p, 5, 1).unwrap(),
@@ -288,7 +288,7 @@ fn the_product_that_is_not_finite_is_named() {
             Ok(())
         }
 
-        fn products(&self) -> usize {
+        fn num_matvecs(&self) -> usize {
             self.0
         }
     }
@@ -355,7 +355,7 @@ fn estimates_of_hessians_are_the_same_with_blocks_and_without() {
             near(&a.nodes, &b.nodes);
             near(&a.weights, &b.weights);
         }
-        assert_eq!(blocks.products(), plain.products());
+        assert_eq!(blocks.num_matvecs(), plain.num_matvecs());
     }
 }
 
@@ -363,7 +363,7 @@ fn estimates_of_hessians_are_the_same_with_blocks_and_without() {
 fn costs_of_sums_are_those_of_all_parts() {
     let a = dense(6);
     let mut sum = operator(&a).plus(operator(&a)).unwrap();
-    assert_eq!(trace(&mut sum, Probes::Rademacher, 5, 1).unwrap().products, 10);
-    assert_eq!(Quadrature::new(&mut sum, Probes::Rademacher, 5, 2, 1).unwrap().products(), 20);
-    assert_eq!(xtrace(&mut sum, 8, 1).unwrap().products, 16);
+    assert_eq!(trace(&mut sum, Probes::Rademacher, 5, 1).unwrap().num_matvecs, 10);
+    assert_eq!(Quadrature::new(&mut sum, Probes::Rademacher, 5, 2, 1).unwrap().num_matvecs(), 20);
+    assert_eq!(xtrace(&mut sum, 8, 1).unwrap().num_matvecs, 16);
 }

@@ -76,7 +76,7 @@ const PAIRS: [(&str, Formula, Formula); 8] = [
 ];
 
 fn composed(dtype: DType, model: Formula, loss: Formula) -> Objective {
-    Objective::composed(Cpu::with_threads(1).unwrap(), dtype, DIM, model, loss)
+    Objective::model_and_loss(Cpu::with_threads(1).unwrap(), dtype, DIM, model, loss)
 }
 
 fn whole(dtype: DType, model: Formula, loss: Formula) -> Objective {
@@ -93,14 +93,14 @@ fn parameters(dtype: DType, shift: f64) -> Array {
 fn dense(a: &mut dyn LinearOperator) -> DMatrix<f64> {
     let n = a.dim();
     let mut out = vec![f64::NAN; n * n];
-    a.apply_many(DMatrix::<f64>::identity(n, n).as_slice(), &mut out).unwrap();
+    a.matmat(DMatrix::<f64>::identity(n, n).as_slice(), &mut out).unwrap();
     DMatrix::from_vec(n, n, out)
 }
 
 /// JᵀHJ of dense J and H from the tape.
 fn dense_ggn(objective: &Objective, x: &Array, batch: &[Array]) -> DMatrix<f64> {
     let program = objective.program("dense parts", batch, |r| {
-        let (outputs, loss) = r.parts(r.x).unwrap();
+        let (outputs, loss) = r.output_and_loss(r.x).unwrap();
         vec![outputs.jacobian(r.x), loss.hessian(outputs)]
     });
     let inputs: Vec<&Array> = std::iter::once(x).chain(batch).collect();
@@ -135,7 +135,7 @@ proptest! {
         let (x, batch) = (parameters(DType::F64, shift), points(DType::F64, from, from + count));
         let mut ggn = GgnOperator::new(&objective, &x, &[&batch]).unwrap();
         near(&dense(&mut ggn), &dense_ggn(&objective, &x, &batch), 1e-10, name);
-        prop_assert_eq!(ggn.products(), DIM);
+        prop_assert_eq!(ggn.num_matvecs(), DIM);
     }
 
     #[test]
@@ -185,7 +185,7 @@ proptest! {
         let vectors = DMatrix::from_fn(m, count, |i, j| entries[(i + 31 * j) % 200]);
         let product = expected * &vectors;
         let mut out = vec![f64::NAN; m * count];
-        composed.apply_many(vectors.as_slice(), &mut out).unwrap();
+        composed.matmat(vectors.as_slice(), &mut out).unwrap();
         let far = |out: &[f64]| {
             out.iter().zip(product.as_slice()).any(|(a, b)| (a - b).abs() > 1e-13 * n as f64)
         };
@@ -198,9 +198,9 @@ proptest! {
         prop_assert!(!far(&out), "{:?} {}", out, product);
         // Each product is one with either; where there are no rows there is none.
         let counted = if m == 0 { 0 } else { 2 * count };
-        prop_assert_eq!(composed.products(), 2 * counted);
+        prop_assert_eq!(composed.num_matvecs(), 2 * counted);
         drop(composed);
-        prop_assert_eq!((first.products(), second.products()), (counted, counted));
+        prop_assert_eq!((first.num_matvecs(), second.num_matvecs()), (counted, counted));
     }
 }
 
@@ -208,7 +208,7 @@ proptest! {
 fn a_composed_objective_is_the_composition() {
     for (name, model, loss) in PAIRS {
         let (two, one) = (composed(DType::F64, model, loss), whole(DType::F64, model, loss));
-        assert!(two.is_composed() && !one.is_composed());
+        assert!(two.has_model() && !one.has_model());
         let (x, batch) = (parameters(DType::F64, 0.3), points(DType::F64, 0, 7));
         let v = parameters(DType::F64, 1.0);
         let found = two.value_grad_hvp(&x, &batch, &v).unwrap();
@@ -240,7 +240,7 @@ fn gauss_newton_is_the_hessian_of_linear_models_and_not_of_others() {
     }
 }
 
-fn in_batches<C: Curvature>(objective: &Objective, what: &str) {
+fn in_batches<C: Curvature + Default>(objective: &Objective, what: &str) {
     let x = parameters(DType::F64, 0.3);
     let whole = points(DType::F64, 0, 23);
     let parts = [(0, 16), (16, 22), (22, 23)].map(|(a, b)| points(DType::F64, a, b));
@@ -253,7 +253,7 @@ fn in_batches<C: Curvature>(objective: &Objective, what: &str) {
     joined.apply(&v, &mut out).unwrap();
     let product = expected * DMatrix::from_vec(DIM, 1, v);
     assert!(relative(&out, product.as_slice()) < 1e-13, "{what}");
-    assert_eq!(joined.products(), DIM + 1);
+    assert_eq!(joined.num_matvecs(), DIM + 1);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn batches_of_unequal_size_make_the_curvature_of_the_whole() {
 
 #[test]
 fn curvature_in_single_precision_is_that_in_double_up_to_rounding() {
-    fn both<C: Curvature>() -> [DMatrix<f64>; 2] {
+    fn both<C: Curvature + Default>() -> [DMatrix<f64>; 2] {
         [DType::F32, DType::F64].map(|dtype| {
             let objective = composed(dtype, logits, cross_entropy);
             let (x, batch) = (parameters(dtype, 0.3), points(dtype, 0, 9));
@@ -304,15 +304,15 @@ fn restricted_curvature_is_the_submatrix_of_the_layers() {
     for ranges in layers {
         let rows: Vec<usize> = ranges.iter().flat_map(Clone::clone).collect();
         let expected = full.select_rows(&rows).select_columns(&rows);
-        let before = hessian.products();
+        let before = hessian.num_matvecs();
         let mut layer = (&mut hessian).restricted_to(ranges.iter().cloned()).unwrap();
         let found = dense(&mut layer);
-        assert_eq!(layer.products() - before, rows.len());
+        assert_eq!(layer.num_matvecs() - before, rows.len());
         near(&found, &expected, 1e-13, "layer");
         if rows.is_empty() {
             continue;
         }
-        let tight = Lanczos { max_products: 100, tolerance: 1e-12 };
+        let tight = Lanczos { max_matvecs: 100, tolerance: 1e-12 };
         let top = tight.largest(&mut layer, 1).unwrap().value;
         let largest = *eigenvalues(&expected).last().unwrap();
         assert!((top - largest).abs() < 1e-10 * full.norm(), "{top} {largest}");
@@ -328,7 +328,7 @@ fn progress_comes_by_blocks_and_counts_all_products() {
     let mut observed = (&mut hessian).observed(|done| seen.push(done));
     let found = dense(&mut observed);
     observed.apply(&[1.0; DIM], &mut [0.0; DIM]).unwrap();
-    assert_eq!((observed.dim(), observed.block(), observed.products()), (DIM, 4, 19));
+    assert_eq!((observed.dim(), observed.block(), observed.num_matvecs()), (DIM, 4, 19));
     assert_eq!(seen, [4, 8, 12, 16, 18, 19]);
     near(&found, &dense(&mut hessian), 1e-15, "observed");
 }
@@ -338,8 +338,8 @@ fn what_has_no_such_curvature_is_an_error() {
     let (x, batch) = (parameters(DType::F64, 0.3), points(DType::F64, 0, 3));
     let one = whole(DType::F64, logits, cross_entropy);
     let e = GgnOperator::new(&one, &x, &[&batch]).unwrap_err();
-    let expected = "generalised Gauss-Newton: the objective is a loss in one piece, but must be a \
-                    model and a loss of its outputs (Objective::composed)";
+    let expected = "generalised Gauss-Newton: the objective is a loss alone, but must be a model \
+                    and a loss of its output (Objective::model_and_loss)";
     assert_eq!(e.to_string(), expected);
     let plain = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, |x, _| x.sum());
     let e = EmpiricalFisherOperator::new(&plain, &x, &[&[]]).unwrap_err();
@@ -388,7 +388,7 @@ fn what_cannot_be_composed_is_an_error() {
     let mut part = a.restricted(1..3).unwrap();
     let e = text(part.apply(&[1.0; 4], &mut [0.0; 4]).unwrap_err());
     assert_eq!(e, "product: expected 2 elements and room for 2, found 4 and 4");
-    assert_eq!(part.products(), 0);
+    assert_eq!(part.num_matvecs(), 0);
 }
 
 /// An operator that fails.
@@ -403,7 +403,7 @@ impl LinearOperator for Failing {
         Err(Error::Iteration { of: "test", problem: "no product".into() })
     }
 
-    fn products(&self) -> usize {
+    fn num_matvecs(&self) -> usize {
         0
     }
 }

@@ -17,7 +17,7 @@ fn rules_integrate_polynomials_exactly_and_weights_sum_to_one() {
     let a = dense(12);
     for probes in [Probes::Rademacher, Probes::Gaussian] {
         let spectrum = Quadrature::new(&mut operator(&a), probes, 9, 4, 3).unwrap();
-        assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.products()), (9, 12, 36));
+        assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.num_matvecs()), (9, 12, 36));
         for (i, Rule { nodes, weights }) in spectrum.rules().iter().enumerate() {
             let draw = Draw { seed: 3, purpose: Purpose::Probe, step: 0, sample: i as u32 };
             let mut stream = draw.stream(0);
@@ -45,7 +45,7 @@ fn the_density_has_mass_one_the_moments_of_the_rules_and_a_logarithm_everywhere(
     let a = dense(12);
     let spectrum = Quadrature::new(&mut operator(&a), Probes::Rademacher, 30, 12, 3).unwrap();
     let density = spectrum.density(4001, None).unwrap();
-    let (low, high) = spectrum.ends().unwrap();
+    let (low, high) = spectrum.spectral_bounds().unwrap();
     let exact = eigenvalues(&a);
     assert!((low - exact[0]).abs() < 1e-12 && (high - exact[11]).abs() < 1e-12);
     assert!((density.width - 0.01 * (high - low)).abs() < 1e-14);

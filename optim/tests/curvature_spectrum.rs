@@ -7,7 +7,7 @@ mod common;
 use burlap_autodiff::{Array, DType};
 use burlap_optim::curvature::{
     Eigenpair, Estimated, HessianOperator, Lanczos, LinearOperator, MatrixOperator, Probes,
-    Quadrature, Wanted, diagonal, frobenius_norm, hutch_pp, trace, xtrace,
+    Quadrature, Which, diagonal, frobenius_norm, hutch_pp, trace, xtrace,
 };
 use common::{Case, network, operator, points};
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
@@ -127,10 +127,10 @@ impl Instance {
     }
 }
 
-fn check(instance: &Instance, wanted: Wanted, expected: &[f64]) {
+fn check(instance: &Instance, wanted: Which, expected: &[f64]) {
     let Instance { name, matrix, .. } = instance;
     let scale = instance.norm();
-    let tight = Lanczos { max_products: 1000, tolerance: 1e-12 };
+    let tight = Lanczos { max_matvecs: 1000, tolerance: 1e-12 };
     let found: Vec<Eigenpair> = instance.with(|a| tight.eigenpairs(a, wanted, None, 3)).unwrap();
     assert_eq!(found.len(), expected.len(), "{name}, {wanted:?}");
     for (i, (pair, expected)) in found.iter().zip(expected).enumerate() {
@@ -152,14 +152,14 @@ fn eigenpairs_at_both_ends_are_the_dense_ones() {
     for instance in instances() {
         let (ascending, n) = (&instance.values, instance.values.len());
         let descending: Vec<f64> = ascending.iter().rev().copied().collect();
-        check(&instance, Wanted::Largest(4), &descending[..n.min(4)]);
-        check(&instance, Wanted::Smallest(3), &ascending[..n.min(3)]);
+        check(&instance, Which::Largest(4), &descending[..n.min(4)]);
+        check(&instance, Which::Smallest(3), &ascending[..n.min(3)]);
         let ends = if n <= 5 {
             descending.clone()
         } else {
             [&descending[..3], &descending[n - 2..]].concat()
         };
-        check(&instance, Wanted::Ends(3, 2), &ends);
+        check(&instance, Which::BothEnds(3, 2), &ends);
         let by_size = |values: &mut Vec<f64>| {
             values.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
             values.truncate(3);
@@ -169,7 +169,7 @@ fn eigenpairs_at_both_ends_are_the_dense_ones() {
         // λ and −λ are found in either order.
         let scale = instance.norm();
         if magnitude.windows(2).all(|p| p[0].abs() - p[1].abs() > 1e-7 * scale) {
-            check(&instance, Wanted::Magnitude(3), &magnitude);
+            check(&instance, Which::Magnitude(3), &magnitude);
         }
     }
 }
@@ -256,7 +256,7 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
         let probes = [Probes::Rademacher, Probes::Gaussian];
         for k in 0..2 {
             let found = instance.with(|a| trace(a, probes[k], COUNT, seed(k))).unwrap();
-            assert_eq!(found.products, COUNT);
+            assert_eq!(found.num_matvecs, COUNT);
             kinds[k].1.push(&found, matrix.trace(), rounding, name);
             let found =
                 instance.with(|a| frobenius_norm(a, probes[k], COUNT, seed(2 + k))).unwrap();
@@ -265,12 +265,12 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
             kinds[2 + k].1.push(&found, matrix.norm(), rounding + bias, name);
             // 20 products each for a basis of low rank, the trace on it, and what is left.
             let found = instance.with(|a| hutch_pp(a, probes[k], 60, seed(4 + k))).unwrap();
-            assert!(found.products <= 60, "{name}: {found:?}");
+            assert!(found.num_matvecs <= 60, "{name}: {found:?}");
             kinds[4 + k].1.push(&found, matrix.trace(), rounding, name);
             let found = instance.with(|a| diagonal(a, probes[k], COUNT, seed(6 + k))).unwrap();
             for j in [0, n / 2, n - 1] {
                 let (value, standard_error) = (found.value[j], found.standard_error[j]);
-                let found = Estimated { value, standard_error, products: COUNT };
+                let found = Estimated { value, standard_error, num_matvecs: COUNT };
                 kinds[7 + k].1.push(&found, matrix[(j, j)], rounding, name);
             }
         }
@@ -289,7 +289,7 @@ fn estimates_lie_within_three_standard_errors_as_often_as_the_normal_law_says() 
         kinds[6].1.push(&spectrum.log_det().unwrap(), target, error, name);
         let spectrum =
             instance.with(|a| Quadrature::new(a, Probes::Gaussian, COUNT, 4, seed(9))).unwrap();
-        assert!(spectrum.products() <= COUNT * 4);
+        assert!(spectrum.num_matvecs() <= COUNT * 4);
         for power in 1..=4 {
             let target = values.iter().map(|x| x.powi(power)).sum::<f64>() / n as f64;
             let rounding = rounding * scale.powi(power - 1);
@@ -313,7 +313,7 @@ fn exchangeable_estimates_lie_within_their_standard_errors() {
         for (round, products) in [(0, 24), (1, 40), (2, 60)] {
             let seed = (10 * i + round) as u64;
             let found = instance.with(|a| xtrace(a, products, seed)).unwrap();
-            assert!(found.products <= products.min(2 * n), "{name}: {found:?}");
+            assert!(found.num_matvecs <= products.min(2 * n), "{name}: {found:?}");
             distances.push(&found, matrix.trace(), rounding, name);
         }
     }

@@ -4,9 +4,10 @@
 
 use burlap_autodiff::testing::{Device, Direction, Transfer};
 use burlap_autodiff::{Array, Backend, DType, Interpreter, Var};
+use burlap_optim::penalty::{Gaussian, GradientDirection, Memory};
 use burlap_optim::{
-    BatchSpec, Decay, METHODS, Method, MethodSettings, Objective, Optimizer, Schedule, Sgd,
-    Training, method,
+    BatchSpec, Decay, Estimator, METHODS, Member, Method, MethodSettings, Objective, Optimizer,
+    Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
 };
 
 const EXAMPLES: usize = 6;
@@ -96,20 +97,90 @@ fn follow(
     besides_the_batch(label, last, dtype)
 }
 
-fn settings(name: &str) -> MethodSettings {
-    let renews = ["ssam-f", "ssam-d", "looksam", "eigen-sam"].contains(&name);
-    MethodSettings { every: renews.then_some(STEPS as u64 - 1), ..MethodSettings::default() }
+fn settings(member: &Member) -> MethodSettings {
+    let renews = member.settings.iter().any(|setting| setting.name == "every");
+    MethodSettings::new().with_some("every", renews.then_some(STEPS as u64 - 1))
+}
+
+/// Rates, steps, radii, keys, factors, thresholds and numbers of examples go in; losses, curvatures, the
+/// numbers that decide a mask, coefficients of iterations come out. Of a mask with random scores
+/// these go in too, when it is renewed.
+fn check(label: &str, [up, down]: [(usize, usize); 2]) {
+    println!("{label}: in {up:?}, out {down:?}");
+    let most = if label.starts_with("ssam-d") { DIM } else { EXAMPLES };
+    assert!(down.1 <= EXAMPLES && up.1 <= most, "{label}: in {up:?}, out {down:?}");
 }
 
 #[test]
 fn every_method_trains_where_its_parameters_live() {
-    for &name in METHODS {
+    for member in METHODS {
         for dtype in [DType::F64, DType::F32] {
-            let build = || method(name, &settings(name)).unwrap().method;
-            let [up, down] = follow(name, dtype, &build, &|objective| objective);
-            println!("{name} {dtype}: in {up:?}, out {down:?}");
-            // Scalars, keys, the numbers and losses of examples.
-            assert!(down.1 <= EXAMPLES && up.1 <= EXAMPLES, "{name}: in {up:?}, out {down:?}");
+            let build = || method(member.name, &settings(member)).unwrap().method;
+            let label = format!("{} {dtype}", member.name);
+            check(&label, follow(&label, dtype, &build, &|objective| objective));
         }
+    }
+}
+
+/// A batch that goes in once is cut where it lives, into chunks of two sizes.
+#[test]
+fn batches_are_cut_and_gradients_added_where_they_live() {
+    for member in METHODS {
+        let build = || method(member.name, &settings(member)).unwrap().method;
+        let cut = |objective: Objective| objective.with_micro_batch_size(4).unwrap();
+        let label = format!("{} in micro-batches", member.name);
+        check(&label, follow(&label, DType::F32, &build, &cut));
+        if member.all_settings().any(|setting| setting.name == "m-sharpness") {
+            let settings = settings(member).with("m-sharpness", 4u64);
+            let build = || method(member.name, &settings).unwrap().method;
+            let label = format!("{} with m-sharpness", member.name);
+            check(&label, follow(&label, DType::F32, &build, &|objective| objective));
+        }
+    }
+}
+
+#[test]
+fn every_sharpness_measure_is_minimised_where_its_parameters_live() {
+    let quadratic = |tau| Sharpness::tilted(tau, Gaussian { sigma: 0.3 }).unwrap();
+    let hessian: &[&dyn Fn() -> Sharpness] = &[
+        &Sharpness::trace,
+        &Sharpness::trace_on_sphere,
+        &Sharpness::frobenius,
+        &Sharpness::frobenius_plug_in,
+        &|| Sharpness::log_det(0.3),
+        &|| Sharpness::log_det_lebesgue(0.3),
+        &|| Sharpness::determinant(0.3),
+        &|| Sharpness::power_trace(3).unwrap(),
+        &|| Sharpness::power_trace_unbiased(2).unwrap(),
+        &|| Sharpness::schatten(4.0).unwrap(),
+        &Sharpness::max_eigen,
+        &|| quadratic(1.0),
+        &|| Sharpness::trace().scale_invariant(),
+        &|| Sharpness::max_eigen().scale_invariant(),
+        &|| Sharpness::trace().with_directions(GradientDirection),
+        &Sharpness::published_trace,
+        &|| Sharpness::published_determinant(0.3),
+        &Sharpness::published_frobenius,
+    ];
+    let estimators = [Estimator::OneSided, Estimator::Central, Estimator::Exact];
+    for (i, measure) in hessian.iter().enumerate() {
+        for estimator in estimators {
+            let build = || -> Box<dyn Method> {
+                let sharpness = measure().with_estimator(estimator).with_rho(0.05);
+                Box::new(SharpnessMethod::new(sharpness, 0.1, 3, 5).unwrap())
+            };
+            let label = format!("{i}, {}, {estimator:?}", build().name());
+            check(&label, follow(&label, DType::F32, &build, &|objective| objective));
+        }
+    }
+    let build = |memory| {
+        move || -> Box<dyn Method> {
+            let method = SharpnessMethod::new(Sharpness::frobenius_by_hvp(), 0.1, 3, 5).unwrap();
+            Box::new(method.with_memory(memory))
+        }
+    };
+    for memory in [Memory::Keep, Memory::OneAtATime] {
+        let label = format!("frobenius by products, {memory:?}");
+        check(&label, follow(&label, DType::F64, &build(memory), &|objective| objective));
     }
 }

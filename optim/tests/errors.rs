@@ -3,11 +3,11 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{EmpiricalFisherOperator, HessianOperator};
-use burlap_optim::penalty::{Gaussian, Measure};
-use burlap_optim::random::Draw;
+use burlap_optim::penalty::{DirectionDistribution, Gaussian, HostDraw};
 use burlap_optim::{
     Adam, AdamW, BatchSpec, Decay, Error, Estimator, Evaluation, METHODS, Method, MethodSettings,
-    Objective, Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, method,
+    Objective, Optimizer, Plain, Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Stateful,
+    Training, method,
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
@@ -91,15 +91,17 @@ fn settings_that_make_no_sense_are_errors_that_name_them() {
 #[test]
 fn methods_are_known_by_name() {
     for name in METHODS {
+        let name = name.name;
         let named = method(name, &MethodSettings::default()).unwrap();
         let objective = quadratic(DType::F64, [1.0, 2.0]);
         let mut m = named.method;
         assert!(m.evaluate(&objective, &Array::vector([1.0, 1.0]), &[], 0).is_ok(), "{name}");
     }
+    let names: Vec<&str> = METHODS.iter().map(|m| m.name).collect();
     let message = method("adam-sam", &MethodSettings::default()).unwrap_err().to_string();
     assert_eq!(
         message,
-        format!("there is no optimizer named \"adam-sam\"; there are {}", METHODS.join(", "))
+        format!("there is no method named \"adam-sam\"; there are {}", names.join(", "))
     );
 }
 
@@ -124,7 +126,7 @@ fn vectors_that_do_not_fit_are_errors_of_every_function_that_takes_them() {
             "per-example gradients".into(),
             Box::new(|x, _| o.per_example_gradients(x, b).map(|_| ())),
         ),
-        ("shares".into(), Box::new(|x, _| o.shares(x, &[b, b]).map(|_| ()))),
+        ("weights".into(), Box::new(|x, _| o.weights(x, &[b, b]).map(|_| ()))),
         ("hessian".into(), Box::new(|x, _| HessianOperator::new(o, x, &[b]).map(|_| ()))),
         (
             "empirical Fisher".into(),
@@ -133,7 +135,7 @@ fn vectors_that_do_not_fit_are_errors_of_every_function_that_takes_them() {
         ("trace".into(), Box::new(|x, _| Sharpness::trace().estimate(o, x, b, 2, 1).map(|_| ()))),
         ("trace".into(), Box::new(|x, _| Sharpness::trace().draw(o, x, b, 2, (1, 0)).map(|_| ()))),
     ];
-    for name in METHODS {
+    for name in METHODS.iter().map(|m| m.name) {
         let build = move || method(name, &MethodSettings::default()).unwrap().method;
         calls.push(("".into(), Box::new(move |x, _| evaluate(build(), x))));
     }
@@ -213,11 +215,12 @@ fn a_nan_among_the_data_is_named_by_array_and_element() {
     let values: Vec<f64> = (0..10).map(|i| if i == 7 { f64::NAN } else { f64::from(i) }).collect();
     let batch = [Array::from_vec([5, 2], values).unwrap(), Array::vector([1.0; 5])];
     let x = Array::vector([1.0, 2.0]);
-    let micro = || Sam::new(0.1).unwrap().with_micro_batches(2).unwrap();
+    let micro = || Sam::new(0.1).unwrap().with_m_sharpness(2).unwrap();
     for piece in [5, 4, 2, 1] {
         for declared in [true, false] {
-            let objective =
-                Objective::new(Cpu::new(), DType::F64, 2, loss).with_pieces(piece).unwrap();
+            let objective = Objective::new(Cpu::new(), DType::F64, 2, loss)
+                .with_micro_batch_size(piece)
+                .unwrap();
             let objective = if declared { objective.with_batch(spec.clone()) } else { objective };
             let array = if declared { "features" } else { "array 0 of the batch" };
             let named = |of: &str| format!("{of}: the loss is NaN; {array} holds NaN at [3, 1]");
@@ -273,13 +276,15 @@ fn the_log_determinant_stays_finite_where_exponentials_do_not() {
 /// samples where that is `None`.
 struct Broken(Option<usize>);
 
-impl Measure for Broken {
+impl Stateful for Broken {}
+
+impl DirectionDistribution for Broken {
     fn name(&self) -> &str {
         "broken"
     }
 
-    fn draw(&self, _: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
-        self.0.map(|more| (vec![f64::NAN; dim + more], 0.0))
+    fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
+        self.0.map(|more| (vec![f64::NAN; at.dim + more], 0.0))
     }
 }
 
@@ -299,7 +304,7 @@ fn a_measure_without_samples_and_samples_of_another_length_are_refused() {
     let objective = quadratic(DType::F64, [1.0, 1.0]);
     for (broken, sentence) in [
         (Broken(Some(1)), "broken: expected a sample of 2 elements, found one of 3"),
-        (Broken(None), "measure: broken: samples are neither recorded nor drawn on the host"),
+        (Broken(None), "directions: broken: samples are neither recorded nor drawn on the host"),
     ] {
         let mut sharpness = Sharpness::custom("broken", |t| vec![t], |a| a[0], broken);
         let found = sharpness.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 3, 1);
@@ -323,7 +328,7 @@ fn a_gradient_that_is_not_finite_changes_nothing_and_is_named() {
     let before = training.state();
     let message = training.step(&[]).unwrap_err().to_string();
     assert!(
-        message.starts_with("sgd: the gradient is not finite; first rsqrt: element 0"),
+        message.starts_with("plain: the gradient is not finite; first rsqrt: element 0"),
         "{message}"
     );
     assert!(message.contains(&format!("errors.rs:{line}")), "{message}");
@@ -389,7 +394,7 @@ fn states_of_other_rules_and_methods_are_refused() {
     let mut training = plain_training(|x, _| x.square().sum(), [1.0, 1.0]);
     let mut state = training.state();
     assert!(training.restore(&state).is_ok());
-    let steps = state.numbers.remove("steps with sgd").unwrap();
+    let steps = state.numbers.remove("steps with plain").unwrap();
     state.numbers.insert("steps with sam".into(), steps);
     assert!(matches!(training.restore(&state), Err(Error::State { .. })));
 }

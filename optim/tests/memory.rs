@@ -94,7 +94,8 @@ fn shapes(sizes: &'static [usize], most: usize, count: usize) {
     assert!(left < 20_000 && objective.kept_programs() == 0, "{left}");
 }
 
-fn methods() {
+/// So many methods of each of three kinds, one after the other.
+fn methods(count: usize) {
     let loss = |x: Var, batch: &[Var]| (batch[0] * x.at(0) + x.at(1).exp()).square().mean();
     let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 2, loss);
     let (x, batch) = (Array::vector([0.4, 0.2]), [Array::vector([1.0, 2.0, 3.0])]);
@@ -108,10 +109,10 @@ fn methods() {
     ];
     for kind in kinds {
         objective.clear_programs();
-        let kept = growth(200, |_| evaluate(kind()));
+        let kept = growth(count, |_| evaluate(kind()));
         // Once as many programs are kept as may be, a method takes the place of another. The table
         // that they stand in may still double, which is less than one program takes.
-        let (program, full, last) = (kept[1] - kept[0], kept[99], kept[199]);
+        let (program, full, last) = (kept[1] - kept[0], kept[99], kept[count - 1]);
         assert!(program > 0 && last - full < program, "{program} {full} {last}");
         assert_eq!(objective.kept_programs(), 48);
     }
@@ -126,5 +127,5 @@ fn what_is_kept_is_bounded() {
     drop(held);
     shapes(NARROW, 400, 400);
     shapes(WIDE, 64, 64);
-    methods();
+    methods(3400);
 }

@@ -8,17 +8,20 @@ mod plain;
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
     Adam, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
-    Optimizer, Schedule, Training, method,
+    Optimizer, Schedule, Setting, SettingKind, SettingValue, Training, method, methods_table,
 };
 use plain::{DIM, arrays, data, distance, formula, norm, objective, start};
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Short periods, so that a run of twenty steps sees them.
 fn settings(name: &str) -> MethodSettings {
-    let every = Some(3);
-    let all = MethodSettings { every, micro_batch: Some(4), seed: 3, ..Default::default() };
+    let all = MethodSettings::new().with("every", 3u64).with("m-sharpness", 4u64).with_seed(3);
     all.applicable_to(name).unwrap()
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|member| member.name)
 }
 
 fn named(name: &str, settings: &MethodSettings) -> Box<dyn Method> {
@@ -27,8 +30,7 @@ fn named(name: &str, settings: &MethodSettings) -> Box<dyn Method> {
 
 /// det-sam's weights make no sense of 13 parameters: λρ² = 10⁻² is too much for it.
 fn steady(name: &str) -> MethodSettings {
-    let lambda = (name == "det-sam").then_some(1e-6);
-    MethodSettings { lambda, ..settings(name) }
+    settings(name).with_some("lambda", (name == "det-sam").then_some(1e-6))
 }
 
 /// The network, and as a buffer the mean of its inputs, weighted by a parameter.
@@ -56,7 +58,7 @@ fn advance(run: &mut Training, to: u64) {
 
 #[test]
 fn every_method_resumes_to_the_bit() {
-    for name in METHODS {
+    for name in names() {
         for dtype in [DType::F64, DType::F32] {
             let mut run = training(name, dtype);
             advance(&mut run, 7);
@@ -91,11 +93,11 @@ fn gradients(name: &str, settings: &MethodSettings, objective: &Objective, n: us
 }
 
 /// An objective that keeps the size of the largest batch it has recorded the loss of.
-fn watched() -> (Objective, Rc<Cell<usize>>) {
-    let largest = Rc::new(Cell::new(0));
-    let seen = Rc::clone(&largest);
+fn watched() -> (Objective, Arc<AtomicUsize>) {
+    let largest = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&largest);
     let loss = move |p: Var, batch: &[Var]| {
-        seen.set(seen.get().max(batch[0].shape()[0]));
+        seen.fetch_max(batch[0].shape()[0], Ordering::Relaxed);
         formula(p, batch)
     };
     (Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, loss), largest)
@@ -103,22 +105,26 @@ fn watched() -> (Objective, Rc<Cell<usize>>) {
 
 #[test]
 fn batches_in_pieces_are_whole_batches_up_to_rounding() {
-    for name in METHODS {
-        for micro_batch in [None, Some(5)] {
-            let settings = MethodSettings { micro_batch, ..steady(name) };
-            if micro_batch.is_some() && method(name, &settings).is_err() {
+    for name in names() {
+        for m in [4u64, 5] {
+            let settings = match steady(name).get("m-sharpness") {
+                Some(_) => steady(name).with("m-sharpness", m),
+                None => steady(name),
+            };
+            if m == 5 && settings.get("m-sharpness").is_none() {
                 continue;
             }
             let whole = gradients(name, &settings, &objective(DType::F64), 11);
             let (objective, largest) = watched();
-            let objective = objective.with_pieces(3).unwrap();
+            let objective = objective.with_micro_batch_size(3).unwrap();
             let pieces = gradients(name, &settings, &objective, 11);
             // Eigenvectors are found to 1e-6, and differently rounded.
             let tolerance = if name.contains("eigen") { 1e-6 } else { 1e-11 };
             let error = distance(&pieces, &whole) / norm(&whole);
             assert!(error < tolerance, "{name}: {error}");
             // In the memory of a piece.
-            assert!(largest.get() <= 3, "{name}: {}", largest.get());
+            let largest = largest.load(Ordering::Relaxed);
+            assert!(largest <= 3, "{name}: {largest}");
         }
     }
 }
@@ -131,10 +137,9 @@ fn estimators_that_are_linear_in_the_loss_take_pieces() {
         (Estimator::Exact, true),
         (Estimator::HvpNorm, false),
     ] {
-        let rho = Some(0.3);
         let settings =
-            MethodSettings { rho, estimator: Some(estimator), seed: 2, ..Default::default() };
-        let pieces = objective(DType::F64).with_pieces(4).unwrap();
+            MethodSettings::new().with("rho", 0.3).with("estimator", estimator).with_seed(2);
+        let pieces = objective(DType::F64).with_micro_batch_size(4).unwrap();
         if linear {
             let whole = gradients("frob-sam", &settings, &objective(DType::F64), 9);
             let error = distance(&gradients("frob-sam", &settings, &pieces, 9), &whole);
@@ -161,7 +166,7 @@ fn a_zero_gradient_is_no_perturbation_whatever_is_remembered() {
                 x.at(0).square() + x.at(1).square() + sign * x.at(2).square() + x.sum().powi(4)
             };
             let objective = Objective::new(Cpu::with_threads(1).unwrap(), dtype, 3, loss);
-            for name in METHODS {
+            for name in names() {
                 let mut method = named(name, &settings(name));
                 let far = Array::from_f64(dtype, [3], &[0.3, -0.2, 0.4]).unwrap();
                 method.evaluate(&objective, &far, &[], 0).unwrap();
@@ -170,7 +175,7 @@ fn a_zero_gradient_is_no_perturbation_whatever_is_remembered() {
                     let found = method.evaluate(&objective, &zero, &[], step).unwrap();
                     let g = found.gradient.to_f64_vec();
                     // Momentum perturbs there, too, and curvatures have gradients of their own.
-                    if *name == "msam" || found.sharpness.is_some() {
+                    if name == "msam" || found.sharpness.is_some() {
                         assert!(g.iter().all(|g| g.is_finite()), "{name}: {g:?}");
                     } else {
                         assert_eq!(g, [0.0; 3], "{name}, step {step}");
@@ -190,7 +195,7 @@ fn gradients_of_any_size_give_a_perturbation_of_the_radius() {
     for size in [1e-42, 1e-30, 1e30] {
         let slope = move |x: Var, _: &[Var]| (size * x).sum();
         let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F32, 3, slope);
-        for name in METHODS.iter().filter(|name| size > 1e-38 || **name != "looksam") {
+        for name in names().filter(|name| size > 1e-38 || *name != "looksam") {
             let mut method = named(name, &MethodSettings::default());
             for step in 0..3 {
                 let x = Array::vector([1f32, -2.0, 0.5]);
@@ -216,13 +221,11 @@ fn exponentials_of_huge_curvatures_are_numbers_or_errors() {
             let loss = move |x: Var, _: &[Var]| (0.5 * h * x.square() + x.powi(3)).sum();
             let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 3, loss);
             for name in ["det-sam", "logdet-sam", "tilted-sam"] {
-                let settings = MethodSettings {
-                    sigma: Some(1.0),
-                    rho: Some(0.1),
-                    samples: Some(4),
-                    estimator: Some(estimator),
-                    ..Default::default()
-                };
+                let settings = MethodSettings::new()
+                    .with("sigma", 1.0)
+                    .with("rho", 0.1)
+                    .with("samples", 4u64)
+                    .with("estimator", estimator);
                 let x = Array::vector([0.1, 0.2, -0.3]);
                 let found = named(name, &settings).evaluate(&objective, &x, &[], 0);
                 match found {
@@ -242,39 +245,34 @@ fn exponentials_of_huge_curvatures_are_numbers_or_errors() {
     }
 }
 
+/// A value that no setting has by default, within all ranges.
+fn unusual(setting: &Setting) -> SettingValue {
+    match setting.kind {
+        SettingKind::Number => 0.375.into(),
+        SettingKind::Count => 7u64.into(),
+        SettingKind::Estimator => Estimator::Central.into(),
+        SettingKind::Ranges => vec![0..2].into(),
+        _ => panic!("a kind without a value here"),
+    }
+}
+
 #[test]
 fn settings_are_those_in_force_and_others_are_refused() {
-    let all = MethodSettings {
-        rho: Some(0.2),
-        lambda: Some(0.3),
-        samples: Some(4),
-        estimator: Some(Estimator::Central),
-        alpha: Some(0.25),
-        beta: Some(0.35),
-        gamma: Some(0.45),
-        sigma: Some(0.55),
-        eta: Some(0.65),
-        tau: Some(0.75),
-        sparsity: Some(0.85),
-        every: Some(7),
-        micro_batch: Some(8),
-        ranges: Some(vec![0..2]),
-        seed: 9,
-    };
-    for name in METHODS {
+    let all = METHODS.iter().flat_map(|m| m.all_settings());
+    let all = all.fold(MethodSettings::new().with_seed(9), |s, setting| {
+        s.with(setting.name, unusual(setting))
+    });
+    for member in METHODS {
+        let name = member.name;
         let applicable = all.applicable_to(name).unwrap();
-        // What applies is what is in force, and what has a default is what applies.
+        // The effective settings are the given ones, all that the method has.
         assert_eq!(method(name, &applicable).unwrap().settings, applicable, "{name}");
-        let mut defaults = method(name, &MethodSettings::default()).unwrap().settings;
-        let two_point = applicable.micro_batch.is_some();
-        assert_eq!(two_point, applicable.ranges.is_some());
-        defaults.micro_batch = two_point.then_some(8);
-        defaults.ranges = two_point.then(|| vec![0..2]);
-        let again = defaults.applicable_to(name).unwrap();
-        assert_eq!(
-            format!("{again:?}").matches("None").count(),
-            format!("{applicable:?}").matches("None").count()
-        );
+        let own: Vec<&str> = member.all_settings().map(|s| s.name).collect();
+        assert_eq!(applicable.iter().count(), own.len(), "{name}");
+        assert!(own.iter().all(|name| applicable.get(name).is_some()), "{name}");
+        let defaults = method(name, &MethodSettings::new()).unwrap().settings;
+        let off = member.all_settings().filter(|s| s.default_text().is_empty()).count();
+        assert_eq!(defaults.iter().count(), own.len() - off, "{name}");
         let refused = method(name, &all).unwrap_err().to_string();
         let expected = "must be left out: the method has no such setting";
         assert!(
@@ -282,14 +280,61 @@ fn settings_are_those_in_force_and_others_are_refused() {
             "{refused}"
         );
     }
-    let count = |name| format!("{:?}", all.applicable_to(name).unwrap()).matches("Some").count();
-    let found = ["sgd", "sam", "ssam-f", "esam", "msam", "frob-sam", "tilted-sam"].map(count);
-    assert_eq!(found, [0, 3, 6, 5, 4, 4, 6]);
     let refused = |settings: MethodSettings, name| method(name, &settings).unwrap_err().to_string();
-    let one = MethodSettings { ranges: Some(vec![0..1]), ..Default::default() };
+    let one = MethodSettings::new().with("ranges", vec![0..1]);
     assert!(refused(one, "frob-sam").starts_with("frob-sam: ranges is [0..1]"));
-    let bad = MethodSettings { gamma: Some(1.0), ..Default::default() };
-    assert_eq!(refused(bad, "wsam"), "wsam: gamma is 1, but must be at least 0 and below 1");
+    let bad = MethodSettings::new().with("sharpness-weight", 1.0);
+    let expected = "wsam: sharpness-weight is 1, but must be at least 0 and below 1";
+    assert_eq!(refused(bad, "wsam"), expected);
+    let half = MethodSettings::new().with("every", 2.5);
+    assert_eq!(refused(half, "looksam"), "looksam: every is 2.5, but must be a whole number");
+}
+
+#[test]
+fn former_names_of_methods_and_settings_mean_the_present_ones() {
+    for member in METHODS {
+        for setting in member.all_settings() {
+            let Some(former) = setting.former_name else {
+                continue;
+            };
+            let value = unusual(setting);
+            let given = MethodSettings::new().with(former, value.clone());
+            let present = MethodSettings::new().with(setting.name, value.clone());
+            assert_eq!(given.applicable_to(member.name).unwrap(), present, "{}", member.name);
+            let resolved = method(member.name, &given).unwrap().settings;
+            assert_eq!(resolved.get(setting.name), Some(&value), "{}", member.name);
+            // One cannot be given twice.
+            assert!(method(member.name, &present.with(former, value)).is_err());
+        }
+    }
+    assert_eq!(method("sgd", &MethodSettings::new()).unwrap().method.name(), "plain");
+}
+
+#[test]
+fn no_word_has_two_meanings() {
+    let mut seen: Vec<&Setting> = Vec::new();
+    for setting in METHODS.iter().flat_map(|m| m.all_settings()) {
+        // A kind of value and a former name belong to a word, whoever has it.
+        if let Some(other) = seen.iter().find(|other| other.name == setting.name) {
+            assert_eq!(setting.kind, other.kind, "{}", setting.name);
+            assert_eq!(setting.former_name, other.former_name, "{}", setting.name);
+        }
+        seen.push(setting);
+    }
+    let mut names: Vec<&str> =
+        METHODS.iter().flat_map(|m| [Some(m.name), m.former_name]).flatten().collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|w| w[0] != w[1]), "{names:?}");
+}
+
+/// The table in the documentation is written by `BURLAP_WRITE_TABLE=1 cargo test`.
+#[test]
+fn the_documented_table_is_that_of_the_registry() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/registry/methods.md");
+    if std::env::var_os("BURLAP_WRITE_TABLE").is_some() {
+        std::fs::write(path, methods_table()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), methods_table());
 }
 
 #[test]
@@ -304,8 +349,9 @@ fn nothing_outside_the_ranges_is_perturbed() {
     let batch = [Array::vector([1.0; 4]), a];
     // Those whose gradient is that at the perturbed point.
     for name in ["sam", "asam", "ssam-f", "ssam-d", "f-sam", "fisher-sam", "msam", "eigen-sam"] {
-        let all = MethodSettings { ranges: Some(vec![1..3, 6..8]), ..settings(name) };
-        let mut method = named(name, &MethodSettings { micro_batch: None, ..all });
+        let all = MethodSettings::new().with("every", 3u64).with_seed(3);
+        let all = all.applicable_to(name).unwrap().with("ranges", vec![1..3, 6..8]);
+        let mut method = named(name, &all);
         for step in 0..5 {
             let x: Vec<f64> = (0..8).map(|i| 0.5 + 0.1 * (i as f64 + step as f64)).collect();
             let x = Array::vector(x);

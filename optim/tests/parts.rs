@@ -55,7 +55,7 @@ fn spec() -> BatchSpec {
 
 fn objective(dtype: DType, loss: Form) -> Objective {
     let cpu = Cpu::with_threads(1).unwrap();
-    Objective::composed(cpu, dtype, DIM, model, loss).with_batch(spec())
+    Objective::model_and_loss(cpu, dtype, DIM, model, loss).with_batch(spec())
 }
 
 /// `n` sequences, of which some are masked wholly, but not the first.
@@ -157,7 +157,7 @@ fn pieces_of_any_size_are_the_whole() {
         let batch = batch(random, dtype, n);
         let expected = everything(&objective(dtype, loss), &x, &batch, &v);
         let size = random.random_range(1..n);
-        let pieces = objective(dtype, loss).with_pieces(size).unwrap();
+        let pieces = objective(dtype, loss).with_micro_batch_size(size).unwrap();
         for (i, (found, expected)) in
             everything(&pieces, &x, &batch, &v).iter().zip(&expected).enumerate()
         {
@@ -166,7 +166,7 @@ fn pieces_of_any_size_are_the_whole() {
     });
 }
 
-fn dense<C: burlap_optim::curvature::Curvature>(
+fn dense<C: burlap_optim::curvature::Curvature + Default>(
     objective: &Objective,
     x: &Array,
     batches: &[Vec<Array>],
@@ -175,7 +175,7 @@ fn dense<C: burlap_optim::curvature::Curvature>(
     let mut operator = CurvatureOperator::<C>::new(objective, x, &batches).unwrap();
     let mut out = vec![f64::NAN; DIM * DIM];
     let eye = Array::eye(DType::F64, DIM).to_f64_vec();
-    operator.apply_many(&eye, &mut out).unwrap();
+    operator.matmat(&eye, &mut out).unwrap();
     out
 }
 
@@ -187,7 +187,8 @@ fn batches_of_a_curvature_are_the_whole_in_any_number() {
         let whole = vec![batch(random, dtype, n)];
         let parts = split(random, &whole[0]);
         let one = objective(dtype, loss);
-        let pieces = objective(dtype, loss).with_pieces(random.random_range(1..n)).unwrap();
+        let pieces =
+            objective(dtype, loss).with_micro_batch_size(random.random_range(1..n)).unwrap();
         let said = |kind: &str| format!("{what}, {kind}");
         let compare = |kind: &str, of: fn(&Objective, &Array, &[Vec<Array>]) -> Vec<f64>| {
             let expected = of(&one, &x, &whole);
@@ -200,7 +201,7 @@ fn batches_of_a_curvature_are_the_whole_in_any_number() {
         compare("fisher", dense::<EmpiricalFisher>);
         // And the shares make the loss.
         let slices: Vec<&[Array]> = parts.iter().map(Vec::as_slice).collect();
-        let shares = one.shares(&x, &slices).unwrap();
+        let shares = one.weights(&x, &slices).unwrap();
         let pairs = shares.iter().zip(&slices).filter(|(share, _)| **share != 0.0);
         let loss: f64 = pairs.map(|(share, part)| share * one.value(&x, part).unwrap()).sum();
         close(&said("loss"), dtype, &[loss], &[one.value(&x, &whole[0]).unwrap()]);
@@ -249,12 +250,12 @@ fn methods_see_the_whole_batch_in_pieces() {
     cases(|random, what, dtype, loss| {
         let (x, batch) = (point(random, dtype), batch(random, dtype, 7));
         let size = random.random_range(1..7);
-        let pieces = objective(dtype, loss).with_pieces(size).unwrap();
+        let pieces = objective(dtype, loss).with_micro_batch_size(size).unwrap();
         let exact = || Sharpness::frobenius().with_estimator(Estimator::Exact).with_rho(0.3);
         let log_det = || Sharpness::log_det(0.7).with_estimator(Estimator::Central).with_rho(0.3);
         let methods: [&dyn Fn() -> Box<dyn Method>; 4] = [
             &|| Box::new(Sam::new(0.2).unwrap()),
-            &|| Box::new(Sam::surrogate_gap(0.2, 0.3).unwrap()),
+            &|| Box::new(Sam::gsam(0.2, 0.3).unwrap()),
             &|| Box::new(SharpnessMethod::new(exact(), 1.0, 5, 3).unwrap()),
             &|| Box::new(SharpnessMethod::new(log_det(), 1.0, 3, 3).unwrap()),
         ];
@@ -281,7 +282,7 @@ fn micro_batches_count_by_their_shares() {
                 (0..7).step_by(size).map(|i| cut(&batch, i, 7.min(i + size))).collect();
             let slices: Vec<&[Array]> = parts.iter().map(Vec::as_slice).collect();
             let (mut expected, mut value) = (vec![0.0; DIM], 0.0);
-            for (share, part) in one.shares(&x, &slices).unwrap().into_iter().zip(&slices) {
+            for (share, part) in one.weights(&x, &slices).unwrap().into_iter().zip(&slices) {
                 if share == 0.0 {
                     continue;
                 }
@@ -292,8 +293,8 @@ fn micro_batches_count_by_their_shares() {
             }
             // Micro-batches of a size, and of these pieces.
             for piece in [size, 1] {
-                let objective = objective(dtype, loss).with_pieces(piece).unwrap();
-                let mut sam = Sam::new(0.2).unwrap().with_micro_batches(size).unwrap();
+                let objective = objective(dtype, loss).with_micro_batch_size(piece).unwrap();
+                let mut sam = Sam::new(0.2).unwrap().with_m_sharpness(size).unwrap();
                 let found = sam.evaluate(&objective, &x, &batch, 0).unwrap();
                 let what = format!("{what}, {size} by {piece}");
                 close(&what, dtype, &found.gradient.to_f64_vec(), &expected);
@@ -327,7 +328,7 @@ fn choices_of_examples_leave_out_what_counts_for_nothing() {
     let objective = objective(DType::F64, ratio);
     let methods: [&dyn Fn() -> Sam; 2] =
         [&|| Sam::new(0.2).unwrap().with_selection(0.5).unwrap(), &|| {
-            Sam::fisher_masked(0.2, 0.5, 4, 1).unwrap()
+            Sam::ssam_f(0.2, 0.5, 4, 1).unwrap()
         }];
     for (i, method) in methods.into_iter().enumerate() {
         let found = method().evaluate(&objective, &x, &some, 0).unwrap();

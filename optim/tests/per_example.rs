@@ -7,7 +7,7 @@ use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{Error, Objective};
 use common::{network, points, relative};
 
-fn objective(loss: impl Fn(Var, &[Var]) -> Var + 'static) -> Objective {
+fn objective(loss: impl Fn(Var, &[Var]) -> Var + Send + 'static) -> Objective {
     Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 18, loss)
 }
 

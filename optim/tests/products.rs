@@ -34,7 +34,7 @@ struct Problem {
 fn problem(
     name: &'static str,
     (dtype, dim): (DType, usize),
-    loss: impl Fn(Var, &[Var]) -> Var + 'static,
+    loss: impl Fn(Var, &[Var]) -> Var + Send + 'static,
     batches: Vec<Vec<Array>>,
 ) -> Problem {
     let start: Vec<f64> = (0..dim).map(|i| 0.7 * (i as f64 * 1.9 + 0.3).sin()).collect();
@@ -80,9 +80,9 @@ fn many_products_are_those_of_each_vector() {
             for count in COUNTS {
                 let vectors = directions(many.dim(), count);
                 let mut out = vec![f64::NAN; vectors.len()];
-                many.apply_many(&vectors, &mut out).unwrap();
+                many.matmat(&vectors, &mut out).unwrap();
                 counted += count;
-                assert_eq!((many.products(), single.products()), (counted, counted - count));
+                assert_eq!((many.num_matvecs(), single.num_matvecs()), (counted, counted - count));
                 let expected = one_by_one(&mut single, &vectors);
                 for (i, (a, b)) in out.chunks(p.x.len()).zip(expected.chunks(p.x.len())).enumerate()
                 {
@@ -101,7 +101,7 @@ fn many_products_are_the_dense_ones() {
     let mut hessian = HessianOperator::new(&case.objective, &case.x, &[&case.batch]).unwrap();
     let vectors = directions(4, 9);
     let mut out = vec![f64::NAN; 36];
-    hessian.apply_many(&vectors, &mut out).unwrap();
+    hessian.matmat(&vectors, &mut out).unwrap();
     let dense = &case.hessian * nalgebra::DMatrix::from_column_slice(4, 9, &vectors);
     assert!(relative(&out, dense.as_slice()) < 1e-13, "{out:?} {dense}");
 }
@@ -115,7 +115,7 @@ fn wrong_lengths_are_an_error_and_no_product() {
     let operators: [&mut dyn LinearOperator; 2] = [&mut hessian, &mut matrix];
     for a in operators {
         for (vectors, room) in [(7, 7), (8, 4), (4, 8), (0, 4), (33, 33)] {
-            let e = a.apply_many(&vec![1.0; vectors], &mut vec![0.0; room]).unwrap_err();
+            let e = a.matmat(&vec![1.0; vectors], &mut vec![0.0; room]).unwrap_err();
             assert!(matches!(e, Error::Vector { .. }), "{e}");
             let expected = "products: expected rows of 4 elements and room for as many, found ";
             assert_eq!(e.to_string(), format!("{expected}{vectors} and {room}"));
@@ -125,11 +125,11 @@ fn wrong_lengths_are_an_error_and_no_product() {
             let expected = "product: expected 4 elements and room for 4, found ";
             assert_eq!(e.to_string(), format!("{expected}{vector} and {room}"));
         }
-        assert_eq!(a.products(), 0);
+        assert_eq!(a.num_matvecs(), 0);
     }
     let mut none = MatrixOperator::new(&Array::zeros(DType::F64, [0, 0])).unwrap();
-    none.apply_many(&[], &mut []).unwrap();
-    assert!(matches!(none.apply_many(&[1.0], &mut [0.0]), Err(Error::Vector { .. })));
+    none.matmat(&[], &mut []).unwrap();
+    assert!(matches!(none.matmat(&[1.0], &mut [0.0]), Err(Error::Vector { .. })));
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn estimates_are_the_same_with_blocks_and_without() {
                     assert!(blocks.block() > 1 && plain.block() == 1);
                     let found = estimator(&mut blocks, probes, count, 3).unwrap();
                     let expected = estimator(&mut plain, probes, count, 3).unwrap();
-                    assert_eq!((blocks.products(), plain.products()), (count, count));
+                    assert_eq!((blocks.num_matvecs(), plain.num_matvecs()), (count, count));
                     let near =
                         |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * expected.value.abs();
                     assert!(
                         near(found.value, expected.value)
                             && near(found.standard_error, expected.standard_error)
-                            && found.products == expected.products,
+                            && found.num_matvecs == expected.num_matvecs,
                         "{} {probes:?} {count}: {found:?} {expected:?}",
                         p.name
                     );
@@ -174,7 +174,7 @@ fn blocks_have_the_same_bits_on_any_number_of_threads() {
         let objective = Objective::new(Cpu::with_threads(threads).unwrap(), DType::F64, n, loss);
         let mut out = vec![0.0; vectors.len()];
         let mut hessian = HessianOperator::new(&objective, &x, &[&batch]).unwrap();
-        hessian.apply_many(&vectors, &mut out).unwrap();
+        hessian.matmat(&vectors, &mut out).unwrap();
         out
     });
     assert!(one == two);

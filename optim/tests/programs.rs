@@ -7,9 +7,9 @@ use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::curvature::{Curvature, CurvatureOperator, LinearOperator};
 use burlap_optim::{
     Combination, Combined, Combining, Error, Estimator, Method, Objective, Recording, Result, Sam,
-    Sharpness,
+    Sharpness, Stateful,
 };
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// x₀² + 3x₁² + x₀x₁²
 fn objective() -> Objective {
@@ -55,7 +55,7 @@ fn a_users_name_is_never_the_librarys() {
 #[test]
 fn two_formulas_of_one_name_are_an_error() {
     let objective = objective();
-    let run = |program: Result<Rc<burlap_autodiff::Program>>| {
+    let run = |program: Result<Arc<burlap_autodiff::Program>>| {
         program.unwrap().run(&[&point()]).unwrap()[0].item().unwrap()
     };
     assert_eq!(run(objective.program("sum", &[], |r| vec![r.x.sum()])), 3.0);
@@ -97,15 +97,15 @@ fn the_programs_used_last_are_kept() {
     for n in [2, 3, 4, 5, 6] {
         shaped(n);
         // Asked for again and again, it stays; the others take one another's places.
-        assert!(Rc::ptr_eq(&one, &shaped(1)), "{n}");
+        assert!(Arc::ptr_eq(&one, &shaped(1)), "{n}");
         assert_eq!(objective.kept_programs(), 3.min(n));
     }
     let two = shaped(2);
-    assert!(Rc::ptr_eq(&two, &shaped(2)));
+    assert!(Arc::ptr_eq(&two, &shaped(2)));
     for n in [7, 8, 9] {
         shaped(n);
     }
-    assert!(!Rc::ptr_eq(&one, &shaped(1)));
+    assert!(!Arc::ptr_eq(&one, &shaped(1)));
     let none = self::objective().with_program_limit(0).unwrap_err();
     assert_eq!(
         none.to_string(),
@@ -141,6 +141,8 @@ fn a_method_that_is_changed_after_use_is_another() {
 /// The gradient at x + cε, with another c at every step.
 struct Wandering;
 
+impl Stateful for Wandering {}
+
 impl Combination for Wandering {
     fn name(&self) -> &str {
         "wandering"
@@ -155,7 +157,7 @@ impl Combination for Wandering {
     }
 
     fn record(&self, at: &Combining<'_>) -> Combined {
-        Combined { gradient: at.perturbed[0], decoupled: None, state: Vec::new() }
+        at.perturbed[0].into()
     }
 }
 
@@ -178,34 +180,59 @@ fn points_that_differ_from_step_to_step_are_those_of_the_step() {
 }
 
 /// Two kinds of one name: v, and 2v.
+#[derive(Debug, Default)]
 struct Once;
+#[derive(Debug, Default)]
 struct Twice;
 
 impl Curvature for Once {
-    const NAME: &'static str = "multiple";
+    fn name(&self) -> &'static str {
+        "multiple"
+    }
 
-    fn record(_: &Recording<'_>, v: Var) -> Var {
+    fn product(&self, _: &Recording<'_>, v: Var) -> Var {
         v
     }
 }
 
 impl Curvature for Twice {
-    const NAME: &'static str = "multiple";
+    fn name(&self) -> &'static str {
+        "multiple"
+    }
 
-    fn record(_: &Recording<'_>, v: Var) -> Var {
+    fn product(&self, _: &Recording<'_>, v: Var) -> Var {
         2.0 * v
+    }
+}
+
+#[derive(Debug)]
+struct Times(f64);
+
+impl Curvature for Times {
+    fn name(&self) -> &'static str {
+        "multiple"
+    }
+
+    fn product(&self, _: &Recording<'_>, v: Var) -> Var {
+        self.0 * v
     }
 }
 
 #[test]
 fn kinds_of_curvature_are_not_known_by_their_names() {
-    fn image<C: Curvature>(objective: &Objective) -> [f64; 2] {
+    fn image(matrix: impl Curvature, objective: &Objective) -> [f64; 2] {
         let mut out = [0.0; 2];
-        let mut operator = CurvatureOperator::<C>::new(objective, &point(), &[&[]]).unwrap();
+        let mut operator = CurvatureOperator::of(matrix, objective, &point(), &[&[]]).unwrap();
         operator.apply(&[1.0, -1.0], &mut out).unwrap();
         out
     }
     let objective = objective();
-    assert_eq!(image::<Once>(&objective), [1.0, -1.0]);
-    assert_eq!(image::<Twice>(&objective), [2.0, -2.0]);
+    assert_eq!(image(Once, &objective), [1.0, -1.0]);
+    assert_eq!(image(Twice, &objective), [2.0, -2.0]);
+    // One type with other values, and in a box.
+    for factor in [3.0, 4.0] {
+        assert_eq!(image(Times(factor), &objective), [factor, -factor]);
+        let boxed: Box<dyn Curvature> = Box::new(Times(-factor));
+        assert_eq!(image(boxed, &objective), [-factor, factor]);
+    }
 }

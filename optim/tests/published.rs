@@ -138,7 +138,7 @@ fn fifty_two_point_steps_are_those_of_the_published_code() {
     });
     // SSAM-D with a mask of the other code's, never renewed: 13 · 0.5 rounded up are not perturbed.
     let mask: Vec<f64> = (0..DIM).map(|i| f64::from(u8::from(i % 2 == 1))).collect();
-    let masked = Sam::dynamically_masked(0.2, 0.5, 0.5, 100).unwrap();
+    let masked = Sam::ssam_d(0.2, 0.5, 0.5, 100).unwrap();
     let masked = masked.with_norm_offset(1e-7).unwrap();
     let masked = masked.with_draws(vec![Array::vector(mask.clone())]).unwrap();
     beside("ssam-d", masked, |_, x, data, _| two_point(x, data, 0.2, (&ones(), &mask)));

@@ -5,13 +5,13 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::random::{Draw, Purpose};
-use burlap_optim::sam::CurvatureRegularised;
+use burlap_optim::sam::CrSam;
 use burlap_optim::{
     Decay, Error, Method, Objective, Optimizer, Perturbation, Perturbing, Radius, Sam, Schedule,
-    Sgd, State, Training,
+    Sgd, State, Stateful, Training,
 };
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const DATA: [f64; 4] = [0.5, -1.0, 2.0, 0.1];
 
@@ -74,8 +74,8 @@ fn fifty_steps_follow_plain_loops() {
     let cases = [
         ("sam", trained(Sam::new(0.05).unwrap()), reference(sam(0.05))),
         ("sam far", trained(Sam::new(0.5).unwrap()), reference(sam(0.5))),
-        ("asam", trained(Sam::adaptive(0.5, 0.01).unwrap()), reference(asam(0.5, 0.01))),
-        ("asam, eta 0", trained(Sam::adaptive(0.3, 0.0).unwrap()), reference(asam(0.3, 0.0))),
+        ("asam", trained(Sam::asam(0.5, 0.01).unwrap()), reference(asam(0.5, 0.01))),
+        ("asam, eta 0", trained(Sam::asam(0.3, 0.0).unwrap()), reference(asam(0.3, 0.0))),
     ];
     let plain = reference(|x, _| vec![0.0; x.len()]);
     for (name, found, expected) in cases {
@@ -93,7 +93,7 @@ fn a_zero_gradient_gives_no_perturbation_and_no_nan() {
         let flat = |x: Var, _: &[Var]| x.square().sum() + 3.0;
         let objective = Objective::new(Cpu::new(), dtype, 3, flat);
         let x = Array::zeros(dtype, [3]);
-        for mut method in [Sam::new(0.1).unwrap(), Sam::adaptive(0.1, 0.01).unwrap()] {
+        for mut method in [Sam::new(0.1).unwrap(), Sam::asam(0.1, 0.01).unwrap()] {
             let found = method.evaluate(&objective, &x, &[], 0).unwrap();
             assert_eq!((found.loss, found.gradient), (3.0, x.clone()));
         }
@@ -101,7 +101,7 @@ fn a_zero_gradient_gives_no_perturbation_and_no_nan() {
     // ASAM with η = 0 at x = 0: T = 0, so Tg = 0 though g is not.
     let slope = |x: Var, _: &[Var]| (x.square() + 2.0 * x).sum();
     let objective = Objective::new(Cpu::new(), DType::F64, 2, slope);
-    let mut asam = Sam::adaptive(0.1, 0.0).unwrap();
+    let mut asam = Sam::asam(0.1, 0.0).unwrap();
     let found = asam.evaluate(&objective, &Array::vector([0.0, 0.0]), &[], 0).unwrap();
     assert_eq!(found.gradient.to_string(), "[2, 2]");
 }
@@ -133,14 +133,14 @@ fn settings_outside_their_range_are_errors_that_name_them() {
         let found = Sam::new(rho).unwrap_err();
         assert!(matches!(found, Error::Setting { .. }));
         assert_eq!(found.to_string(), format!("sam: rho is {text}, {positive}"));
-        let found = Sam::adaptive(rho, 0.01).unwrap_err();
+        let found = Sam::asam(rho, 0.01).unwrap_err();
         assert_eq!(found.to_string(), format!("asam: rho is {text}, {positive}"));
     }
     for (eta, text) in [(-0.01, "-0.01"), (f64::NAN, "NaN")] {
-        let found = Sam::adaptive(0.5, eta).unwrap_err();
+        let found = Sam::asam(0.5, eta).unwrap_err();
         assert_eq!(
             found.to_string(),
-            format!("asam: eta is {text}, but must be finite and not negative")
+            format!("asam: scale-offset is {text}, but must be finite and not negative")
         );
     }
 }
@@ -178,6 +178,8 @@ fn both_passes_see_the_same_random_mask() {
 /// ε = −c x: a rule of the user's.
 struct Shrink(f64);
 
+impl Stateful for Shrink {}
+
 impl Perturbation for Shrink {
     fn name(&self) -> &str {
         "shrink"
@@ -211,37 +213,43 @@ fn settings_of_the_whole_family_are_checked() {
     let rates = || Schedule::new(0.1, Decay::Constant).unwrap();
     let cases = [
         (
-            Sam::fisher(0.1, -1.0).err(),
-            "fisher-sam: eta is -1, but must be finite and not negative",
-        ),
-        (Sam::efficient(0.1, 0.0, 0.5).err(), "esam: beta is 0, but must be above 0 and at most 1"),
-        (
-            Sam::efficient(0.1, 0.5, 1.5).err(),
-            "esam: gamma is 1.5, but must be above 0 and at most 1",
+            Sam::fisher_sam(0.1, -1.0).err(),
+            "fisher-sam: fisher-weight is -1, but must be finite and not negative",
         ),
         (
-            Sam::friendly(0.1, 1.0, 1.0).err(),
-            "f-sam: lambda is 1, but must be at least 0 and below 1",
+            Sam::esam(0.1, 0.0, 0.5).err(),
+            "esam: keep-probability is 0, but must be above 0 and at most 1",
         ),
-        (Sam::friendly(0.1, f64::NAN, 0.9).err(), "f-sam: sigma is NaN"),
-        (Sam::momentum(0.1, -0.1).err(), "msam: mu is -0.1, but must be at least 0 and below 1"),
-        (Sam::weighted(0.1, 1.0).err(), "wsam: gamma is 1, but must be at least 0 and below 1"),
-        (Sam::weighted(-0.1, 0.5).err(), "sam: rho is -0.1"),
-        (Sam::surrogate_gap(0.1, -0.4).err(), "gsam: alpha is -0.4"),
-        (Sam::look(0.1, 0.7, 0).err(), "looksam: every is 0, but must be at least 1"),
-        (Sam::curvature_regularised(0.1, -0.1, 0.0).err(), "cr-sam: alpha is -0.1"),
-        (Sam::curvature_regularised(0.1, 0.1, f64::INFINITY).err(), "cr-sam: |beta| is inf"),
-        (Sam::eigen(0.1, 0.2, 0).err(), "eigen-sam: every is 0, but must be at least 1"),
         (
-            Sam::fisher_masked(0.1, 1.0, 4, 10).err(),
-            "ssam-f: sparsity is 1, but must be at least 0",
+            Sam::esam(0.1, 0.5, 1.5).err(),
+            "esam: selected-fraction is 1.5, but must be above 0 and at most 1",
         ),
-        (Sam::fisher_masked(0.1, 0.5, 0, 10).err(), "ssam-f: samples is 0, but must be at least 1"),
         (
-            Sam::dynamically_masked(0.1, 0.5, 0.0, 10).err(),
-            "ssam-d: drop is 0, but must be above 0",
+            Sam::f_sam(0.1, 1.0, 1.0).err(),
+            "f-sam: mean-decay is 1, but must be at least 0 and below 1",
         ),
-        (sam().with_micro_batches(0).err(), "sam: the size of micro-batches is 0"),
+        (Sam::f_sam(0.1, f64::NAN, 0.9).err(), "f-sam: mean-weight is NaN"),
+        (
+            Sam::msam(0.1, -0.1).err(),
+            "msam: momentum-decay is -0.1, but must be at least 0 and below 1",
+        ),
+        (
+            Sam::wsam(0.1, 1.0).err(),
+            "wsam: sharpness-weight is 1, but must be at least 0 and below 1",
+        ),
+        (Sam::wsam(-0.1, 0.5).err(), "sam: rho is -0.1"),
+        (Sam::gsam(0.1, -0.4).err(), "gsam: orthogonal-weight is -0.4"),
+        (Sam::look_sam(0.1, 0.7, 0).err(), "looksam: every is 0, but must be at least 1"),
+        (Sam::cr_sam(0.1, -0.1, 0.0).err(), "cr-sam: curvature-weight is -0.1"),
+        (Sam::cr_sam(0.1, 0.1, f64::INFINITY).err(), "cr-sam: |norm-weight| is inf"),
+        (Sam::eigen_sam(0.1, 0.2, 0).err(), "eigen-sam: every is 0, but must be at least 1"),
+        (Sam::ssam_f(0.1, 1.0, 4, 10).err(), "ssam-f: sparsity is 1, but must be at least 0"),
+        (
+            Sam::ssam_f(0.1, 0.5, 0, 10).err(),
+            "ssam-f: fisher-examples is 0, but must be at least 1",
+        ),
+        (Sam::ssam_d(0.1, 0.5, 0.0, 10).err(), "ssam-d: drop-fraction is 0, but must be above 0"),
+        (sam().with_m_sharpness(0).err(), "sam: m-sharpness is 0"),
         (sam().over(vec![]).err(), "sam: ranges is [], but must be at least one range, ascending"),
         (sam().over(vec![0..2, 1..3]).err(), "sam: ranges is [0..2, 1..3]"),
         (sam().over(vec![2..2]).err(), "sam: ranges is [2..2]"),
@@ -250,7 +258,10 @@ fn settings_of_the_whole_family_are_checked() {
             "radius: the range of learning rates",
         ),
         (Radius::tied(rates(), (0.0, 0.1), (0.0, 0.2)).err(), "radius: rho is 0"),
-        (objective(DType::F64).with_pieces(0).err(), "objective: the size of pieces is 0"),
+        (
+            objective(DType::F64).with_micro_batch_size(0).err(),
+            "objective: the micro-batch size is 0",
+        ),
     ];
     for (error, expected) in cases {
         let text = error.unwrap().to_string();
@@ -268,17 +279,17 @@ fn each_method_records_the_loss_as_often_as_it_must() {
     // A recording is a program with a pass through the loss: SAM has two, whatever it remembers.
     let cases = [
         (Sam::new(0.1), 2),
-        (Sam::friendly(0.1, 1.0, 0.9), 2),
-        (Sam::surrogate_gap(0.1, 0.4), 2),
-        (Sam::momentum(0.1, 0.9), 1),
+        (Sam::f_sam(0.1, 1.0, 0.9), 2),
+        (Sam::gsam(0.1, 0.4), 2),
+        (Sam::msam(0.1, 0.9), 1),
         // Both points by one program.
-        (Sam::curvature_regularised(0.1, 0.1, 0.1), 2),
+        (Sam::cr_sam(0.1, 0.1, 0.1), 2),
     ];
     for (sam, expected) in cases {
-        let count = Rc::new(Cell::new(0));
-        let recorded = Rc::clone(&count);
+        let count = Arc::new(AtomicUsize::new(0));
+        let recorded = Arc::clone(&count);
         let counted = move |x: Var, batch: &[Var]| {
-            recorded.set(recorded.get() + 1);
+            recorded.fetch_add(1, Ordering::Relaxed);
             loss(x, batch)
         };
         let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 4, counted);
@@ -287,13 +298,13 @@ fn each_method_records_the_loss_as_often_as_it_must() {
             let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
             sam.evaluate(&objective, &x, &[Array::vector(DATA)], step).unwrap();
         }
-        assert_eq!(count.get(), expected, "{}", sam.name());
+        assert_eq!(count.load(Ordering::Relaxed), expected, "{}", sam.name());
     }
 }
 
 #[test]
 fn a_state_of_another_length_is_refused() {
-    let mut sam = Sam::friendly(0.1, 1.0, 0.9).unwrap();
+    let mut sam = Sam::f_sam(0.1, 1.0, 0.9).unwrap();
     let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
     sam.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 0).unwrap();
     let mut state = sam.state();
@@ -302,15 +313,15 @@ fn a_state_of_another_length_is_refused() {
     let error = sam.evaluate(&objective(DType::F64), &x, &[Array::vector(DATA)], 1).unwrap_err();
     assert_eq!(error.to_string(), "f-sam, state: expected f64[4], found f64[1]");
     // Seeds are part of what random masks need.
-    let mut random = Sam::efficient(0.1, 0.5, 1.0).unwrap();
+    let mut random = Sam::esam(0.1, 0.5, 1.0).unwrap();
     assert!(matches!(random.restore(&State::default()), Err(Error::State { .. })));
-    random.restore(&Sam::efficient(0.1, 0.5, 1.0).unwrap().with_seed(7).state()).unwrap();
+    random.restore(&Sam::esam(0.1, 0.5, 1.0).unwrap().with_seed(7).state()).unwrap();
     assert_eq!(random.state().numbers["seed"], 7);
 }
 
 #[test]
 fn a_first_step_that_fails_is_the_first_one_again() {
-    let mut masked = Sam::fisher_masked(0.1, 0.5, 1, 100).unwrap();
+    let mut masked = Sam::ssam_f(0.1, 0.5, 1, 100).unwrap();
     let x = Array::vector([0.9, -0.3, -1.2, 0.4]);
     let objective = objective(DType::F64);
     let bad = [Array::vector([f64::NAN; 4])];
@@ -339,7 +350,7 @@ fn a_curvature_without_a_logarithm_is_left_out() {
     let concave = |x: Var, _: &[Var]| -x.square().sum();
     let objective = Objective::new(Cpu::new(), DType::F64, 1, concave);
     for (normalised, expected) in [(true, -1.0 + 0.1 * 2.0 / 2.0), (false, -1.0 + 0.1 * 2.0)] {
-        let rule = CurvatureRegularised { alpha: 7.0, beta: 0.1, normalised };
+        let rule = CrSam { curvature_weight: 7.0, norm_weight: 0.1, normalised };
         let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
         let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
         assert!((found.gradient.get(&[0]).unwrap() - expected).abs() < 1e-15, "{normalised}");
@@ -348,7 +359,7 @@ fn a_curvature_without_a_logarithm_is_left_out() {
     let steep = |x: Var, _: &[Var]| -x.powi(4).sum();
     let objective = Objective::new(Cpu::new(), DType::F64, 1, steep);
     let gradient = |alpha, normalised| {
-        let rule = CurvatureRegularised { alpha, beta: 0.0, normalised };
+        let rule = CrSam { curvature_weight: alpha, norm_weight: 0.0, normalised };
         let mut method = Sam::new(0.5).unwrap().combined(rule).unwrap();
         let found = method.evaluate(&objective, &Array::vector([1.0]), &[], 0).unwrap();
         found.gradient.get(&[0]).unwrap()

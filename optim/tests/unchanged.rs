@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
-use burlap_optim::penalty::{Drawn, Measure, Memory, Source, Sphere};
+use burlap_optim::penalty::{DirectionDistribution, Drawn, Memory, Source, Sphere};
 use burlap_optim::{
     Adam, Decay, Error, Estimator, Method, Objective, Optimizer, Sam, Schedule, Sharpness,
-    SharpnessMethod, State, Training,
+    SharpnessMethod, State, Stateful, Training,
 };
 
 /// ½xᵀdiag(1, 2, 3)x − log(b − x₀): a wall at x₀ = b.
@@ -67,17 +67,19 @@ fn a_step_whose_rate_overflows_changes_nothing() {
 /// A measure whose state never fits.
 struct Stubborn;
 
-impl Measure for Stubborn {
+impl Stateful for Stubborn {
+    fn restore(&self, _: &str, _: &State) -> burlap_optim::Result<Vec<Array>> {
+        Err(Error::State { of: "stubborn".into(), problem: "no".into() })
+    }
+}
+
+impl DirectionDistribution for Stubborn {
     fn name(&self) -> &str {
         "stubborn"
     }
 
     fn record(&self, source: &Source) -> Option<Drawn> {
         Sphere.record(source)
-    }
-
-    fn restore(&mut self, _: &State) -> burlap_optim::Result<()> {
-        Err(Error::State { of: "stubborn".into(), problem: "no".into() })
     }
 }
 

@@ -5,11 +5,10 @@
 mod common;
 
 use burlap_autodiff::Var;
-use burlap_optim::random::Draw;
-use burlap_optim::sharpness::{
-    Ball, Cube, Gaussian, GradientDirection, Measure, Rademacher, Sphere,
+use burlap_optim::penalty::{
+    Ball, Cube, DirectionDistribution, Gaussian, GradientDirection, HostDraw, Rademacher, Sphere,
 };
-use burlap_optim::{Estimate, Estimator, Sharpness};
+use burlap_optim::{Estimate, Estimator, Sharpness, Stateful};
 use common::{Case, eigenvalues};
 use nalgebra::DMatrix;
 use rand_distr::{Distribution, StandardUniform};
@@ -34,8 +33,8 @@ fn assert_meets(what: &str, case: &Case, sharpness: Sharpness, target: f64) {
 }
 
 fn assert_meets_with(what: &str, case: &Case, sharpness: Sharpness, target: f64, noise: f64) {
-    let sharpness = match sharpness.estimator() {
-        Estimator::HvpNorm => sharpness,
+    let sharpness = match sharpness.estimator().name() {
+        "hvp" => sharpness,
         _ => sharpness.with_estimator(Estimator::Exact),
     };
     let found = estimate(case, sharpness, SAMPLES, SEED);
@@ -227,18 +226,20 @@ fn scale_invariant_measures_do_not_see_a_rescaling_of_parameters() {
 /// Uniform on [−√3, √3]: variance 1, fourth moment 9/5.
 struct Uniform;
 
-impl Measure for Uniform {
+impl Stateful for Uniform {}
+
+impl DirectionDistribution for Uniform {
     fn name(&self) -> &str {
         "uniform"
     }
 
-    fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
-        let mut stream = draw.stream(0);
+    fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
+        let mut stream = at.draw.stream(0);
         let mut one = || {
             let u: f64 = StandardUniform.sample(&mut stream);
             12f64.sqrt() * (u - 0.5)
         };
-        Some(((0..dim).map(|_| one()).collect(), 0.0))
+        Some(((0..at.dim).map(|_| one()).collect(), 0.0))
     }
 }
 
@@ -258,7 +259,7 @@ fn custom_measures_meet_their_targets() {
 }
 
 /// ∫ ½vᵀHv dμ.
-fn mean(measure: impl Measure + 'static) -> Sharpness {
+fn mean(measure: impl DirectionDistribution + 'static) -> Sharpness {
     Sharpness::custom("mean", |t| vec![t], |a| a[0], measure)
 }
 

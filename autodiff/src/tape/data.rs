@@ -5,12 +5,11 @@
 //! and identities applied, as they are when a program is extracted.
 
 use super::rewrite::{Rewritten, rewrite};
+use super::sharing::Sharing;
 use crate::error::{At, Error, Result};
 use crate::graph::{Binary, Broadcast, Concat, Node, NodeId, Op, Transpose};
 use crate::shape::Axes;
 use crate::{Array, DType, Shape};
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -46,9 +45,8 @@ pub(crate) struct TapeData {
     pub(crate) rows: FxHashSet<NodeId>,
     /// Where the parts of a hidden concatenation end.
     pub(super) ends: FxHashMap<NodeId, Vec<usize>>,
-    /// Hidden nodes by hash, which is kept: nodes are not looked at where it differs, or when the
-    /// table grows.
-    shared: HashTable<(u64, NodeId)>,
+    /// Hidden nodes, to find equal ones.
+    shared: Sharing,
     /// For each node, whether nobody can name it: then it may be shared and seen through.
     hidden: Vec<bool>,
     input_names: FxHashSet<String>,
@@ -64,7 +62,7 @@ impl TapeData {
             is_extraction: true,
             nodes: Vec::with_capacity(nodes),
             hidden: Vec::with_capacity(nodes),
-            shared: HashTable::with_capacity(nodes),
+            shared: Sharing::with_capacity(nodes),
             ..TapeData::default()
         }
     }
@@ -198,15 +196,9 @@ impl TapeData {
         dtype: DType,
         at: At,
     ) -> NodeId {
-        let key = Node::key(&op, args, &shape, dtype);
-        let (nodes, next) = (&self.nodes, self.next());
-        let equal = |&(hash, id): &(u64, NodeId)| {
-            hash == key && nodes[id as usize].is(&op, args, &shape, dtype)
-        };
-        match self.shared.entry(key, equal, |&(hash, _)| hash) {
-            Entry::Occupied(entry) => return entry.get().1,
-            Entry::Vacant(entry) => entry.insert((key, next)),
-        };
+        if let Some(id) = self.shared.find_or_note(&self.nodes, &op, args, &shape, dtype) {
+            return id;
+        }
         let id = self.append(op, args, shape, dtype, at);
         self.hidden[id as usize] = true;
         if let Op::Concat(Concat(axis)) = self.node(id).op {

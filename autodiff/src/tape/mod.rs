@@ -9,6 +9,7 @@ mod extract;
 mod literals;
 mod registry;
 mod rewrite;
+mod sharing;
 mod var;
 
 pub(crate) use data::TapeData;

@@ -52,8 +52,8 @@ impl Curvature {
         seed: u64,
     ) -> Result<Curvature> {
         let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
-        let lanczos = Lanczos { max_products: 60, tolerance: 1e-4 };
-        let total = probes.saturating_mul(2).saturating_add(lanczos.max_products);
+        let lanczos = Lanczos { max_matvecs: 60, tolerance: 1e-4 };
+        let total = probes.saturating_mul(2).saturating_add(lanczos.max_matvecs);
         let mut hessian = watched(hessian, "curvature", total)?;
         Ok(Curvature {
             trace: trace(&mut hessian, Probes::Rademacher, probes, seed)?,

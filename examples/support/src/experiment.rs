@@ -11,11 +11,12 @@ use burlap::autodiff::{Array, Cpu, DType, Tape};
 use burlap::nn::data::{Dataset, Loader};
 use burlap::nn::{Model, loss, memory};
 use burlap::optim::{
-    self, Decay, Evaluation, Named, Objective, Optimizer, Schedule, Sgd, Training,
+    self, Decay, Evaluation, Objective, Optimizer, ResolvedMethod, Schedule, Sgd, Training,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Examples in one piece when a whole set is evaluated: bounds memory.
@@ -116,7 +117,7 @@ pub struct Fitted {
     /// The run.
     pub training: Training,
     /// The method's settings.
-    pub named: Named,
+    pub named: ResolvedMethod,
     /// The time of the steps.
     pub time: Duration,
 }
@@ -129,7 +130,7 @@ pub struct Experiment {
     /// The backend.
     pub backend: Cpu,
     /// The network.
-    pub model: Rc<Model>,
+    pub model: Arc<Model>,
     /// The training set.
     pub train: Rc<Dataset>,
     /// The set that the run is judged on.
@@ -152,7 +153,7 @@ impl Experiment {
     /// For settings out of range.
     pub fn on(args: &TrainingArgs, train: Rc<Dataset>, test: Rc<Dataset>) -> Result<Experiment> {
         let backend = cpu(args.threads)?;
-        let model = Rc::new(model(&args.model, &train)?);
+        let model = Arc::new(model(&args.model, &train)?);
         let total = model.layout().total();
         memory::check(VECTORS * size_of::<f32>() as u64 * total as u64)
             .with_context(|| format!("--model {}: training {total} parameters", args.model))?;
@@ -161,7 +162,7 @@ impl Experiment {
 
     /// The mean cross-entropy of a batch, as an objective.
     pub fn objective(&self) -> Objective {
-        let model = Rc::clone(&self.model);
+        let model = Arc::clone(&self.model);
         let dim = model.layout().total();
         Objective::new(self.backend.clone(), DType::F32, dim, move |x, batch| {
             loss::cross_entropy(model.forward(x, batch[0]), batch[1])
@@ -194,7 +195,7 @@ impl Experiment {
     ///
     /// # Errors
     /// For an unknown method or a setting out of range.
-    pub fn training(&self, name: &str) -> Result<(Training, Named)> {
+    pub fn training(&self, name: &str) -> Result<(Training, ResolvedMethod)> {
         let a = &self.args;
         let settings = a.method.settings(a.seed, self.model.layout())?.applicable_to(name)?;
         let mut named = optim::method(name, &settings)?;

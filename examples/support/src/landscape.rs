@@ -9,7 +9,7 @@ use burlap::autodiff::{Array, map_rows};
 use burlap::nn::Layout;
 use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
-use burlap::optim::curvature::{Lanczos, Wanted};
+use burlap::optim::curvature::{Lanczos, Which};
 use burlap::optim::random::{Draw, Purpose};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -125,8 +125,8 @@ impl Landscape {
             }),
             _ => {
                 let mut hessian = hessian_of_first(limit, data, objective, x)?;
-                let lanczos = Lanczos { max_products: 200, tolerance: 1e-4 };
-                let top = lanczos.eigenpairs(&mut hessian, Wanted::Largest(2), None, seed)?;
+                let lanczos = Lanczos { max_matvecs: 200, tolerance: 1e-4 };
+                let top = lanczos.eigenpairs(&mut hessian, Which::Largest(2), None, seed)?;
                 let mut vectors = top.into_iter().map(|pair| pair.vector);
                 let mut next = || vectors.next().context("a plane needs two parameters");
                 [next()?, next()?]
@@ -160,7 +160,7 @@ fn losses(
     plane.fill_from_f64(&directions.concat());
     let mut values = vec![0.0; n * n];
     let slices: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
-    let shares = objective.shares(x, &slices)?;
+    let shares = objective.weights(x, &slices)?;
     for (batch, share) in batches.iter().zip(shares).filter(|(_, share)| *share != 0.0) {
         let program = objective.program("losses at points", batch, move |r| {
             let plane = r.vectors("plane", 2);

@@ -1,101 +1,165 @@
-//! The flags of the methods' settings.
+//! The flags of the methods' settings, which are those of the library's registry.
 
 use crate::numbers;
 use anyhow::{Result, bail};
 use burlap::nn::Layout;
-use burlap::optim::{Estimator, MethodSettings};
+use burlap::optim::{
+    Estimator, METHODS, Member, MethodSettings, Setting, SettingKind, SettingValue,
+};
+use clap::{Arg, ArgMatches, Command};
 use std::ops::Range;
 
 /// Settings of the method; what is not given is the method's default, and what a method does not
 /// have is passed over.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MethodArgs {
-    /// How curvatures are obtained: one-sided, central, exact, or hvp (frob-sam only)
-    #[arg(long)]
-    pub estimator: Option<String>,
-
-    /// Radius of the perturbation
-    #[arg(long, value_parser = numbers::finite)]
-    pub rho: Option<f64>,
-
-    /// Weight of the sharpness penalty λρ²S
-    #[arg(long, value_parser = numbers::finite)]
-    pub lambda: Option<f64>,
-
-    /// Random directions a step, or examples for a Fisher mask (ssam-f)
-    #[arg(long, value_parser = numbers::count)]
-    pub samples: Option<usize>,
-
-    /// Weight α of a correction (gsam, looksam, eigen-sam, cr-sam); ssam-d: part of the mask that
-    /// is dropped
-    #[arg(long, value_parser = numbers::finite)]
-    pub alpha: Option<f64>,
-
-    /// Decay of a running mean or momentum (f-sam, msam); esam: probability; cr-sam: second weight
-    #[arg(long, value_parser = numbers::finite)]
-    pub beta: Option<f64>,
-
-    /// Weight γ (wsam); esam: part of the examples
-    #[arg(long, value_parser = numbers::finite)]
-    pub gamma: Option<f64>,
-
-    /// f-sam: part of the mean that is taken away; logdet-sam and tilted-sam: standard deviation of
-    /// the directions
-    #[arg(long, value_parser = numbers::finite)]
-    pub sigma: Option<f64>,
-
-    /// asam: what is added to the scale; fisher-sam: weight of the information
-    #[arg(long, value_parser = numbers::finite)]
-    pub eta: Option<f64>,
-
-    /// The tilt τ (tilted-sam)
-    #[arg(long, value_parser = numbers::finite)]
-    pub tau: Option<f64>,
-
-    /// Part of the parameters that is not perturbed (ssam-f, ssam-d)
-    #[arg(long, value_parser = numbers::finite)]
-    pub sparsity: Option<f64>,
-
-    /// Steps between two perturbations, masks or eigenvectors
-    #[arg(long, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
-    pub every: Option<u64>,
-
-    /// Examples that share a perturbation: m-sharpness; the default is the whole batch
-    #[arg(long, value_parser = numbers::count)]
-    pub micro_batch: Option<usize>,
-
-    /// Only perturb these layers: beginnings of parameter names, such as fc1 or 0.weight
-    #[arg(long, value_delimiter = ',')]
+    /// The given settings, under present or former names.
+    pub given: MethodSettings,
+    /// Beginnings of the names of the parameters that are perturbed.
     pub layers: Option<Vec<String>>,
+}
+
+/// Ranges of parameters are given by the layers' names.
+fn settings() -> impl Iterator<Item = (&'static Member, &'static Setting)> {
+    let all = METHODS.iter().flat_map(|m| m.all_settings().map(move |setting| (m, setting)));
+    all.filter(|(_, setting)| setting.kind != SettingKind::Ranges)
+}
+
+/// The words of all settings, each with a setting that it names; former ones last.
+fn words() -> Vec<(&'static str, &'static Setting)> {
+    let present = settings().map(|(_, setting)| (setting.name, setting));
+    let former = settings().filter_map(|(_, setting)| Some((setting.former_name?, setting)));
+    let mut words: Vec<(&str, &Setting)> = Vec::new();
+    for (word, setting) in present.chain(former) {
+        if words.iter().all(|(other, _)| *other != word) {
+            words.push((word, setting));
+        }
+    }
+    words
+}
+
+/// The meanings of a setting with the methods that have it and their defaults.
+fn help(name: &str) -> String {
+    let mut meanings: Vec<(&str, Vec<String>)> = Vec::new();
+    for (member, setting) in settings().filter(|(_, setting)| setting.name == name) {
+        let default = setting.default_text();
+        let text = match default.as_str() {
+            "" => member.name.to_owned(),
+            default => format!("{} {default}", member.name),
+        };
+        match meanings.iter_mut().find(|(help, _)| *help == setting.help) {
+            Some((_, members)) => members.push(text),
+            None => meanings.push((setting.help, vec![text])),
+        }
+    }
+    let one = |(help, members): &(&str, Vec<String>)| format!("{help} ({})", members.join(", "));
+    let mut text = meanings.iter().map(one).collect::<Vec<_>>().join("; ");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+fn parse(kind: SettingKind, text: &str) -> Result<SettingValue, String> {
+    match kind {
+        SettingKind::Number => numbers::finite(text).map(SettingValue::from),
+        SettingKind::Count => numbers::whole_u64(1..=numbers::MANY_U64)(text).map(Into::into),
+        SettingKind::Estimator => {
+            Estimator::from_name(text).map(Into::into).map_err(|error| error.to_string())
+        }
+        other => Err(format!("{} cannot be given here", other.name())),
+    }
+}
+
+impl clap::Args for MethodArgs {
+    fn augment_args(command: Command) -> Command {
+        let flag = |(word, setting): (&'static str, &'static Setting)| {
+            let kind = setting.kind;
+            let arg = Arg::new(word).long(word).value_parser(move |text: &str| parse(kind, text));
+            if word == setting.name {
+                arg.help(help(word))
+            } else {
+                arg.help("A former name of other settings").hide(true)
+            }
+        };
+        let layers = Arg::new("layers").long("layers").value_delimiter(',').num_args(1).help(
+            "Only perturb these layers: beginnings of parameter names, such as fc1 or 0.weight",
+        );
+        command.args(words().into_iter().map(flag)).arg(layers)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        MethodArgs::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for MethodArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<MethodArgs, clap::Error> {
+        let mut args = MethodArgs::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for (word, _) in words() {
+            if let Some(value) = matches.get_one::<SettingValue>(word) {
+                self.given.set(word, value.clone());
+            }
+        }
+        if let Some(layers) = matches.get_many::<String>("layers") {
+            self.layers = Some(layers.cloned().collect());
+        }
+        Ok(())
+    }
 }
 
 impl MethodArgs {
     /// As the library's settings, for the parameters of a network.
     ///
     /// # Errors
-    /// For an unknown estimator or layer.
+    /// For an unknown layer.
     pub fn settings(&self, seed: u64, layout: &Layout) -> Result<MethodSettings> {
-        Ok(MethodSettings {
-            rho: self.rho,
-            lambda: self.lambda,
-            samples: self.samples,
-            estimator: self.estimator.as_deref().map(Estimator::from_name).transpose()?,
-            alpha: self.alpha,
-            beta: self.beta,
-            gamma: self.gamma,
-            sigma: self.sigma,
-            eta: self.eta,
-            tau: self.tau,
-            sparsity: self.sparsity,
-            every: self.every,
-            micro_batch: self.micro_batch,
-            ranges: self.layers.as_deref().map(|names| ranges(names, layout)).transpose()?,
-            seed,
-        })
+        let ranges = self.layers.as_deref().map(|names| ranges(names, layout)).transpose()?;
+        Ok(self.given.clone().with_some("ranges", ranges).with_seed(seed))
+    }
+
+    /// The settings that a method has as a text, for saved runs.
+    ///
+    /// # Errors
+    /// For settings out of range.
+    pub fn saved(&self, method: &str) -> Result<String> {
+        let layers = self.layers.iter().map(|names| format!("layers {}", names.join(",")));
+        let settings = self.given.applicable_to(method)?;
+        let settings = settings.iter().map(|(name, value)| format!("{name} {value}"));
+        Ok(settings.chain(layers).collect::<Vec<_>>().join("; "))
+    }
+
+    /// From a text of the first releases, which saved the debug form of their flags.
+    pub fn from_first_releases(text: &str) -> Option<MethodArgs> {
+        let fields = text.strip_prefix("MethodArgs { ")?.strip_suffix(" }")?;
+        let (fields, layers) = fields.split_once(", layers: ")?;
+        let some = |value: &str| {
+            Some(value.strip_prefix("Some(")?.strip_suffix(')')?.trim_matches('"').to_owned())
+        };
+        let (mut args, words) = (MethodArgs::default(), words());
+        for field in fields.split(", ") {
+            let (name, value) = field.split_once(": ")?;
+            let name = name.replace('_', "-");
+            let (word, setting) = words.iter().find(|(word, _)| *word == name)?;
+            if let Some(value) = some(value) {
+                args.given.set(word, parse(setting.kind, &value).ok()?);
+            }
+        }
+        if let Some(names) = some(layers) {
+            let names = names.strip_prefix('[')?.strip_suffix(']')?;
+            let name = |name: &str| name.trim_matches('"').to_owned();
+            args.layers = Some(names.split(", ").map(name).collect());
+        }
+        Some(args)
     }
 }
 
-/// Where the parameters whose names begin so lie.
+/// The ranges of the parameters whose names begin so.
 fn ranges(names: &[String], layout: &Layout) -> Result<Vec<Range<usize>>> {
     let known = || layout.names().collect::<Vec<_>>().join(", ");
     for name in names {

@@ -1,20 +1,20 @@
 //! Saved runs: parameters, momenta, step and seeds, with the settings they belong to.
 
 use crate::experiment::TrainingArgs;
+use crate::method_args::MethodArgs;
 use anyhow::{Result, bail};
 use burlap::nn::Checkpoint;
-use burlap::optim::{State, Training};
+use burlap::optim::{Member, State, Training};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What must agree for a run to go on as if it had not stopped.
-fn settings(name: &str, a: &TrainingArgs) -> BTreeMap<String, String> {
-    [
+fn settings(name: &str, a: &TrainingArgs) -> Result<BTreeMap<String, String>> {
+    let settings = [
         ("data", a.data.data.clone()),
         ("model", a.model.clone()),
-        ("optimizer", name.to_owned()),
-        // All of the method's settings, given or not.
-        ("settings", format!("{:?}", a.method)),
+        ("optimizer", Member::named(name)?.name.to_owned()),
+        ("settings", a.method.saved(name)?),
         ("lr", a.lr.to_string()),
         ("momentum", a.momentum.to_string()),
         ("weight-decay", a.weight_decay.to_string()),
@@ -27,8 +27,20 @@ fn settings(name: &str, a: &TrainingArgs) -> BTreeMap<String, String> {
         ("schedule", format!("{:?}", a.schedule).to_lowercase()),
         ("drop-last", a.drop_last.to_string()),
     ]
-    .map(|(k, v)| (k.to_owned(), v))
-    .into()
+    .map(|(k, v)| (k.to_owned(), v));
+    Ok(settings.into())
+}
+
+/// A setting of a saved run in its present form.
+fn present(key: &str, value: &str, method: &str) -> Result<String> {
+    Ok(match key {
+        "optimizer" => Member::named(value).map_or(value, |member| member.name).to_owned(),
+        "settings" => match MethodArgs::from_first_releases(value) {
+            Some(former) => former.saved(method)?,
+            None => value.to_owned(),
+        },
+        _ => value.to_owned(),
+    })
 }
 
 /// Marks whole numbers of the state among the metadata.
@@ -42,7 +54,7 @@ pub(crate) fn save(
 ) -> Result<()> {
     let state = training.state();
     let mut checkpoint =
-        Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(name, args) };
+        Checkpoint { arrays: state.arrays.into_iter().collect(), metadata: settings(name, args)? };
     for (name, value) in state.numbers {
         checkpoint.metadata.insert(format!("{NUMBER}{name}"), value.to_string());
     }
@@ -57,13 +69,14 @@ pub(crate) fn resume(
     training: &mut Training,
 ) -> Result<()> {
     let checkpoint = Checkpoint::load(path)?;
-    for (name, now) in settings(name, args) {
-        match checkpoint.metadata.get(&name) {
-            Some(then) if *then == now => {}
+    for (key, now) in settings(name, args)? {
+        let then = checkpoint.metadata.get(&key);
+        match then.map(|then| present(&key, then, name)).transpose()? {
+            Some(then) if then == now => {}
             Some(then) => {
-                bail!("{}: saved with --{name} {then}, resumed with {now}", path.display())
+                bail!("{}: saved with --{key} {then}, resumed with {now}", path.display())
             }
-            None => bail!("{}: not a saved run, it has no {name}", path.display()),
+            None => bail!("{}: not a saved run, it has no {key}", path.display()),
         }
     }
     let mut state = State { arrays: checkpoint.arrays.into_iter().collect(), ..State::default() };

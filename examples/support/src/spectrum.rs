@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use burlap::autodiff::Array;
 use burlap::nn::data::Dataset;
 use burlap::optim::Objective;
-use burlap::optim::curvature::{Lanczos, Probes, Quadrature, Wanted};
+use burlap::optim::curvature::{Lanczos, Probes, Quadrature, Which};
 
 /// How a spectrum is measured.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -56,11 +56,11 @@ impl Spectrum {
     ) -> Result<Spectrum> {
         let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
         let (count, steps) = (args.density_probes, args.density_steps);
-        let lanczos = Lanczos { max_products: 100, tolerance: 1e-4 };
-        let total = count.saturating_mul(steps).saturating_add(lanczos.max_products);
+        let lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-4 };
+        let total = count.saturating_mul(steps).saturating_add(lanczos.max_matvecs);
         let mut hessian = watched(hessian, name, total)?;
         let quadrature = Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
-        let ends = lanczos.eigenpairs(&mut hessian, Wanted::Ends(1, 1), None, seed)?;
+        let ends = lanczos.eigenpairs(&mut hessian, Which::BothEnds(1, 1), None, seed)?;
         let end = |pair: Option<&burlap::optim::curvature::Eigenpair>| {
             pair.map(|p| (p.value, p.residual)).context("a network without parameters")
         };
@@ -82,7 +82,7 @@ impl Spectrum {
 pub fn spectra_picture(spectra: &[Spectrum]) -> Result<Picture> {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for s in spectra {
-        let ends = s.quadrature.ends().unwrap_or((s.low.0, s.high.0));
+        let ends = s.quadrature.spectral_bounds().unwrap_or((s.low.0, s.high.0));
         low = low.min(s.low.0).min(ends.0);
         high = high.max(s.high.0).max(ends.1);
     }

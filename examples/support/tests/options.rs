@@ -115,7 +115,7 @@ fn defaults_are_within_their_ranges_and_of_the_types_that_are_asked_for() {
     let whole = "train --samples 2 --every 3 --micro-batch 4 --threads 1 --rho 0.5 --tau -1";
     let options = support::command::<train::Options>().try_get_matches_from(whole.split(' '));
     let options = <train::Options as clap::FromArgMatches>::from_arg_matches(&options.unwrap());
-    assert_eq!(options.unwrap().training.method.tau, Some(-1.0));
+    assert_eq!(options.unwrap().training.method.given.number("tau").ok(), Some(-1.0));
     let whole = "bench w5 --threads 1 --batch 8 --t0 5 --budget 0.5";
     bench::Options::try_parse_from(whole.split(' ')).unwrap();
     for bad in ["0x1x1", "1x1", "1x1x1x1", "1x-1x1", "1000000x1000000x1", "axbxc"] {

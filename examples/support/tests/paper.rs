@@ -119,7 +119,8 @@ fn the_weight_is_that_of_the_published_update() {
     let experiment = Experiment::new(&args).unwrap();
     let (_, named) = experiment.training(method.optimizer()).unwrap();
     let s = named.settings;
-    assert_eq!((s.rho, s.lambda, s.samples), (Some(0.01), Some(0.00125), Some(2)));
+    let found = (s.number("rho").unwrap(), s.number("lambda").unwrap());
+    assert_eq!((found, s.count("samples").unwrap()), ((0.01, 0.00125), 2));
     let settings = args.method.settings(1, experiment.model.layout()).unwrap();
     let mut ours = burlap::optim::method(method.optimizer(), &settings).unwrap().method;
     // (λ/ρ²) Cov(L, ∇L) by its own constructor, with λ as published.
@@ -147,9 +148,10 @@ fn the_weight_is_that_of_the_published_update() {
 fn defaults_are_the_published_settings() {
     let paper = Paper::new(&args("mnist-frobenius")).unwrap();
     let a = paper.training(&paper.methods()[1], 3);
-    assert_eq!(a.method.rho, Some(0.01));
-    assert_eq!(a.method.lambda, Some(0.25 * 0.005));
-    assert_eq!(a.method.samples, Some(2));
+    let given = &a.method.given;
+    assert_eq!(given.number("rho").unwrap(), 0.01);
+    assert_eq!(given.number("lambda").unwrap(), 0.25 * 0.005);
+    assert_eq!(given.count("samples").unwrap(), 2);
     assert_eq!((a.lr, a.momentum, a.weight_decay), (1e-3, 0.9, 0.0));
     assert_eq!((a.batch, a.epochs, a.drop_last, a.seed), (128, 20, true, 3));
     assert_eq!(a.data.normalize.unwrap().to_string(), "0.1307,0.3081");

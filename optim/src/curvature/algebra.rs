@@ -42,8 +42,8 @@ impl<A: LinearOperator> LinearOperator for Affine<A> {
         Ok(())
     }
 
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
-        self.inner.apply_many(vectors, out)?;
+    fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+        self.inner.matmat(vectors, out)?;
         self.finish(vectors, out);
         Ok(())
     }
@@ -56,8 +56,8 @@ impl<A: LinearOperator> LinearOperator for Affine<A> {
         self.inner.epsilon()
     }
 
-    fn products(&self) -> usize {
-        self.inner.products()
+    fn num_matvecs(&self) -> usize {
+        self.inner.num_matvecs()
     }
 }
 
@@ -93,10 +93,10 @@ impl<A: LinearOperator, B: LinearOperator> LinearOperator for Sum<A, B> {
         Ok(())
     }
 
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
-        self.first.apply_many(vectors, out)?;
+    fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+        self.first.matmat(vectors, out)?;
         self.image.resize(out.len(), 0.0);
-        self.second.apply_many(vectors, &mut self.image)?;
+        self.second.matmat(vectors, &mut self.image)?;
         add(out, 1.0, &self.image);
         Ok(())
     }
@@ -109,8 +109,8 @@ impl<A: LinearOperator, B: LinearOperator> LinearOperator for Sum<A, B> {
         self.first.epsilon().max(self.second.epsilon())
     }
 
-    fn products(&self) -> usize {
-        self.first.products() + self.second.products()
+    fn num_matvecs(&self) -> usize {
+        self.first.num_matvecs() + self.second.num_matvecs()
     }
 }
 
@@ -186,9 +186,9 @@ impl<A: LinearOperator> LinearOperator for Restricted<A> {
         self.through(v, out, |a, v, out| a.apply(v, out))
     }
 
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+    fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
         check_rows(self.dim, vectors, out)?;
-        self.through(vectors, out, |a, vectors, out| a.apply_many(vectors, out))
+        self.through(vectors, out, |a, vectors, out| a.matmat(vectors, out))
     }
 
     fn block(&self) -> usize {
@@ -199,8 +199,8 @@ impl<A: LinearOperator> LinearOperator for Restricted<A> {
         self.inner.epsilon()
     }
 
-    fn products(&self) -> usize {
-        self.inner.products()
+    fn num_matvecs(&self) -> usize {
+        self.inner.num_matvecs()
     }
 }
 
@@ -234,12 +234,12 @@ impl<A: LinearOperator, F: FnMut(usize)> LinearOperator for Observed<A, F> {
         Ok(())
     }
 
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+    fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
         let dim = self.dim();
         check_rows(dim, vectors, out)?;
         let length = (self.block() * dim).max(1);
         for (vectors, out) in vectors.chunks(length).zip(out.chunks_mut(length)) {
-            self.inner.apply_many(vectors, out)?;
+            self.inner.matmat(vectors, out)?;
             self.add(vectors.len() / dim.max(1));
         }
         Ok(())
@@ -253,7 +253,7 @@ impl<A: LinearOperator, F: FnMut(usize)> LinearOperator for Observed<A, F> {
         self.inner.epsilon()
     }
 
-    fn products(&self) -> usize {
-        self.inner.products()
+    fn num_matvecs(&self) -> usize {
+        self.inner.num_matvecs()
     }
 }

@@ -50,7 +50,7 @@ impl Quadrature {
     /// [`Error::Iteration`] for an operator of no rows.
     pub fn density(&self, points: usize, width: Option<f64>) -> Result<Density> {
         at_least(OF, "the number of points", points, (2, "at least 2"))?;
-        let (low, high) = self.ends().ok_or_else(no_rows)?;
+        let (low, high) = self.spectral_bounds().ok_or_else(no_rows)?;
         let width = width.unwrap_or_else(|| {
             let range = high - low;
             // Copies of one eigenvalue differ by rounding.

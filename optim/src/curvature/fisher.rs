@@ -10,32 +10,57 @@ use burlap_autodiff::{Array, Var};
 /// The empirical Fisher matrix (1/n) Σ gᵢgᵢᵀ of the gradients gᵢ on each of n examples alone
 /// (Kunstner, Balles and Hennig 2019, arXiv 1905.12558, which says what it is not: the Fisher
 /// information, whose labels are drawn from the model).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EmpiricalFisher;
 
-impl Curvature for EmpiricalFisher {
-    const NAME: &'static str = "empirical Fisher";
+const NAME: &str = "empirical Fisher";
 
-    fn record(r: &Recording<'_>, v: Var) -> Var {
-        // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n, or JᵀDJ/tr D.
-        let found = record(r, |loss, denominator| {
-            [Some(loss), denominator].into_iter().flatten().collect::<Vec<_>>()
-        });
-        match found[..] {
-            [losses] => {
-                let count = losses.shape().count().max(1) as f64;
-                losses.vjp(r.x, losses.jvp(r.x, v)) * (1.0 / count)
-            }
-            [losses, denominators] => {
+/// The vector of the examples' losses, and that of their denominators where the loss is a ratio.
+fn losses(r: &Recording<'_>) -> Option<(Var, Option<Var>)> {
+    let found = record(r, |loss, denominator| {
+        [Some(loss), denominator].into_iter().flatten().collect::<Vec<_>>()
+    });
+    Some((*found.first()?, found.get(1).copied()))
+}
+
+fn no_examples(v: Var) -> Var {
+    v.fail(NAME, "the batch has no examples")
+}
+
+fn count(losses: Var) -> f64 {
+    losses.shape().count().max(1) as f64
+}
+
+impl Curvature for EmpiricalFisher {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    // With J = ∂ℓ/∂x of the vector of the examples' losses, JᵀJ/n, or JᵀDJ/tr D.
+    fn product(&self, r: &Recording<'_>, v: Var) -> Var {
+        match losses(r) {
+            Some((losses, None)) => losses.vjp(r.x, losses.jvp(r.x, v)) * (1.0 / count(losses)),
+            Some((losses, Some(denominators))) => {
                 let along = denominators * losses.jvp(r.x, v);
                 losses.vjp(r.x, along) / denominators.sum()
             }
-            _ => v.fail(EmpiricalFisher::NAME, "the batch has no examples"),
+            None => no_examples(v),
         }
     }
 
-    fn check(objective: &Objective, batch: &[Array]) -> Result<()> {
-        objective.check_examples(EmpiricalFisher::NAME, batch)
+    /// ‖Jv‖²/n, or (Jv)ᵀD(Jv)/tr D.
+    fn quadratic(&self, r: &Recording<'_>, v: Var) -> Var {
+        match losses(r) {
+            Some((losses, None)) => losses.jvp(r.x, v).square().sum() * (1.0 / count(losses)),
+            Some((losses, Some(denominators))) => {
+                (denominators * losses.jvp(r.x, v).square()).sum() / denominators.sum()
+            }
+            None => no_examples(v).sum(),
+        }
+    }
+
+    fn check(&self, objective: &Objective, batch: &[Array]) -> Result<()> {
+        objective.check_examples(NAME, batch)
     }
 }
 
@@ -56,7 +81,7 @@ impl Curvature for EmpiricalFisher {
 /// let x = Array::vector([1.0, 1.5]);
 /// let mut fisher = EmpiricalFisherOperator::new(&objective, &x, &[&batch])?;
 /// let mut out = [0.0; 4];
-/// fisher.apply_many(&[1.0, 0.0, 0.0, 1.0], &mut out)?;
+/// fisher.matmat(&[1.0, 0.0, 0.0, 1.0], &mut out)?;
 /// assert_eq!(out, [0.5, 0.0, 0.0, 18.0]);
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```

@@ -1,4 +1,4 @@
-//! The generalised Gauss-Newton matrix of a composed objective.
+//! The generalised Gauss-Newton matrix of a model and a loss.
 
 use super::staged::{Curvature, CurvatureOperator};
 use crate::error::{Error, Result};
@@ -8,34 +8,46 @@ use burlap_autodiff::{Array, Var};
 
 /// The generalised Gauss-Newton matrix Jᵀ ∇²ℓ J, with J = ∂f/∂x of the model f and the Hessian
 /// ∇²ℓ of the loss in the model's outputs (Schraudolph, Neural Computation 14, 2002).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ggn;
 
-const PIECE: &str = "a loss in one piece";
-const COMPOSED: &str = "a model and a loss of its outputs (Objective::composed)";
+const NAME: &str = "generalised Gauss-Newton";
+const WHOLE: &str = "a loss alone";
+const IN_TWO: &str = "a model and a loss of its output (Objective::model_and_loss)";
+
+/// What `f` records of the output, its loss and the output's derivative along v.
+fn along(r: &Recording<'_>, v: Var, f: impl FnOnce(Var, Var, Var) -> Var) -> Var {
+    match r.output_and_loss(r.x) {
+        Some((output, loss)) => f(output, loss, output.jvp(r.x, v)),
+        None => v.fail(NAME, format!("the objective is {WHOLE}, but must be {IN_TWO}")),
+    }
+}
 
 impl Curvature for Ggn {
-    const NAME: &'static str = "generalised Gauss-Newton";
-
-    fn record(r: &Recording<'_>, v: Var) -> Var {
-        let Some((outputs, loss)) = r.parts(r.x) else {
-            return v.fail(Ggn::NAME, format!("the objective is {PIECE}, but must be {COMPOSED}"));
-        };
-        let along = outputs.jvp(r.x, v);
-        outputs.vjp(r.x, loss.hvp(outputs, along))
+    fn name(&self) -> &'static str {
+        NAME
     }
 
-    fn check(objective: &Objective, _: &[Array]) -> Result<()> {
-        if objective.is_composed() {
+    fn product(&self, r: &Recording<'_>, v: Var) -> Var {
+        along(r, v, |output, loss, jv| output.vjp(r.x, loss.hvp(output, jv)))
+    }
+
+    /// (Jv)ᵀ ∇²ℓ (Jv): no derivative goes back through the model.
+    fn quadratic(&self, r: &Recording<'_>, v: Var) -> Var {
+        along(r, v, |output, loss, jv| loss.second_directional(output, jv))
+    }
+
+    fn check(&self, objective: &Objective, _: &[Array]) -> Result<()> {
+        if objective.has_model() {
             return Ok(());
         }
-        let (of, value) = (Ggn::NAME.into(), PIECE.into());
-        Err(Error::Setting { of, name: "the objective", value, expected: COMPOSED })
+        let (of, value) = (NAME.into(), WHOLE.into());
+        Err(Error::Setting { of, name: "the objective", value, expected: IN_TWO })
     }
 }
 
 /// The generalised Gauss-Newton matrix Jᵀ ∇²ℓ J of an objective made by
-/// [`Objective::composed`], averaged over batches by their sizes: the Hessian without
+/// [`Objective::model_and_loss`], averaged over batches by their sizes: the Hessian without
 /// Σ ∂ℓ/∂fᵢ ∇²fᵢ. It is positive semidefinite where ℓ is convex, and the Hessian where f is linear
 /// in the parameters.
 ///
@@ -49,10 +61,10 @@ impl Curvature for Ggn {
 /// // ½(x₀x₁ − 1)²: J = [x₁, x₀], ∇²ℓ = 1.
 /// let model = |x: Var, _: &[Var]| x.at(0) * x.at(1);
 /// let loss = |output: Var, _: &[Var]| 0.5 * (output - 1.0).square();
-/// let objective = Objective::composed(Cpu::new(), DType::F64, 2, model, loss);
+/// let objective = Objective::model_and_loss(Cpu::new(), DType::F64, 2, model, loss);
 /// let mut ggn = GgnOperator::new(&objective, &Array::vector([2.0, 3.0]), &[&[]])?;
 /// let mut out = [0.0; 4];
-/// ggn.apply_many(&[1.0, 0.0, 0.0, 1.0], &mut out)?;
+/// ggn.matmat(&[1.0, 0.0, 0.0, 1.0], &mut out)?;
 /// assert_eq!(out, [9.0, 6.0, 6.0, 4.0]);
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```

@@ -10,12 +10,12 @@ use rand_distr::{Distribution, StandardNormal};
 
 /// The Lanczos iteration with full orthogonalisation, done twice.
 ///
-/// It takes at most [`max_products`](Lanczos::max_products) products, one at a time, and keeps
+/// It takes at most [`max_matvecs`](Lanczos::max_matvecs) products, one at a time, and keeps
 /// as many vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lanczos {
     /// At most so many products.
-    pub max_products: usize,
+    pub max_matvecs: usize,
     /// Stop when the iteration leaves of each wanted pair's ‖Av − λv‖ no more than this times the
     /// largest |λ|; rounding of the products is not part of it.
     pub tolerance: f64,
@@ -23,7 +23,7 @@ pub struct Lanczos {
 
 impl Default for Lanczos {
     fn default() -> Lanczos {
-        Lanczos { max_products: 100, tolerance: 1e-6 }
+        Lanczos { max_matvecs: 100, tolerance: 1e-6 }
     }
 }
 
@@ -45,31 +45,31 @@ pub struct Eigenpair<V = Vec<f64>> {
 
 /// Which eigenpairs are wanted, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Which {
     /// So many of the largest eigenvalues.
     Largest(usize),
     /// So many of the smallest, negative ones first.
     Smallest(usize),
     /// So many of the largest and so many of the smallest; each eigenvalue once.
-    Ends(usize, usize),
+    BothEnds(usize, usize),
     /// So many of the largest absolute values.
     Magnitude(usize),
 }
 
-impl Wanted {
+impl Which {
     /// How many there are among `n`.
     fn count(self, n: usize) -> usize {
         match self {
-            Wanted::Largest(k) | Wanted::Smallest(k) | Wanted::Magnitude(k) => k.min(n),
-            Wanted::Ends(k, l) => k.saturating_add(l).min(n),
+            Which::Largest(k) | Which::Smallest(k) | Which::Magnitude(k) => k.min(n),
+            Which::BothEnds(k, l) => k.saturating_add(l).min(n),
         }
     }
 
     /// Whether the wanted ones are at most one at each end, which comes before its copies.
     fn is_single(self) -> bool {
         match self {
-            Wanted::Largest(k) | Wanted::Smallest(k) | Wanted::Magnitude(k) => k <= 1,
-            Wanted::Ends(k, l) => k <= 1 && l <= 1,
+            Which::Largest(k) | Which::Smallest(k) | Which::Magnitude(k) => k <= 1,
+            Which::BothEnds(k, l) => k <= 1 && l <= 1,
         }
     }
 
@@ -78,13 +78,13 @@ impl Wanted {
         let n = values.len();
         let count = self.count(n);
         match self {
-            Wanted::Largest(_) => (n - count..n).rev().collect(),
-            Wanted::Smallest(_) => (0..count).collect(),
-            Wanted::Ends(k, _) => {
+            Which::Largest(_) => (n - count..n).rev().collect(),
+            Which::Smallest(_) => (0..count).collect(),
+            Which::BothEnds(k, _) => {
                 let low = count - k.min(n);
                 (0..low).chain(low + n - count..n).rev().collect()
             }
-            Wanted::Magnitude(_) => {
+            Which::Magnitude(_) => {
                 let mut order: Vec<usize> = (0..n).rev().collect();
                 order.sort_by(|&i, &j| values[j].abs().total_cmp(&values[i].abs()));
                 order.truncate(count);
@@ -95,7 +95,7 @@ impl Wanted {
 }
 
 impl Lanczos {
-    /// The wanted eigenvalues with their eigenvectors: the largest and [`Wanted::Ends`] in
+    /// The wanted eigenvalues with their eigenvectors: the largest and [`Which::BothEnds`] in
     /// descending order, the smallest in ascending order, by magnitude in descending order of that.
     /// There are fewer only where the operator has fewer rows.
     ///
@@ -105,17 +105,17 @@ impl Lanczos {
     ///
     /// ```
     /// use burlap_autodiff::Array;
-    /// use burlap_optim::curvature::{Lanczos, MatrixOperator, Wanted};
+    /// use burlap_optim::curvature::{Lanczos, MatrixOperator, Which};
     /// let a = [-7.0, 0.0, 0.0, 0.0, 2.0, 1.0, 0.0, 1.0, 2.0];
     /// let mut a = MatrixOperator::new(&Array::from_vec([3, 3], a.to_vec())?)?;
     /// let mut values = |wanted| -> Result<String, burlap_optim::Error> {
     ///     let found = Lanczos::default().eigenpairs(&mut a, wanted, None, 1)?;
     ///     Ok(found.iter().map(|pair| format!("{:.6} ", pair.value)).collect())
     /// };
-    /// assert_eq!(values(Wanted::Largest(2))?, "3.000000 1.000000 ");
-    /// assert_eq!(values(Wanted::Smallest(2))?, "-7.000000 1.000000 ");
-    /// assert_eq!(values(Wanted::Ends(1, 1))?, "3.000000 -7.000000 ");
-    /// assert_eq!(values(Wanted::Magnitude(2))?, "-7.000000 3.000000 ");
+    /// assert_eq!(values(Which::Largest(2))?, "3.000000 1.000000 ");
+    /// assert_eq!(values(Which::Smallest(2))?, "-7.000000 1.000000 ");
+    /// assert_eq!(values(Which::BothEnds(1, 1))?, "3.000000 -7.000000 ");
+    /// assert_eq!(values(Which::Magnitude(2))?, "-7.000000 3.000000 ");
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     ///
@@ -125,7 +125,7 @@ impl Lanczos {
     pub fn eigenpairs(
         &self,
         a: &mut dyn LinearOperator,
-        wanted: Wanted,
+        wanted: Which,
         start: Option<&[f64]>,
         seed: u64,
     ) -> Result<Vec<Eigenpair>> {
@@ -145,7 +145,7 @@ impl Lanczos {
         space: S,
         (n, epsilon): (usize, f64),
         mut product: impl FnMut(&S::Vector) -> Result<S::Vector>,
-        wanted: Wanted,
+        wanted: Which,
         (start, seed): (Option<S::Vector>, u64),
     ) -> Result<Vec<Eigenpair<S::Vector>>> {
         positive("lanczos", "tolerance", self.tolerance)?;
@@ -153,7 +153,7 @@ impl Lanczos {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let steps = self.max_products.max(count).min(n);
+        let steps = self.max_matvecs.max(count).min(n);
         let random = |space: &S, sample: u32| {
             space.noise((seed, sample), || {
                 let mut v = vec![0.0; n];
@@ -203,7 +203,7 @@ impl Lanczos {
     }
 
     /// The `count` largest eigenvalues with their eigenvectors, in descending order:
-    /// [`eigenpairs`](Lanczos::eigenpairs) for [`Wanted::Largest`].
+    /// [`eigenpairs`](Lanczos::eigenpairs) for [`Which::Largest`].
     ///
     /// ```
     /// use burlap_autodiff::Array;
@@ -224,7 +224,7 @@ impl Lanczos {
         start: Option<&[f64]>,
         seed: u64,
     ) -> Result<Vec<Eigenpair>> {
-        self.eigenpairs(a, Wanted::Largest(count), start, seed)
+        self.eigenpairs(a, Which::Largest(count), start, seed)
     }
 
     /// The largest eigenvalue with its eigenvector.

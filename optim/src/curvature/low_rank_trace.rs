@@ -40,7 +40,7 @@ pub fn hutch_pp(
 ) -> Result<Estimated> {
     const OF: &str = "Hutch++";
     at_least(OF, PRODUCTS, products, (3, "at least 3"))?;
-    let (n, before) = (a.dim(), a.products());
+    let (n, before) = (a.dim(), a.num_matvecs());
     let sketch = (products / 3).min(n);
     let mut s = vec![0.0; sketch * n];
     s.chunks_mut(n.max(1)).enumerate().for_each(|(i, v)| probes.fill(seed, i, v));
@@ -58,8 +58,8 @@ pub fn hutch_pp(
         each_product(OF, a, counts, draw, |v, image| rest.push(dot(v, image)))?;
     }
     let standard_error = if rank < n { rest.standard_error() } else { 0.0 };
-    let products = a.products() - before;
-    Ok(Estimated { value: found + rest.value(), standard_error, products })
+    let num_matvecs = a.num_matvecs() - before;
+    Ok(Estimated { value: found + rest.value(), standard_error, num_matvecs })
 }
 
 /// tr A by XTrace (Epperly, Tropp and Webber 2024, arXiv 2301.07825), from at most `products` products:
@@ -106,7 +106,7 @@ pub fn hutch_pp(
 pub fn xtrace(a: &mut dyn LinearOperator, products: usize, seed: u64) -> Result<Estimated> {
     const OF: &str = "XTrace";
     at_least(OF, PRODUCTS, products, (2, "at least 2"))?;
-    let (n, before) = (a.dim(), a.products());
+    let (n, before) = (a.dim(), a.num_matvecs());
     let k = (products / 2).min(n);
     let mut omega = vec![0.0; k * n];
     for (i, v) in omega.chunks_mut(n.max(1)).enumerate() {
@@ -117,11 +117,11 @@ pub fn xtrace(a: &mut dyn LinearOperator, products: usize, seed: u64) -> Result<
     let y = multiply(OF, a, &omega, 0)?;
     let q = orthonormal(&y, n);
     let z = multiply(OF, a, &q, k)?;
-    let products = a.products() - before;
+    let num_matvecs = a.num_matvecs() - before;
     let total: f64 = rows(&q, n).zip(rows(&z, n)).map(|(q, z)| dot(q, z)).sum();
     // Dependent images of random vectors span all of A's range, each of them left out or not.
     if k == n || q.len() < y.len() {
-        return Ok(Estimated { value: total, standard_error: 0.0, products });
+        return Ok(Estimated { value: total, standard_error: 0.0, num_matvecs });
     }
     let parts = Parts::new(n, &omega, &y, &q, &z);
     let alone: Vec<f64> = (0..k).map(|j| parts.estimate(n, total, j, j)).collect();
@@ -131,7 +131,7 @@ pub fn xtrace(a: &mut dyn LinearOperator, products: usize, seed: u64) -> Result<
     let covariance: Mean =
         (0..k).flat_map(|j| (0..j).map(move |i| gain(i, j) * gain(j, i))).collect();
     let variance = mean.standard_error().powi(2) + covariance.value().max(0.0);
-    Ok(Estimated { value: mean.value(), standard_error: variance.sqrt(), products })
+    Ok(Estimated { value: mean.value(), standard_error: variance.sqrt(), num_matvecs })
 }
 
 /// What the estimates beside a basis Q with vectors left out are made of, all in coordinates of

@@ -1,4 +1,5 @@
-//! What can be said of a curvature matrix by its products with vectors.
+//! Curvature matrices as linear operators: eigenvalues, traces and densities by their products with
+//! vectors.
 //!
 //! | | |
 //! |---|---|
@@ -35,7 +36,7 @@ pub use density::Density;
 pub use fisher::{EmpiricalFisher, EmpiricalFisherOperator};
 pub use gauss_newton::{Ggn, GgnOperator};
 pub use hessian::{Hessian, HessianOperator};
-pub use lanczos::{Eigenpair, Lanczos, Wanted};
+pub use lanczos::{Eigenpair, Lanczos, Which};
 pub use low_rank_trace::{hutch_pp, xtrace};
 pub use operator::{LinearOperator, MatrixOperator};
 pub use probes::{Estimated, Probes};
@@ -44,5 +45,4 @@ pub use staged::{Curvature, CurvatureOperator};
 pub use stochastic::{diagonal, frobenius_norm, trace};
 
 pub(crate) use staged::epsilon;
-pub(crate) use top::top_eigenvector;
-pub(crate) use vectors::norm;
+pub(crate) use top::{top_eigenvector, unit_vector};

@@ -19,7 +19,7 @@ use std::ops::Range;
 /// let mut b = (&mut a).scaled(0.5)?.shifted(10.0)?;
 /// let mut out = [0.0; 2];
 /// b.apply(&[1.0, 0.0], &mut out)?;
-/// assert_eq!((out, a.products()), ([11.0, 0.5], 1));
+/// assert_eq!((out, a.num_matvecs()), ([11.0, 0.5], 1));
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 pub trait LinearOperator {
@@ -41,23 +41,23 @@ pub trait LinearOperator {
     /// let a = Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?;
     /// let mut a = MatrixOperator::new(&a)?;
     /// let mut out = [0.0; 6];
-    /// a.apply_many(&[1.0, 0.0, 0.0, 1.0, 1.0, -1.0], &mut out)?;
-    /// assert_eq!((out, a.products()), ([2.0, 1.0, 1.0, 3.0, 1.0, -2.0], 3));
+    /// a.matmat(&[1.0, 0.0, 0.0, 1.0, 1.0, -1.0], &mut out)?;
+    /// assert_eq!((out, a.num_matvecs()), ([2.0, 1.0, 1.0, 3.0, 1.0, -2.0], 3));
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::Vector`] where the lengths differ or are no multiple of the dimension, or what
     /// computing a product reports.
-    fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+    fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
         let dim = self.dim();
         check_rows(dim, vectors, out)?;
         let rows = vectors.chunks_exact(dim.max(1));
         rows.zip(out.chunks_exact_mut(dim.max(1))).try_for_each(|(v, out)| self.apply(v, out))
     }
 
-    /// How many rows [`apply_many`](LinearOperator::apply_many) computes together: who has more
-    /// loses nothing by offering so many at a time.
+    /// The block size: the number of vectors that [`matmat`](LinearOperator::matmat) multiplies at
+    /// once; larger inputs are split.
     fn block(&self) -> usize {
         1
     }
@@ -68,9 +68,9 @@ pub trait LinearOperator {
         f64::EPSILON
     }
 
-    /// How many products have been computed, of the operators that this one is made of: what
-    /// they cost is what counts, so a product with a sum of two is two.
-    fn products(&self) -> usize;
+    /// The number of products computed so far, of the operators that this one consists of: a product
+    /// with a sum of two counts as two.
+    fn num_matvecs(&self) -> usize;
 
     /// c A.
     ///
@@ -124,7 +124,7 @@ pub trait LinearOperator {
     /// let mut sum = a.plus(b)?;
     /// let mut out = [0.0; 2];
     /// sum.apply(&[0.0, 1.0], &mut out)?;
-    /// assert_eq!((out, sum.products()), ([6.0, 3.0], 2));
+    /// assert_eq!((out, sum.num_matvecs()), ([6.0, 3.0], 2));
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     ///
@@ -224,8 +224,8 @@ macro_rules! forward {
                 (**self).apply(v, out)
             }
 
-            fn apply_many(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
-                (**self).apply_many(vectors, out)
+            fn matmat(&mut self, vectors: &[f64], out: &mut [f64]) -> Result<()> {
+                (**self).matmat(vectors, out)
             }
 
             fn block(&self) -> usize {
@@ -236,8 +236,8 @@ macro_rules! forward {
                 (**self).epsilon()
             }
 
-            fn products(&self) -> usize {
-                (**self).products()
+            fn num_matvecs(&self) -> usize {
+                (**self).num_matvecs()
             }
         }
     )*};
@@ -275,7 +275,7 @@ pub(super) fn check_rows(dim: usize, vectors: &[f64], out: &[f64]) -> Result<()>
 pub struct MatrixOperator {
     elements: Vec<f64>,
     dim: usize,
-    products: usize,
+    num_matvecs: usize,
 }
 
 impl MatrixOperator {
@@ -286,7 +286,7 @@ impl MatrixOperator {
     pub fn new(matrix: &Array) -> Result<MatrixOperator> {
         match matrix.shape()[..] {
             [n, m] if n == m => {
-                Ok(MatrixOperator { elements: matrix.to_f64_vec(), dim: n, products: 0 })
+                Ok(MatrixOperator { elements: matrix.to_f64_vec(), dim: n, num_matvecs: 0 })
             }
             _ => Err(Error::Vector {
                 of: "matrix".into(),
@@ -304,14 +304,14 @@ impl LinearOperator for MatrixOperator {
 
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
         check_one(self.dim, v, out)?;
-        self.products += 1;
+        self.num_matvecs += 1;
         for (out, row) in out.iter_mut().zip(self.elements.chunks(self.dim.max(1))) {
             *out = row.iter().zip(v).map(|(a, b)| a * b).sum();
         }
         Ok(())
     }
 
-    fn products(&self) -> usize {
-        self.products
+    fn num_matvecs(&self) -> usize {
+        self.num_matvecs
     }
 }

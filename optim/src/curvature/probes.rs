@@ -38,7 +38,7 @@ pub struct Estimated<T = f64> {
     /// are too few to tell. Rounding is not part of it.
     pub standard_error: T,
     /// The number of products that it took.
-    pub products: usize,
+    pub num_matvecs: usize,
 }
 
 impl std::fmt::Display for Estimated {
@@ -89,7 +89,7 @@ pub(super) fn multiply(
     before: usize,
 ) -> Result<Vec<f64>> {
     let mut images = vec![0.0; rows.len()];
-    a.apply_many(rows, &mut images)?;
+    a.matmat(rows, &mut images)?;
     match images.iter().position(|x| !x.is_finite()) {
         Some(i) => Err(not_finite(of, before + i / a.dim().max(1) + 1)),
         None => Ok(images),

@@ -37,7 +37,7 @@ pub struct Rule {
 /// assert!((square.value - 15.0).abs() < 3.0 * square.standard_error);
 /// let log_det = spectrum.log_det()?;
 /// assert!((log_det.value - 5f64.ln()).abs() < 3.0 * log_det.standard_error);
-/// assert_eq!(log_det.products, 400);
+/// assert_eq!(log_det.num_matvecs, 400);
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +45,7 @@ pub struct Quadrature {
     rules: Vec<Rule>,
     dim: usize,
     epsilon: f64,
-    products: usize,
+    num_matvecs: usize,
 }
 
 const OF: &str = "stochastic Lanczos quadrature";
@@ -64,7 +64,7 @@ impl Quadrature {
     /// use burlap_optim::curvature::{MatrixOperator, Probes, Quadrature};
     /// let mut a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 0.0, 0.0, 4.0])?)?;
     /// let spectrum = Quadrature::new(&mut a, Probes::Rademacher, 3, 2, 1)?;
-    /// assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.products()), (3, 2, 6));
+    /// assert_eq!((spectrum.rules().len(), spectrum.dim(), spectrum.num_matvecs()), (3, 2, 6));
     /// // A probe of ±1 sees both eigenvalues alike.
     /// let rule = &spectrum.rules()[0];
     /// assert_eq!(format!("{:.3?} {:.3?}", rule.nodes, rule.weights), "[2.000, 4.000] [0.500, 0.500]");
@@ -83,7 +83,7 @@ impl Quadrature {
     ) -> Result<Quadrature> {
         positive_count(OF, "the number of probes", count)?;
         positive_count(OF, "the number of steps", steps)?;
-        let (dim, before) = (a.dim(), a.products());
+        let (dim, before) = (a.dim(), a.num_matvecs());
         let block = a.block().max(1);
         let mut rules = Vec::with_capacity(count);
         for first in (0..count).step_by(block) {
@@ -102,7 +102,7 @@ impl Quadrature {
                 rules.push(rule(&krylov)?);
             }
         }
-        Ok(Quadrature { rules, dim, epsilon: a.epsilon(), products: a.products() - before })
+        Ok(Quadrature { rules, dim, epsilon: a.epsilon(), num_matvecs: a.num_matvecs() - before })
     }
 
     /// The rules, one for each probe.
@@ -116,8 +116,8 @@ impl Quadrature {
     }
 
     /// The number of products that it took.
-    pub fn products(&self) -> usize {
-        self.products
+    pub fn num_matvecs(&self) -> usize {
+        self.num_matvecs
     }
 
     /// The smallest and the largest Ritz value; both lie within A's spectrum. `None` for an operator
@@ -128,10 +128,10 @@ impl Quadrature {
     /// use burlap_optim::curvature::{MatrixOperator, Probes, Quadrature};
     /// let mut a = MatrixOperator::new(&Array::eye(DType::F64, 4))?;
     /// let spectrum = Quadrature::new(&mut a, Probes::Rademacher, 2, 2, 1)?;
-    /// assert_eq!(spectrum.ends(), Some((1.0, 1.0)));
+    /// assert_eq!(spectrum.spectral_bounds(), Some((1.0, 1.0)));
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
-    pub fn ends(&self) -> Option<(f64, f64)> {
+    pub fn spectral_bounds(&self) -> Option<(f64, f64)> {
         let low = self.rules.iter().filter_map(|r| r.nodes.first().copied()).reduce(f64::min)?;
         let high = self.rules.iter().filter_map(|r| r.nodes.last().copied()).reduce(f64::max)?;
         Some((low, high))
@@ -154,13 +154,13 @@ impl Quadrature {
             let problem = format!("is where the function is {}", f(value));
             return Err(Error::RitzValue { of, value, problem });
         }
-        let products = self.products;
+        let num_matvecs = self.num_matvecs;
         if self.rules.is_empty() {
-            return Ok(Estimated { value: 0.0, standard_error: 0.0, products });
+            return Ok(Estimated { value: 0.0, standard_error: 0.0, num_matvecs });
         }
         let mean: Mean = self.means(f).collect();
         let standard_error = factor * mean.standard_error();
-        Ok(Estimated { value: factor * mean.value(), standard_error, products })
+        Ok(Estimated { value: factor * mean.value(), standard_error, num_matvecs })
     }
 
     /// tr f(A) = Σ f(λᵢ).
@@ -173,7 +173,7 @@ impl Quadrature {
     /// // log det(I + σ²A) for σ² = 0.1
     /// let found = spectrum.trace_of(|x| (0.1 * x).ln_1p())?;
     /// assert!((found.value - 4.0 * 1.3f64.ln()).abs() < 1e-14);
-    /// assert_eq!(found.products, 2);
+    /// assert_eq!(found.num_matvecs, 2);
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     ///
@@ -222,7 +222,7 @@ impl Quadrature {
     /// [`Error::RitzValue`] with the smallest Ritz value where it is not positive, or too small beside
     /// the largest one to be told from zero.
     pub fn log_det(&self) -> Result<Estimated> {
-        let (low, high) = self.ends().unwrap_or((1.0, 1.0));
+        let (low, high) = self.spectral_bounds().unwrap_or((1.0, 1.0));
         // Sums of as many products as there are rows, whose rounding errors are of either sign.
         let rounding = 4.0 * self.epsilon * (self.dim as f64).sqrt() * high.abs().max(low.abs());
         if low <= rounding {
@@ -244,7 +244,7 @@ fn side_by_side(a: &mut dyn LinearOperator, all: &mut [Krylov<Host>], steps: usi
     for step in 1..=steps {
         let vectors: Vec<f64> = going.iter().flat_map(|k| k.last()).copied().collect();
         let mut images = vec![0.0; vectors.len()];
-        a.apply_many(&vectors, &mut images)?;
+        a.matmat(&vectors, &mut images)?;
         let mut left = Vec::with_capacity(going.len());
         for (krylov, image) in going.into_iter().zip(images.chunks_exact(dim)) {
             let mut image = image.to_vec();

@@ -89,7 +89,9 @@ fn record_dot(a: Var, b: Var) -> Var {
         return rest;
     }
     let rows = |v: Var| v.slice_axis(0, 0, whole).reshape([whole / 8, 8]);
-    (rows(a) * rows(b)).sum_axes(&[0]).sum() + rest
+    let sums = (rows(a) * rows(b)).sum_axes(&[0]);
+    // One by one: a sum of sums would become one sum, in another order.
+    (1..8).fold(sums.at(0), |sum, i| sum + sums.at(i)) + rest
 }
 
 impl Resident<'_> {
@@ -136,8 +138,7 @@ impl Space for Resident<'_> {
         }
         let like = std::slice::from_ref(v);
         let largest = |_: &_, v: &[Var]| vec![v[0].abs().max_all()];
-        let largest =
-            self.0.array_program(Key::LargestSize, like, largest)?.run(&[v])?[0].item()?;
+        let largest = self.0.array_program(Key::MaxNorm, like, largest)?.run(&[v])?[0].item()?;
         // The maximum of a vector with a NaN is NaN.
         if largest == 0.0 || !largest.is_finite() {
             return Ok(square.sqrt());
@@ -148,7 +149,7 @@ impl Space for Resident<'_> {
 
     fn add(&self, to: &mut Array, factor: f64, from: &Array) -> Result<()> {
         let mut sum = vec![to.clone()];
-        self.0.add_shares(&mut sum, factor, vec![from.clone()])?;
+        self.0.add_weighted(&mut sum, factor, vec![from.clone()])?;
         *to = sum.swap_remove(0);
         Ok(())
     }
@@ -161,7 +162,7 @@ impl Space for Resident<'_> {
     fn combination(&self, factors: &[f64], vectors: &[Array]) -> Result<Array> {
         let mut sum = Vec::new();
         for (&factor, v) in factors.iter().zip(vectors) {
-            self.0.add_shares(&mut sum, factor, vec![v.clone()])?;
+            self.0.add_weighted(&mut sum, factor, vec![v.clone()])?;
         }
         sum.pop().map_or_else(|| self.0.zero_vector(), Ok)
     }
@@ -181,5 +182,57 @@ impl Space for Resident<'_> {
         // No vector waits for them.
         let host = self.0.backend().download(&components.iter().collect::<Vec<_>>())?;
         Ok(host.iter().map(Array::item).collect::<burlap_autodiff::Result<_>>()?)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{Host, Resident, Space};
+    use crate::Objective;
+    use burlap_autodiff::testing::Device;
+    use burlap_autodiff::{Array, Backend, DType, Var};
+
+    fn wave(n: usize, phase: f64, size: f64) -> Vec<f64> {
+        (0..n).map(|i| size * (i as f64 * 1.3 + phase).sin()).collect()
+    }
+
+    /// Each operation, on lengths around the eight sums and on squares beyond the range.
+    #[test]
+    fn a_device_that_sums_in_order_gives_the_bits_of_the_host() {
+        for n in [1, 7, 8, 9, 31, 64, 100] {
+            let device = Device::new();
+            let objective =
+                Objective::new(device.boxed(), DType::F64, n, |x: Var, _: &[Var]| x.sum());
+            let there = Resident(&objective);
+            let move_to = |v: &[f64]| device.upload(&Array::vector(v)).unwrap();
+            let bits = |v: &[f64]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let same = |a: &[f64], b: &Array| assert_eq!(bits(a), bits(&b.to_f64_vec()), "{n}");
+            for size in [1.0, 1e200, 1e-200, 0.0] {
+                let (mut v, w) = (wave(n, 0.2, size), wave(n, 1.0, 1.0));
+                let (mut v_there, w_there) = (move_to(&v), move_to(&w));
+                let dots = [Host.dot(&v, &w), there.dot(&v_there, &w_there)];
+                let norms = [Host.norm(&v), there.norm(&v_there)];
+                for [host, device] in [dots, norms].map(|pair| pair.map(Result::unwrap)) {
+                    assert_eq!(host.to_bits(), device.to_bits(), "{n}, {size}: {host} {device}");
+                }
+                Host.add(&mut v, 0.3, &w).unwrap();
+                there.add(&mut v_there, 0.3, &w_there).unwrap();
+                same(&v, &v_there);
+                let mut basis = [wave(n, 0.5, 1.0), wave(n, 2.5, 1.0)];
+                let mut basis_there = basis.each_ref().map(|b| move_to(b));
+                for (b, b_there) in basis.iter_mut().zip(&mut basis_there) {
+                    Host.divide(b, 3.0).unwrap();
+                    there.divide(b_there, 3.0).unwrap();
+                    same(b, b_there);
+                }
+                let components = Host.orthogonalise(&mut v, &basis).unwrap();
+                let found = there.orthogonalise(&mut v_there, &basis_there).unwrap();
+                assert_eq!(bits(&components), bits(&found));
+                same(&v, &v_there);
+                let sum = Host.combination(&[0.7, -0.2], &basis).unwrap();
+                same(&sum, &there.combination(&[0.7, -0.2], &basis_there).unwrap());
+            }
+        }
     }
 }

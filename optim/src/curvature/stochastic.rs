@@ -16,7 +16,7 @@ fn average(
     f: impl Fn(&[f64], &[f64]) -> f64,
 ) -> Result<Estimated> {
     at_least(of, PROBES, count, ONE)?;
-    let before = a.products();
+    let before = a.num_matvecs();
     let mut mean = Mean::default();
     let draw = |i: usize, v: &mut [f64]| probes.fill(seed, i, v);
     each_product(of, a, (0, count), draw, |v, image| mean.push(f(v, image)))?;
@@ -24,8 +24,8 @@ fn average(
         let problem = "the mean over the probes overflows".into();
         return Err(Error::Iteration { of, problem });
     }
-    let products = a.products() - before;
-    Ok(Estimated { value: mean.value(), standard_error: mean.standard_error(), products })
+    let num_matvecs = a.num_matvecs() - before;
+    Ok(Estimated { value: mean.value(), standard_error: mean.standard_error(), num_matvecs })
 }
 
 /// tr A = E vᵀAv (Hutchinson 1989), from `count` products.
@@ -38,7 +38,7 @@ fn average(
 /// let mut a = MatrixOperator::new(&Array::from_vec([2, 2], vec![2.0, 1.0, 1.0, 3.0])?)?;
 /// // vᵀAv is 3 or 7.
 /// let found = trace(&mut a, Probes::Rademacher, 100, 1)?;
-/// assert_eq!(found.products, 100);
+/// assert_eq!(found.num_matvecs, 100);
 /// assert!((found.value - 5.0).abs() < 3.0 * found.standard_error);
 /// assert!((found.standard_error - 0.2).abs() < 0.01);
 /// # Ok::<(), burlap_optim::Error>(())
@@ -113,7 +113,7 @@ pub fn diagonal(
 ) -> Result<Estimated<Vec<f64>>> {
     const OF: &str = "diagonal";
     at_least(OF, PROBES, count, ONE)?;
-    let before = a.products();
+    let before = a.num_matvecs();
     let mut elements = vec![Ratio::default(); a.dim()];
     let draw = |i: usize, v: &mut [f64]| probes.fill(seed, i, v);
     each_product(OF, a, (0, count), draw, |v, image| {
@@ -123,7 +123,7 @@ pub fn diagonal(
     })?;
     let value = elements.iter().map(|e| e.ratio).collect();
     let standard_error = elements.iter().map(|e| e.standard_error(count)).collect();
-    Ok(Estimated { value, standard_error, products: a.products() - before })
+    Ok(Estimated { value, standard_error, num_matvecs: a.num_matvecs() - before })
 }
 
 /// The ratio r = Σp / Σw of two sums, with the sums of (p − rw)w and (p − rw)² that its standard

@@ -1,14 +1,15 @@
-//! What stands between objective and optimizer: how the gradient of a step is made.
+//! Gradient estimators: the plain gradient, those of the SAM family, and those of penalties.
 
 pub mod penalty;
 pub mod sam;
 
 use crate::error::Result;
 use crate::objective::Objective;
+use crate::registry::Member;
 use crate::state::State;
 use burlap_autodiff::Array;
 
-/// What a method found at a point.
+/// The result of a gradient estimator at a point.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// L(x) of the batch.
@@ -22,7 +23,7 @@ pub struct Evaluation {
     pub buffers: Vec<Array>,
     /// The sharpness estimate, where the method makes one.
     pub sharpness: Option<f64>,
-    /// How many gradients (or curvature gradients) it took.
+    /// The number of gradients (or curvature gradients) that it took.
     pub gradients: usize,
 }
 
@@ -34,8 +35,9 @@ impl Evaluation {
     }
 }
 
-/// A way to a gradient: the plain one, SAM's, or that of a penalised sharpness.
-pub trait Method {
+/// A gradient estimator: the plain gradient, SAM's, or that of a penalised sharpness. An optimizer
+/// makes a step of it.
+pub trait Method: Send {
     /// The name.
     fn name(&self) -> &str;
 
@@ -52,7 +54,7 @@ pub trait Method {
         step: u64,
     ) -> Result<Evaluation>;
 
-    /// What must be kept to go on.
+    /// The state that a run needs to continue.
     fn state(&self) -> State {
         State::default()
     }
@@ -67,13 +69,39 @@ pub trait Method {
     }
 }
 
+impl<M: Method + ?Sized> Method for Box<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn evaluate(
+        &mut self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        step: u64,
+    ) -> Result<Evaluation> {
+        (**self).evaluate(objective, x, batch, step)
+    }
+
+    fn state(&self) -> State {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        (**self).restore(state)
+    }
+}
+
+pub(crate) const PLAIN: Member = Member::plain("plain", "sgd", "g = ∇L(x)");
+
 /// The plain gradient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plain;
 
 impl Method for Plain {
     fn name(&self) -> &str {
-        "sgd"
+        "plain"
     }
 
     fn evaluate(

@@ -5,7 +5,7 @@ use super::Objective;
 use super::programs::{Key, signature};
 use crate::error::{Error, Result};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Arrays that an objective keeps at most.
 const MOST_KEPT: usize = 8;
@@ -25,7 +25,7 @@ impl Objective {
 
     /// A zero vector like the parameters, in the backend's memory.
     pub(crate) fn zero_vector(&self) -> Result<Array> {
-        self.kept_array(Kept::Zero, || self.rows(1))
+        self.kept_array(Kept::Zero, || self.zero_vectors(1))
     }
 
     /// An array of random numbers, by seed and number: made once, since iterations at other points
@@ -57,9 +57,9 @@ impl Objective {
         key: Key,
         like: &[Array],
         record: impl FnOnce(&Tape, &[Var]) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
+    ) -> Result<Arc<Program>> {
         let key = (key, signature(like));
-        if let Some(Some(program)) = self.programs.borrow_mut().get(&key) {
+        if let Some(Some(program)) = self.programs.get(&key) {
             return Ok(program);
         }
         let tape = Tape::new();
@@ -67,65 +67,66 @@ impl Objective {
             tape.input(&format!("array {i}"), a.dtype(), a.shape().clone())
         };
         let inputs: Vec<Var> = like.iter().enumerate().map(input).collect();
-        let program = Rc::new(tape.compile(self.backend(), &record(&tape, &inputs))?);
-        self.programs.borrow_mut().insert(key, Some(Rc::clone(&program)));
+        let program = Arc::new(tape.compile(self.backend(), &record(&tape, &inputs))?);
+        self.programs.insert(key, Some(Arc::clone(&program)));
         Ok(program)
     }
 
-    /// `sums` += `share` · `parts`, element by element, in double precision and then rounded to the
-    /// type; begins with the first parts. What holds whole numbers or truth values cannot be
-    /// averaged, and must be the same in all parts.
-    pub(crate) fn add_shares(
+    /// `sums` += `weight` · `terms`, element by element, in double precision and then rounded to the
+    /// type; an empty list begins with zeros. Whole numbers and truth values cannot be averaged, and
+    /// must be the same in all chunks.
+    pub(crate) fn add_weighted(
         &self,
         sums: &mut Vec<Array>,
-        share: f64,
-        parts: Vec<Array>,
+        weight: f64,
+        terms: Vec<Array>,
     ) -> Result<()> {
         let begins = sums.is_empty();
         if begins {
-            sums.clone_from(&parts);
+            sums.clone_from(&terms);
         }
-        let (mut vectors, mut terms) = (Vec::new(), Vec::new());
-        for (i, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
-            if !part.dtype().is_float() {
+        let (mut totals, mut vectors) = (Vec::new(), Vec::new());
+        for (i, (sum, term)) in sums.iter_mut().zip(terms).enumerate() {
+            if !term.dtype().is_float() {
                 if !begins {
-                    self.check_equal(i, sum, &part)?;
+                    self.check_equal(i, sum, &term)?;
                 }
-            } else if part.shape().is_empty() && part.is_on_host() {
+            } else if term.shape().is_empty() && term.is_on_host() {
                 let before = if begins { 0.0 } else { sum.item()? };
-                *sum = Array::full(part.dtype(), (), before + share * part.item()?);
+                *sum = Array::full(term.dtype(), (), before + weight * term.item()?);
             } else {
-                vectors.push(sum);
-                terms.push(part);
+                totals.push(sum);
+                vectors.push(term);
             }
         }
-        if terms.is_empty() {
+        if vectors.is_empty() {
             return Ok(());
         }
-        let program = self.array_program(Key::AddShares { begins }, &terms, |tape, terms| {
-            let share = tape.input("share", DType::F64, ());
-            // An input, since a sum with a literal 0 would be left out, and −0 with it.
-            let zero = begins.then(|| tape.input("zero", DType::F64, ()));
-            let sum = |(i, &term): (usize, &Var)| {
-                let sum = zero.unwrap_or_else(|| {
-                    tape.input(&format!("sum {i}"), term.dtype(), term.shape()).cast(DType::F64)
-                });
-                (sum + share * term.cast(DType::F64)).cast(term.dtype())
-            };
-            terms.iter().enumerate().map(sum).collect()
-        })?;
-        let (zero, share) = (Array::scalar(0.0), Array::scalar(share));
-        let mut inputs: Vec<&Array> = terms.iter().chain([&share]).collect();
+        let program =
+            self.array_program(Key::AddWeighted { begins }, &vectors, |tape, terms| {
+                let weight = tape.input("weight", DType::F64, ());
+                // An input, since a sum with a literal 0 would be left out, and −0 with it.
+                let zero = begins.then(|| tape.input("zero", DType::F64, ()));
+                let sum = |(i, &term): (usize, &Var)| {
+                    let sum = zero.unwrap_or_else(|| {
+                        tape.input(&format!("sum {i}"), term.dtype(), term.shape()).cast(DType::F64)
+                    });
+                    (sum + weight * term.cast(DType::F64)).cast(term.dtype())
+                };
+                terms.iter().enumerate().map(sum).collect()
+            })?;
+        let (zero, weight) = (Array::scalar(0.0), Array::scalar(weight));
+        let mut inputs: Vec<&Array> = vectors.iter().chain([&weight]).collect();
         match begins {
             true => inputs.push(&zero),
-            false => inputs.extend(vectors.iter().map(|sum| &**sum)),
+            false => inputs.extend(totals.iter().map(|sum| &**sum)),
         }
         let found = program.run(&inputs)?;
-        vectors.into_iter().zip(found).for_each(|(sum, new)| *sum = new);
+        totals.into_iter().zip(found).for_each(|(sum, new)| *sum = new);
         Ok(())
     }
 
-    /// Checks that whole numbers or truth values are those of an earlier part.
+    /// Checks that whole numbers or truth values are those of an earlier chunk.
     fn check_equal(&self, i: usize, sum: &Array, part: &Array) -> Result<()> {
         let like = [sum.clone(), part.clone()];
         let program = self.array_program(Key::Differences, &like, |_, both| {
@@ -135,33 +136,52 @@ impl Objective {
             return Ok(());
         }
         Err(Error::Setting {
-            of: "a batch in parts".into(),
+            of: "a batch in chunks".into(),
             name: "a value that is no floating-point number",
-            value: format!("{sum} and {part} in two parts (number {i} of its kind)"),
+            value: format!("{sum} and {part} in two chunks (number {i} of its kind)"),
             expected: "the same in all: it cannot be averaged",
         })
     }
 
-    /// Rows of an array in the backend's memory, along its first axis.
-    pub(super) fn gather_rows(&self, array: &Array, indices: &[usize]) -> Result<Array> {
+    /// The batch of the examples with the given indices: rows of arrays of examples, shared arrays
+    /// as they are. Each array stays where it lives.
+    pub(crate) fn gather_rows(&self, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
+        self.batches.gather_rows(batch, indices, |array| self.rows_of(array, indices))
+    }
+
+    /// The rows of an array in the backend's memory.
+    fn rows_of(&self, array: &Array, indices: &[usize]) -> Result<Array> {
         let count = indices.len();
         let index = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
         let first = indices.first().copied().unwrap_or(0);
-        let ranges = indices.iter().zip(first..).all(|(&i, expected)| i == expected);
-        let key = Key::Rows { count, contiguous: ranges };
+        let contiguous = indices.iter().zip(first..).all(|(&i, expected)| i == expected);
         let like = std::slice::from_ref(array);
-        let program = self.array_program(key, like, |tape, arrays| {
-            let rows = match ranges {
-                true => tape.iota(count) + tape.input("first", DType::U32, ()),
-                false => tape.input("rows", DType::U32, [count]),
-            };
-            vec![arrays[0].gather(0, rows)]
-        })?;
-        let rows = match ranges {
+        let program =
+            self.array_program(Key::Rows { count, contiguous }, like, |tape, arrays| {
+                let rows = match contiguous {
+                    true => tape.iota(count) + tape.input("first", DType::U32, ()),
+                    false => tape.input("rows", DType::U32, [count]),
+                };
+                vec![arrays[0].gather(0, rows)]
+            })?;
+        let rows = match contiguous {
             true => Array::scalar(index(first)),
             false => Array::vector(indices.iter().copied().map(index).collect::<Vec<_>>()),
         };
         Ok(program.run(&[array, &rows])?.swap_remove(0))
+    }
+
+    /// So many copies of a vector, in the parameters' type: shape `[dim]` for one, `[count, dim]` for
+    /// more.
+    pub(crate) fn repeated(&self, vector: &Array, count: usize) -> Result<Array> {
+        if count == 1 {
+            return self.rounded(vector);
+        }
+        let to = self.dtype();
+        self.of_vectors(Key::Repeat(count), &[vector], |v| {
+            let row = v[0].cast(to).expand_dims(0);
+            row.join(&vec![row; count - 1], 0)
+        })
     }
 
     /// A vector like the parameters in their element type, from one of another.

@@ -1,10 +1,11 @@
-//! What the arrays of a batch are: of examples, or shared by all of them.
+//! The arrays of a batch: of examples, or shared by all of them.
 
 use crate::error::{BadElement, Error, Result};
 use crate::objective::Objective;
 use burlap_autodiff::{Array, DType, Element};
+use std::ops::Range;
 
-/// What an array of a batch belongs to.
+/// The role of an array of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Its first axis counts the examples: features, labels, weights of examples, masks.
@@ -26,7 +27,7 @@ pub enum Role {
 /// // Σⱼ cⱼ · mean (x aᵢ)², with coefficients c of which there may be as many as examples.
 /// let loss = |x: Var, batch: &[Var]| batch[1].sum() * (x.at(0) * batch[0]).square().mean();
 /// let spec = BatchSpec::new().by_example("inputs").shared("coefficients");
-/// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_batch(spec).with_pieces(1)?;
+/// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_batch(spec).with_micro_batch_size(1)?;
 /// let batch = [Array::vector([1.0, 3.0]), Array::vector([0.25, 0.75])];
 /// assert_eq!(objective.value(&Array::vector([1.0]), &batch)?, 5.0);
 /// # Ok::<(), burlap_optim::Error>(())
@@ -67,8 +68,8 @@ impl BatchSpec {
     }
 }
 
-/// Type and shape of an array, as messages say them.
-pub(crate) fn said(array: &Array) -> String {
+/// Type and shape of an array, for messages.
+pub(crate) fn description(array: &Array) -> String {
     format!("{}{}", array.dtype(), array.shape())
 }
 
@@ -76,11 +77,11 @@ fn first_size(array: &Array) -> Option<usize> {
     array.shape().first().copied()
 }
 
-/// What to do about an array that nobody declared.
+/// The advice about an array that was not declared.
 const DECLARE: &str =
     "; Objective::with_batch says which arrays belong to examples and which are shared";
 
-/// The examples of the given numbers.
+/// The rows with the given indices.
 fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
     let mut shape = array.shape().to_vec();
     let from = array.as_slice::<T>()?;
@@ -91,25 +92,51 @@ fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
     Ok(Array::from_vec(&shape[..], values)?)
 }
 
+/// How batches are laid out and cut: names and roles of their arrays, and the micro-batch size.
+#[derive(Debug, Default)]
+pub(crate) struct BatchLayout {
+    spec: Option<BatchSpec>,
+    pub(crate) micro_batch: Option<usize>,
+}
+
 impl Objective {
     /// The same with names and roles of a batch's arrays, which every batch must have.
     #[must_use]
     pub fn with_batch(mut self, spec: BatchSpec) -> Objective {
-        self.batch = Some(spec);
+        self.batches.spec = Some(spec);
         // Programs call their inputs by the arrays' names.
         self.clear_programs();
         self
     }
+}
 
+impl Objective {
+    /// The batch in the backend's memory, so that it goes there once for all programs of a step.
+    pub(crate) fn resident_batch(&self, batch: &[Array]) -> Result<Vec<Array>> {
+        let one = |(i, array): (usize, &Array)| {
+            self.backend().upload(array).map_err(|error| match error {
+                burlap_autodiff::Error::Elsewhere { found, expected, .. } => Error::Batch {
+                    array: self.batches.array_name(i),
+                    found: format!("{} in the memory of {found}", description(array)),
+                    expected: format!("an array of the host or of {expected}"),
+                },
+                error => error.into(),
+            })
+        };
+        batch.iter().enumerate().map(one).collect()
+    }
+}
+
+impl BatchLayout {
     /// The role of array `i`: that of an example where nothing is declared.
     pub(crate) fn role(&self, i: usize) -> Role {
-        let declared = self.batch.as_ref().and_then(|spec| spec.arrays.get(i));
+        let declared = self.spec.as_ref().and_then(|spec| spec.arrays.get(i));
         declared.map_or(Role::ByExample, |(_, role)| *role)
     }
 
-    /// What array `i` is called.
+    /// The name of array `i`, for messages.
     pub(crate) fn array_name(&self, i: usize) -> String {
-        match self.batch.as_ref().and_then(|spec| spec.arrays.get(i)) {
+        match self.spec.as_ref().and_then(|spec| spec.arrays.get(i)) {
             Some((name, _)) => name.clone(),
             None => format!("array {i} of the batch"),
         }
@@ -123,9 +150,9 @@ impl Objective {
         batch.iter().enumerate().filter(|&(i, _)| self.role(i) == Role::ByExample)
     }
 
-    /// Checks a batch against what is declared of it.
-    pub(crate) fn check_batch(&self, batch: &[Array]) -> Result<()> {
-        let Some(spec) = &self.batch else {
+    /// Checks a batch against the declaration.
+    pub(crate) fn check(&self, batch: &[Array]) -> Result<()> {
+        let Some(spec) = &self.spec else {
             return Ok(());
         };
         if spec.arrays.len() != batch.len() {
@@ -145,7 +172,7 @@ impl Objective {
         let sizes = || self.of_examples(batch).map(|(i, array)| (i, first_size(array)));
         let Some((first, n)) = sizes().find_map(|(i, size)| size.map(|n| (i, n))) else {
             // Numbers alone: nothing that could be cut, and nothing that was declared to be.
-            let declared = self.batch.is_some();
+            let declared = self.spec.is_some();
             return match self.of_examples(batch).next().filter(|_| declared) {
                 Some((i, array)) => Err(self.uneven(i, array, "an axis of examples".into())),
                 None => Ok(None),
@@ -161,8 +188,8 @@ impl Objective {
     }
 
     fn uneven(&self, i: usize, array: &Array, mut expected: String) -> Error {
-        expected += if self.batch.is_none() { DECLARE } else { "" };
-        Error::Batch { array: self.array_name(i), found: said(array), expected }
+        expected += if self.spec.is_none() { DECLARE } else { "" };
+        Error::Batch { array: self.array_name(i), found: description(array), expected }
     }
 
     /// The largest first size among arrays of examples.
@@ -170,13 +197,19 @@ impl Objective {
         self.of_examples(batch).filter_map(|(_, array)| first_size(array)).max().unwrap_or(0)
     }
 
-    /// The examples of the given numbers, with what they share.
-    pub(crate) fn take(&self, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
+    /// The batch of the examples with the given indices: rows of arrays of examples, which of those
+    /// that a device has it makes itself, and shared arrays as they are.
+    pub(super) fn gather_rows(
+        &self,
+        batch: &[Array],
+        indices: &[usize],
+        on_device: impl Fn(&Array) -> Result<Array>,
+    ) -> Result<Vec<Array>> {
         self.examples(batch)?;
         let one = |(i, array): (usize, &Array)| match (self.role(i), array.dtype()) {
             (Role::Shared, _) => Ok(array.clone()),
             (Role::ByExample, _) if array.shape().is_empty() => Ok(array.clone()),
-            (Role::ByExample, _) if !array.is_on_host() => self.gather_rows(array, indices),
+            (Role::ByExample, _) if !array.is_on_host() => on_device(array),
             (Role::ByExample, DType::F32) => rows::<f32>(array, indices),
             (Role::ByExample, DType::F64) => rows::<f64>(array, indices),
             (Role::ByExample, DType::U32) => rows::<u32>(array, indices),
@@ -185,19 +218,28 @@ impl Objective {
         batch.iter().enumerate().map(one).collect()
     }
 
-    /// The batch in the backend's memory, so that it goes there once for all programs of a step.
-    pub(crate) fn resident_batch(&self, batch: &[Array]) -> Result<Vec<Array>> {
-        let one = |(i, array): (usize, &Array)| {
-            self.backend().upload(array).map_err(|error| match error {
-                burlap_autodiff::Error::Elsewhere { found, expected, .. } => Error::Batch {
-                    array: self.array_name(i),
-                    found: format!("{} in the memory of {found}", said(array)),
-                    expected: format!("an array of the host or of {expected}"),
-                },
-                error => error.into(),
-            })
+    /// The index ranges of micro-batches of at most `size` examples; none where the batch is no
+    /// longer than one.
+    pub(crate) fn ranges(
+        &self,
+        batch: &[Array],
+        size: Option<usize>,
+    ) -> Result<Option<Vec<Range<usize>>>> {
+        let Some(size) = size.filter(|&size| self.most_examples(batch) > size) else {
+            return Ok(None);
         };
-        batch.iter().enumerate().map(one).collect()
+        let n = self.examples(batch)?.unwrap_or(0);
+        Ok(Some((0..n).step_by(size).map(|first| first..n.min(first + size)).collect()))
+    }
+
+    /// The index ranges of the micro-batches; none where the batch is evaluated at once.
+    pub(crate) fn micro_batches(&self, batch: &[Array]) -> Result<Option<Vec<Range<usize>>>> {
+        self.ranges(batch, self.micro_batch)
+    }
+
+    /// Whether a batch is evaluated at once.
+    pub(crate) fn is_whole(&self, batch: &[Array]) -> Result<bool> {
+        Ok(self.micro_batches(batch)?.is_none())
     }
 
     /// The first NaN in a batch, or an infinity where `infinite` ones are looked for.

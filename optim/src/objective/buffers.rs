@@ -1,20 +1,20 @@
-//! What a model carries along that is no parameter: running statistics of a normalisation.
+//! Buffers: state of a model that is no parameter, such as running statistics of a normalisation.
 
+use super::batch::description;
+use super::loss::{Loss, LossFormula};
+use super::programs::Key;
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::objective::batch::said;
-use crate::objective::loss::{Loss, may_be_ratio};
-use crate::objective::programs::Key;
 use crate::state::State;
 use burlap_autodiff::{Array, Backend, DType, Var};
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Named arrays with their present values.
 #[derive(Default)]
 pub(crate) struct Buffers {
     names: Vec<String>,
-    values: RefCell<Rc<[Array]>>,
+    values: RefCell<Arc<[Array]>>,
 }
 
 impl Buffers {
@@ -22,8 +22,36 @@ impl Buffers {
         self.names.is_empty()
     }
 
-    pub(crate) fn values(&self) -> Rc<[Array]> {
-        Rc::clone(&self.values.borrow())
+    pub(crate) fn values(&self) -> Arc<[Array]> {
+        Arc::clone(&self.values.borrow())
+    }
+
+    /// Names and values.
+    fn named(&self) -> Vec<(String, Array)> {
+        self.names.iter().cloned().zip(self.values().iter().cloned()).collect()
+    }
+
+    /// Checks types and shapes; no arrays at all fit, too.
+    fn check(&self, new: &[Array]) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let descriptions = |all: &[Array]| all.iter().map(description).collect::<Vec<String>>();
+        let (expected, found) = (descriptions(&self.values()), descriptions(new));
+        if expected != found {
+            let [expected, found] = [expected, found].map(|all| format!("[{}]", all.join(", ")));
+            return Err(Error::Vector { of: "buffers".into(), expected, found });
+        }
+        Ok(())
+    }
+
+    /// Sets all values; no arrays at all leave them as they are.
+    fn set(&self, new: &[Array]) -> Result<()> {
+        self.check(new)?;
+        if !new.is_empty() {
+            *self.values.borrow_mut() = new.into();
+        }
+        Ok(())
     }
 }
 
@@ -35,7 +63,7 @@ impl Objective {
     /// New values are outputs like any other: a [`Training`](crate::Training) takes those of
     /// the pass at the parameters themselves once a step has succeeded, and a perturbed pass
     /// changes nothing. (Where a method has no other pass than a perturbed one, as momentum
-    /// SAM, its values are taken.) In [pieces](Objective::with_pieces) and micro-batches each part
+    /// SAM, its values are taken.) In [micro-batches](Objective::with_micro_batch_size) each part
     /// of a batch starts from the same values, and the new ones are averaged by the parts' numbers
     /// of examples; whole numbers and truth values must be the same in all parts.
     ///
@@ -62,24 +90,17 @@ impl Objective {
         dtype: DType,
         dim: usize,
         buffers: Vec<(String, Array)>,
-        loss: impl Fn(Var, &[Var], &[Var]) -> (L, Vec<Var>) + 'static,
+        loss: impl Fn(Var, &[Var], &[Var]) -> (L, Vec<Var>) + Send + 'static,
     ) -> Objective {
         let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
         let buffers = Buffers { names, values: RefCell::new(values.into()) };
-        let formula = move |x: Var, batch: &[Var], buffers: &[Var]| {
-            let (loss, new) = loss(x, batch, buffers);
-            (loss.into(), new)
-        };
-        let mut objective =
-            Objective::build(Box::new(backend), dtype, dim, buffers, Box::new(formula));
-        objective.may_be_ratio = may_be_ratio::<L>();
-        objective
+        let loss = LossFormula::with_buffers(loss);
+        Objective::build(Box::new(backend), dtype, dim, buffers, loss)
     }
 
     /// The buffers' names and present values.
     pub fn buffers(&self) -> Vec<(String, Array)> {
-        let values = self.buffers.values();
-        self.buffers.names.iter().cloned().zip(values.iter().cloned()).collect()
+        self.buffers.named()
     }
 
     /// Sets all buffers; none at all leaves them as they are.
@@ -88,11 +109,7 @@ impl Objective {
     /// [`Error::Vector`] for another number of arrays, or one of another shape or type; then
     /// nothing has changed.
     pub fn set_buffers(&self, new: &[Array]) -> Result<()> {
-        self.check_buffers(new)?;
-        if !new.is_empty() {
-            *self.buffers.values.borrow_mut() = new.into();
-        }
-        Ok(())
+        self.buffers.set(new)
     }
 
     /// Brings the buffers into the backend's memory, where they stay: steps replace them there.
@@ -113,16 +130,7 @@ impl Objective {
     }
 
     pub(crate) fn check_buffers(&self, new: &[Array]) -> Result<()> {
-        if new.is_empty() {
-            return Ok(());
-        }
-        let said = |all: &[Array]| -> Vec<String> { all.iter().map(said).collect() };
-        let (expected, found) = (said(&self.buffers.values()), said(new));
-        if expected != found {
-            let [expected, found] = [expected, found].map(|all| format!("[{}]", all.join(", ")));
-            return Err(Error::Vector { of: "buffers".into(), expected, found });
-        }
-        Ok(())
+        self.buffers.check(new)
     }
 
     /// The buffers as part of a run's state.

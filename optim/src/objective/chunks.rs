@@ -1,34 +1,34 @@
-//! Batches in parts: what is linear in the loss, averaged over parts by their shares in it.
+//! Batches in chunks: quantities linear in the loss, averaged over chunks by their weights in it.
 
 use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
 use crate::objective::programs::Key;
 use burlap_autodiff::{Array, Program};
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// A part of a batch.
-pub(crate) struct Part {
-    /// The numbers of its examples.
+/// A chunk of a batch.
+pub(crate) struct Chunk {
+    /// The indices of its examples.
     pub(crate) indices: Vec<usize>,
-    /// Its share in the loss; 0 where it counts for nothing.
-    pub(crate) share: f64,
-    /// Its share of the examples.
+    /// Its weight in the loss; 0 where none of its examples counts.
+    pub(crate) weight: f64,
+    /// Its part of the examples.
     pub(crate) of_examples: f64,
 }
 
-/// What a part counts beside others of its kind.
+/// The unnormalised weight of a chunk.
 #[derive(Clone, Copy)]
-enum Weight {
+enum Count {
     /// Its number of examples, for a mean.
     Examples(f64),
     /// Its denominator, for a ratio.
     Denominator(f64),
 }
 
-/// Shares of weights in their sum; what has none has a share of 0.
-fn normalised(of: &str, weights: Vec<Option<Weight>>) -> Result<Vec<f64>> {
-    let kind = |weight: &Weight| matches!(weight, Weight::Examples(_));
+/// Counts over their sum; 0 for none.
+fn normalised(of: &str, weights: Vec<Option<Count>>) -> Result<Vec<f64>> {
+    let kind = |weight: &Count| matches!(weight, Count::Examples(_));
     let mut kinds = weights.iter().flatten().map(kind);
     if kinds.next().is_some_and(|first| kinds.any(|other| other != first)) {
         return Err(Error::Setting {
@@ -38,8 +38,8 @@ fn normalised(of: &str, weights: Vec<Option<Weight>>) -> Result<Vec<f64>> {
             expected: "of one form on all of them",
         });
     }
-    let number = |weight: Option<Weight>| match weight {
-        Some(Weight::Examples(n) | Weight::Denominator(n)) => n,
+    let number = |weight: Option<Count>| match weight {
+        Some(Count::Examples(n) | Count::Denominator(n)) => n,
         None => 0.0,
     };
     let weights: Vec<f64> = weights.into_iter().map(number).collect();
@@ -52,22 +52,22 @@ fn normalised(of: &str, weights: Vec<Option<Weight>>) -> Result<Vec<f64>> {
 }
 
 impl Objective {
-    /// Evaluates batches in pieces of at most so many examples, one after the other, and
-    /// averages by their shares in the loss: gradient accumulation, in the memory of one piece.
-    /// Losses, gradients, Hessian-vector products, curvatures and their gradients are those of the
-    /// whole batch up to rounding, for losses that are means over examples or
+    /// Evaluates batches in micro-batches of at most `size` examples, one after the other, and
+    /// averages by their weights in the loss: gradient accumulation, in the memory of one
+    /// micro-batch. Losses, gradients, Hessian-vector products, curvatures and their gradients are
+    /// those of the whole batch up to rounding, for losses that are means over examples or
     /// [ratios](crate::Loss::Ratio) of sums over them; every method perturbs by the gradient of the
     /// whole batch.
     ///
     /// Arrays of examples are cut along their first axis, [shared](crate::BatchSpec::shared) ones
-    /// go to each piece as they are. Where [nothing is declared](Objective::with_batch), all
+    /// go to each micro-batch as they are. Where [nothing is declared](Objective::with_batch), all
     /// arrays of a batch that must be cut belong to examples.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
     /// use burlap_optim::Objective;
     /// let loss = |x: Var, batch: &[Var]| (x.at(0) * batch[0]).square().mean();
-    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_pieces(2)?;
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss).with_micro_batch_size(2)?;
     /// let batch = [Array::vector([1.0, 2.0, 4.0])];
     /// let (loss, gradient) = objective.value_grad(&Array::vector([1.0]), &batch)?;
     /// assert!((loss - 7.0).abs() < 1e-14);
@@ -77,69 +77,54 @@ impl Objective {
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of 0.
-    pub fn with_pieces(mut self, size: usize) -> Result<Objective> {
-        positive_count("objective", "the size of pieces", size)?;
-        self.piece = Some(size);
+    pub fn with_micro_batch_size(mut self, size: usize) -> Result<Objective> {
+        positive_count("objective", "the micro-batch size", size)?;
+        self.batches.micro_batch = Some(size);
         Ok(self)
     }
 
-    /// Whether a batch is evaluated in one piece.
-    pub(crate) fn is_whole(&self, batch: &[Array]) -> Result<bool> {
-        Ok(self.ranges(batch, self.piece)?.is_none())
-    }
-
-    /// The examples of parts of at most `size` examples; none where the batch is no longer.
-    pub(crate) fn ranges(
-        &self,
-        batch: &[Array],
-        size: Option<usize>,
-    ) -> Result<Option<Vec<Range<usize>>>> {
-        let Some(size) = size.filter(|&size| self.most_examples(batch) > size) else {
-            return Ok(None);
-        };
-        let n = self.examples(batch)?.unwrap_or(0);
-        Ok(Some((0..n).step_by(size).map(|first| first..n.min(first + size)).collect()))
-    }
-
-    /// The parts of at most `size` examples with their shares; none where the batch is no longer.
-    pub(crate) fn parts(
+    /// The chunks of at most `size` examples with their weights; none where the batch is no longer.
+    pub(crate) fn chunks(
         &self,
         of: &str,
         x: &Array,
         batch: &[Array],
         size: Option<usize>,
-    ) -> Result<Option<Vec<Part>>> {
-        let Some(ranges) = self.ranges(batch, size)? else {
+    ) -> Result<Option<Vec<Chunk>>> {
+        let Some(ranges) = self.batches.ranges(batch, size)? else {
             return Ok(None);
         };
         let n = ranges.last().map_or(0, |range| range.end) as f64;
         let mut weights = Vec::with_capacity(ranges.len());
         for range in &ranges {
             let examples = range.len() as f64;
-            weights.push(Some(match self.may_be_ratio {
+            weights.push(Some(match self.loss.may_be_ratio {
                 true => {
                     let indices: Vec<usize> = range.clone().collect();
-                    self.weight(of, x, &self.take(batch, &indices)?, examples)
+                    self.weight(of, x, &self.gather_rows(batch, &indices)?, examples)
                         .map_err(|error| self.on_batch(error, batch))?
                 }
-                false => Weight::Examples(examples),
+                false => Count::Examples(examples),
             }));
         }
-        let shares = normalised(of, weights)?.into_iter().zip(ranges);
-        let part = |(share, range): (f64, Range<usize>)| {
+        let weights = normalised(of, weights)?.into_iter().zip(ranges);
+        let chunk = |(weight, range): (f64, Range<usize>)| {
             let of_examples = range.len() as f64 / n;
-            Part { indices: range.collect(), share, of_examples }
+            Chunk { indices: range.collect(), weight, of_examples }
         };
-        Ok(Some(shares.map(part).collect()))
+        Ok(Some(weights.map(chunk).collect()))
     }
 
-    /// What a batch counts beside others.
-    fn weight(&self, of: &str, x: &Array, batch: &[Array], examples: f64) -> Result<Weight> {
+    /// The unnormalised weight of a batch among others.
+    fn weight(&self, of: &str, x: &Array, batch: &[Array], examples: f64) -> Result<Count> {
         let Some(denominator) = self.denominator(of, batch)? else {
-            return Ok(Weight::Examples(examples));
+            return Ok(Count::Examples(examples));
         };
         if !denominator.is_finite() {
-            let input = self.bad_element(batch, false).or_else(|| self.bad_element(batch, true));
+            let input = self
+                .batches
+                .bad_element(batch, false)
+                .or_else(|| self.batches.bad_element(batch, true));
             let (of, loss) = (of.to_owned(), denominator);
             return Err(Error::NonFiniteLoss { of, loss, input, cause: None });
         }
@@ -151,12 +136,12 @@ impl Objective {
                 return Err(Error::Denominator { of: of.to_owned(), denominator, problem });
             }
         }
-        Ok(Weight::Denominator(denominator))
+        Ok(Count::Denominator(denominator))
     }
 
     /// The denominator of a loss that is a ratio.
     pub(crate) fn denominator(&self, of: &str, batch: &[Array]) -> Result<Option<f64>> {
-        if !self.may_be_ratio {
+        if !self.loss.may_be_ratio {
             return Ok(None);
         }
         let Some(program) = self.denominator_program(of, batch)? else {
@@ -167,11 +152,11 @@ impl Objective {
         Ok(Some(program.run(&inputs)?[0].item()?))
     }
 
-    /// The shares of batches of one data set in its loss: Σ share · L(x; batch) is the loss of
-    /// all examples, and so with all that is linear in it. They are the batches' numbers of
+    /// The weights of batches of one data set in its loss: Σ weight · L(x; batch) is the loss of
+    /// all examples, and so with every quantity linear in it. They are the batches' numbers of
     /// examples, or the denominators of a [ratio](crate::Loss::Ratio), over their sums; a batch
     /// that no array of examples belongs to counts as one example, and one of no examples, or whose
-    /// denominator is 0, has the share 0: it has no loss.
+    /// denominator is 0, has the weight 0: it has no loss.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -179,8 +164,8 @@ impl Objective {
     /// let loss = |x: Var, batch: &[Var]| (x.at(0) * batch[0]).square().mean();
     /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
     /// let (first, second) = ([Array::vector([1.0, 2.0, 4.0])], [Array::vector([3.0])]);
-    /// let shares = objective.shares(&Array::vector([1.0]), &[&first, &second])?;
-    /// assert_eq!(shares, [0.75, 0.25]);
+    /// let weights = objective.weights(&Array::vector([1.0]), &[&first, &second])?;
+    /// assert_eq!(weights, [0.75, 0.25]);
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     ///
@@ -188,11 +173,16 @@ impl Objective {
     /// [`Error::Batch`] for arrays whose numbers of examples differ, [`Error::Setting`] for no
     /// examples at all, [`Error::Denominator`] for denominators whose sum is 0, or one of 0 whose
     /// numerator is none, or what the engine reports.
-    pub fn shares(&self, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
-        self.shares_for("shares", x, batches)
+    pub fn weights(&self, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
+        self.weights_for("weights", x, batches)
     }
 
-    pub(crate) fn shares_for(&self, of: &str, x: &Array, batches: &[&[Array]]) -> Result<Vec<f64>> {
+    pub(crate) fn weights_for(
+        &self,
+        of: &str,
+        x: &Array,
+        batches: &[&[Array]],
+    ) -> Result<Vec<f64>> {
         self.check_vector(of, "parameters", x)?;
         if let [_] = batches {
             return Ok(vec![1.0]);
@@ -200,7 +190,7 @@ impl Objective {
         let mut weights = Vec::with_capacity(batches.len());
         let mut total = 0;
         for batch in batches {
-            let examples = self.examples(batch)?.unwrap_or(1);
+            let examples = self.batches.examples(batch)?.unwrap_or(1);
             total += examples;
             weights.push(match examples {
                 0 => None,
@@ -212,33 +202,33 @@ impl Objective {
     }
 
     /// Runs a program whose first `linear` outputs are linear in the loss, the very first a
-    /// finite scalar, piece by piece, and averages. Others are averaged by numbers of examples.
+    /// finite scalar, on each micro-batch, and averages. Others are averaged by numbers of examples.
     pub(crate) fn averaged(
         &self,
         of: &str,
         (x, batch, rest): (&Array, &[Array], &[&Array]),
         linear: usize,
-        program: impl Fn(&[Array]) -> Result<Rc<Program>>,
+        program: impl Fn(&[Array]) -> Result<Arc<Program>>,
     ) -> Result<(f64, Vec<Array>)> {
         self.check_vector(of, "parameters", x)?;
-        let Some(parts) = self.parts(of, x, batch, self.piece)? else {
+        let Some(chunks) = self.chunks(of, x, batch, self.batches.micro_batch)? else {
             return self.run_checked(of, &*program(batch)?, x, batch, rest);
         };
         let (mut first, mut sums, mut means) = (0.0, Vec::new(), Vec::new());
-        for Part { indices, share, of_examples } in parts {
-            let piece = self.take(batch, &indices)?;
-            let program = program(&piece)?;
-            if share == 0.0 {
+        for Chunk { indices, weight, of_examples } in chunks {
+            let chunk = self.gather_rows(batch, &indices)?;
+            let program = program(&chunk)?;
+            if weight == 0.0 {
                 // Where no example counts there is no loss.
-                let others = self.run(&program, x, &piece, rest)?.split_off(linear);
-                self.add_shares(&mut means, of_examples, others)?;
+                let others = self.run(&program, x, &chunk, rest)?.split_off(linear);
+                self.add_weighted(&mut means, of_examples, others)?;
                 continue;
             }
-            let run = self.run_checked(of, &program, x, &piece, rest);
+            let run = self.run_checked(of, &program, x, &chunk, rest);
             let (value, mut outputs) = run.map_err(|error| self.on_batch(error, batch))?;
-            first += share * value;
-            self.add_shares(&mut means, of_examples, outputs.split_off(linear))?;
-            self.add_shares(&mut sums, share, outputs)?;
+            first += weight * value;
+            self.add_weighted(&mut means, of_examples, outputs.split_off(linear))?;
+            self.add_weighted(&mut sums, weight, outputs)?;
         }
         sums.append(&mut means);
         Ok((first, sums))

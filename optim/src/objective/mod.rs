@@ -18,17 +18,14 @@ pub use loss::Loss;
 pub use recording::Recording;
 
 use crate::error::Result;
+use batch::BatchLayout;
 use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
-use loss::may_be_ratio;
-use model_and_loss::Parts;
-use programs::{Key, Shelf};
+use loss::LossFormula;
+use programs::{Key, ProgramCache};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::rc::Rc;
-
-/// Parameters, batch, buffers to the loss and the buffers' new values.
-pub(crate) type Formula = dyn Fn(Var, &[Var], &[Var]) -> (Loss, Vec<Var>);
+use std::sync::Arc;
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
 ///
@@ -49,18 +46,14 @@ pub(crate) type Formula = dyn Fn(Var, &[Var], &[Var]) -> (Loss, Vec<Var>);
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
 pub struct Objective {
-    pub(crate) loss: Box<Formula>,
-    /// Whether the loss may be a ratio, as its closure's type tells before it is called.
-    pub(crate) may_be_ratio: bool,
-    pub(crate) parts: Option<Rc<Parts>>,
+    pub(crate) loss: LossFormula,
     backend: Box<dyn Backend>,
     dtype: DType,
     dim: usize,
     pub(crate) at: At,
-    pub(crate) programs: Shelf,
+    pub(crate) programs: ProgramCache,
     pub(crate) buffers: Buffers,
-    pub(crate) batch: Option<BatchSpec>,
-    pub(crate) piece: Option<usize>,
+    pub(crate) batches: BatchLayout,
     /// Arrays in the backend's memory that steps need again.
     kept: RefCell<FxHashMap<arithmetic::Kept, Array>>,
 }
@@ -79,38 +72,24 @@ impl Objective {
         backend: impl Backend + 'static,
         dtype: DType,
         dim: usize,
-        loss: impl Fn(Var, &[Var]) -> L + 'static,
+        loss: impl Fn(Var, &[Var]) -> L + Send + 'static,
     ) -> Objective {
-        let loss = move |x: Var, batch: &[Var], _: &[Var]| (loss(x, batch).into(), Vec::new());
-        let mut objective =
-            Objective::build(Box::new(backend), dtype, dim, Buffers::default(), Box::new(loss));
-        objective.may_be_ratio = may_be_ratio::<L>();
-        objective
+        let loss = LossFormula::of_batch(loss);
+        Objective::build(Box::new(backend), dtype, dim, Buffers::default(), loss)
     }
 
     #[track_caller]
-    pub(crate) fn build(
+    fn build(
         backend: Box<dyn Backend>,
         dtype: DType,
         dim: usize,
         buffers: Buffers,
-        loss: Box<Formula>,
+        loss: LossFormula,
     ) -> Objective {
         let at = At::caller();
-        Objective {
-            loss,
-            may_be_ratio: true,
-            parts: None,
-            backend,
-            dtype,
-            dim,
-            at,
-            programs: Shelf::default(),
-            buffers,
-            batch: None,
-            piece: None,
-            kept: RefCell::default(),
-        }
+        let (programs, batches) = (ProgramCache::default(), BatchLayout::default());
+        let kept = RefCell::default();
+        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, kept }
     }
 
     /// The number of parameters.
@@ -133,8 +112,8 @@ impl Objective {
         Array::full(self.dtype, (), value)
     }
 
-    /// Room for so many vectors: shape `[dim]` for one, `[count, dim]` for more.
-    pub(crate) fn rows(&self, count: usize) -> Array {
+    /// Zero vectors like the parameters: shape `[dim]` for one, `[count, dim]` for more.
+    pub(crate) fn zero_vectors(&self, count: usize) -> Array {
         match count {
             1 => Array::zeros(self.dtype, [self.dim]),
             _ => Array::zeros(self.dtype, [count, self.dim]),
@@ -172,7 +151,7 @@ impl Objective {
         Ok((loss, outputs.swap_remove(1)))
     }
 
-    pub(crate) fn gradient_program(&self, batch: &[Array]) -> Result<Rc<Program>> {
+    pub(crate) fn gradient_program(&self, batch: &[Array]) -> Result<Arc<Program>> {
         self.program_of(Key::Gradient, batch, |r| {
             let loss = r.loss(r.x);
             vec![loss, loss.grad(r.x)]

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::objective::batch::{Role, said};
+use crate::objective::batch::{Role, description};
 use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Var, map_rows};
@@ -41,7 +41,7 @@ fn host(array: Option<Array>) -> Result<Option<Vec<f64>>> {
     Ok(array.map(|array| array.download()).transpose()?.map(|array| array.to_f64_vec()))
 }
 
-/// What was found on single examples.
+/// Results on single examples.
 struct Examples {
     losses: Vec<f64>,
     gradients: Option<Array>,
@@ -78,10 +78,10 @@ impl Objective {
     /// reports.
     pub fn per_example_gradients(&self, x: &Array, batch: &[Array]) -> Result<Array> {
         let found = self.each_example("per-example gradients", x, batch, true)?;
-        Ok(found.gradients.unwrap_or_else(|| self.rows(1)))
+        found.gradients.map_or_else(|| self.zero_vector(), Ok)
     }
 
-    /// The losses on single examples, piece by piece; none for those whose denominator is 0.
+    /// The losses on single examples, by micro-batches; none for those whose denominator is 0.
     pub(crate) fn example_losses(
         &self,
         of: &str,
@@ -93,19 +93,19 @@ impl Objective {
             let counts = |i: usize| denominators.as_ref().is_none_or(|all| all[i] != 0.0);
             Ok(losses.into_iter().enumerate().map(|(i, l)| counts(i).then_some(l)).collect())
         };
-        let Some(ranges) = self.ranges(batch, self.piece)? else {
+        let Some(ranges) = self.batches.micro_batches(batch)? else {
             return on(batch);
         };
         let mut losses = Vec::new();
         for range in ranges {
-            losses.extend(on(&self.take(batch, &range.collect::<Vec<_>>())?)?);
+            losses.extend(on(&self.gather_rows(batch, &range.collect::<Vec<_>>())?)?);
         }
         Ok(losses)
     }
 
     /// Checks that a batch can be taken apart into examples.
     pub(crate) fn check_examples(&self, of: &str, batch: &[Array]) -> Result<()> {
-        let count = (0..batch.len()).filter(|&i| self.role(i) == Role::ByExample).count();
+        let count = (0..batch.len()).filter(|&i| self.batches.role(i) == Role::ByExample).count();
         if !(1..=4).contains(&count) {
             return Err(Error::Setting {
                 of: of.into(),
@@ -114,11 +114,11 @@ impl Objective {
                 expected: "from 1 to 4",
             });
         }
-        match self.examples(batch)? {
+        match self.batches.examples(batch)? {
             Some(_) => Ok(()),
             None => Err(Error::Batch {
-                array: self.array_name(0),
-                found: said(&batch[0]),
+                array: self.batches.array_name(0),
+                found: description(&batch[0]),
                 expected: "an array with an axis of examples".into(),
             }),
         }

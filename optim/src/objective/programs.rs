@@ -1,17 +1,15 @@
-//! Programs that have been compiled: by what they compute and the shapes of their batch, and
-//! not more than a number of them.
+//! The cache of compiled programs, by their purpose and the shapes of their batch.
 
 use crate::error::{Error, Result, positive_count};
-use crate::gradient::penalty::Estimator;
 use crate::objective::Objective;
-use crate::objective::batch::{Role, said};
+use crate::objective::batch::{Role, description};
 use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Programs kept unless a limit is set: arenas are shared, so that each takes little.
@@ -24,8 +22,8 @@ const OUTPUT_BYTES: usize = 16 << 20;
 /// and not fewer than a step of any method takes of two shapes of batches and their pieces.
 const LEAST: usize = 12;
 
-/// What a program computes. Users' programs are of a kind of their own, so that no name is
-/// anything else's.
+/// The purpose of a program. Users' programs are of a kind of their own, so that their names are
+/// theirs alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
     Value,
@@ -39,15 +37,14 @@ pub(crate) enum Key {
     Examples {
         gradient: bool,
     },
-    /// A [kind](crate::curvature::Curvature) of matrix times vectors.
+    /// A [curvature matrix](crate::curvature::Curvature) times vectors.
     Matrix {
-        kind: TypeId,
+        kind: Identity,
         vectors: usize,
     },
     /// Curvatures of samples of a [numbered](next_id) measure.
     Samples {
         of: u64,
-        estimator: Estimator,
         from_keys: bool,
         gradient: bool,
         count: usize,
@@ -59,13 +56,22 @@ pub(crate) enum Key {
         with_loss: bool,
         factors: Vec<u64>,
     },
-    /// What becomes of the gradients at such points.
-    Combine {
+    /// The same after a number of climbs, with x + ε and ε.
+    Round {
         of: u64,
+        round: usize,
         factors: Vec<u64>,
     },
-    /// Sums of [shares](Objective::add_shares).
-    AddShares {
+    /// The combination of the gradients at such points, and at those of climbs.
+    Combine {
+        of: u64,
+        climbs: usize,
+        factors: Vec<u64>,
+    },
+    /// ‖v‖.
+    Norm,
+    /// Weighted sums, that [begin](Objective::add_weighted) with zeros or go on.
+    AddWeighted {
         begins: bool,
     },
     /// The number of elements that differ.
@@ -75,15 +81,15 @@ pub(crate) enum Key {
         count: usize,
         contiguous: bool,
     },
-    /// aᵀb.
+    /// aᵀb in double precision.
     Dot,
-    /// The largest absolute value.
-    LargestSize,
-    /// Σ (x/a)².
+    /// maxᵢ |xᵢ|.
+    MaxNorm,
+    /// Σ (xᵢ/a)².
     SquaresBy,
-    /// A vector by a number.
+    /// v/a.
     Divide,
-    /// A vector without its component along another, and the component.
+    /// The component of a vector orthogonal to a unit vector, and the other component.
     Project,
     /// The parameters in ranges.
     Within(Vec<Range<usize>>),
@@ -91,27 +97,45 @@ pub(crate) enum Key {
     Count,
     /// The number of scores above a threshold.
     Above,
-    /// The number of scores that equal a threshold, below an index.
+    /// The number of scores below an index that equal a threshold.
     Ties,
-    /// Those with the largest scores.
+    /// A mask of the largest scores.
     Largest,
-    /// f64(v)².
+    /// gᵢ² in double precision.
     Squares,
-    /// f64(|v|).
+    /// |xᵢ| in double precision.
     Sizes,
-    /// The candidates in a mask, or not in it.
+    /// The candidates inside a mask, or outside of it.
     Inside(bool),
-    /// One or the other.
+    /// The union of two masks.
     Union,
     /// Another element type.
     Cast(DType),
+    /// So many copies of a vector, as rows.
+    Repeat(usize),
     User {
         name: String,
         formula: TypeId,
     },
 }
 
-/// A number that nothing else has: whose formula changes takes another.
+/// The identity of a formula: its type where it captures nothing, a number of its own otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    Type(TypeId),
+    Number(u64),
+}
+
+impl Identity {
+    pub(crate) fn of<T: 'static>(formula: &T) -> Identity {
+        match size_of_val(formula) {
+            0 => Identity::Type(TypeId::of::<T>()),
+            _ => Identity::Number(next_id()),
+        }
+    }
+}
+
+/// A number that nothing else has; a formula that changes takes another.
 pub(crate) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -125,7 +149,7 @@ pub(crate) fn signature(batch: &[Array]) -> Signature {
 
 /// A program, or that there is none to be had, and when it was last asked for.
 struct Entry {
-    program: Option<Rc<Program>>,
+    program: Option<Arc<Program>>,
     bytes: usize,
     used: u64,
 }
@@ -137,33 +161,21 @@ fn output_bytes(program: &Program) -> usize {
 
 /// The programs used last.
 #[derive(Default)]
-pub(crate) struct Programs {
-    entries: FxHashMap<(Key, Signature), Entry>,
+struct Entries {
+    programs: FxHashMap<(Key, Signature), Entry>,
     /// A user's.
     limit: Option<usize>,
     clock: u64,
 }
 
-impl Programs {
-    /// What is kept under a key; `Some(None)` where it is known that there is no such program.
-    pub(crate) fn get(&mut self, key: &(Key, Signature)) -> Option<Option<Rc<Program>>> {
-        self.clock += 1;
-        let entry = self.entries.get_mut(key)?;
-        entry.used = self.clock;
-        Some(entry.program.clone())
-    }
+/// The cache of an objective's programs.
+#[derive(Default)]
+pub(crate) struct ProgramCache(RefCell<Entries>);
 
-    /// Keeps a program, and drops those that were not asked for longest.
-    pub(crate) fn insert(&mut self, key: (Key, Signature), program: Option<Rc<Program>>) {
-        self.clock += 1;
-        let bytes = program.as_deref().map_or(0, output_bytes);
-        self.entries.insert(key, Entry { program, bytes, used: self.clock });
-        self.shrink();
-    }
-
+impl Entries {
     fn is_too_much(&self) -> bool {
-        let count = self.entries.len();
-        let bytes = || self.entries.values().map(|entry| entry.bytes).sum::<usize>();
+        let count = self.programs.len();
+        let bytes = || self.programs.values().map(|entry| entry.bytes).sum::<usize>();
         match self.limit {
             Some(limit) => count > limit,
             None => count > MOST || (count > LEAST && bytes() > OUTPUT_BYTES),
@@ -172,21 +184,56 @@ impl Programs {
 
     fn shrink(&mut self) {
         while self.is_too_much() {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+            let oldest = self.programs.iter().min_by_key(|(_, entry)| entry.used);
             let Some(key) = oldest.map(|(key, _)| key.clone()) else {
                 return;
             };
-            self.entries.remove(&key);
+            self.programs.remove(&key);
         }
+    }
+}
+
+impl ProgramCache {
+    /// The program of a key; `Some(None)` where it is known that there is no such program.
+    pub(super) fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
+        let mut entries = self.0.borrow_mut();
+        entries.clock += 1;
+        let clock = entries.clock;
+        let entry = entries.programs.get_mut(key)?;
+        entry.used = clock;
+        Some(entry.program.clone())
+    }
+
+    /// Keeps a program, and drops those that were used least recently.
+    pub(super) fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
+        let mut entries = self.0.borrow_mut();
+        entries.clock += 1;
+        let (bytes, used) = (program.as_deref().map_or(0, output_bytes), entries.clock);
+        entries.programs.insert(key, Entry { program, bytes, used });
+        entries.shrink();
+    }
+
+    fn limit(&self, limit: usize) {
+        let mut entries = self.0.borrow_mut();
+        entries.limit = Some(limit);
+        entries.shrink();
+    }
+
+    fn len(&self) -> usize {
+        self.0.borrow().programs.len()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().programs.clear();
     }
 
     /// Checks that a user's name stands for no other formula.
-    pub(crate) fn check_name(&self, name: &str, formula: TypeId) -> Result<()> {
+    fn check_name(&self, name: &str, formula: TypeId) -> Result<()> {
         let another = |key: &Key| match key {
             Key::User { name: other, formula: theirs } => other == name && *theirs != formula,
             _ => false,
         };
-        match self.entries.keys().any(|(key, _)| another(key)) {
+        match self.0.borrow().programs.keys().any(|(key, _)| another(key)) {
             true => Err(Error::ProgramName { name: name.to_owned() }),
             false => Ok(()),
         }
@@ -216,16 +263,16 @@ impl Objective {
     /// [`Error::ProgramName`] where a program that is kept has this name and another formula,
     /// [`Error::Batch`] for a batch that is not as declared, or what the recording or the backend
     /// reports.
-    pub fn program<F>(&self, name: &str, batch: &[Array], record: F) -> Result<Rc<Program>>
+    pub fn program<F>(&self, name: &str, batch: &[Array], record: F) -> Result<Arc<Program>>
     where
         F: FnOnce(&Recording<'_>) -> Vec<Var> + 'static,
     {
         if size_of::<F>() > 0 {
-            self.check_batch(batch)?;
-            return Ok(Rc::new(self.compiled(batch, &self.buffers.values(), record)?));
+            self.batches.check(batch)?;
+            return Ok(Arc::new(self.compiled(batch, &self.buffers.values(), record)?));
         }
         let formula = TypeId::of::<F>();
-        self.programs.borrow().check_name(name, formula)?;
+        self.programs.check_name(name, formula)?;
         self.program_of(Key::User { name: name.to_owned(), formula }, batch, record)
     }
 
@@ -235,8 +282,8 @@ impl Objective {
         key: Key,
         batch: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
-        self.check_batch(batch)?;
+    ) -> Result<Arc<Program>> {
+        self.batches.check(batch)?;
         self.kept(key, batch, &self.buffers.values(), record)
     }
 
@@ -246,7 +293,7 @@ impl Objective {
         &self,
         key: Key,
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
+    ) -> Result<Arc<Program>> {
         self.kept(key, &[], &[], record)
     }
 
@@ -256,10 +303,10 @@ impl Objective {
         &self,
         of: &str,
         batch: &[Array],
-    ) -> Result<Option<Rc<Program>>> {
-        self.check_batch(batch)?;
+    ) -> Result<Option<Arc<Program>>> {
+        self.batches.check(batch)?;
         let key = (Key::Denominator, signature(batch));
-        if let Some(known) = self.programs.borrow_mut().get(&key) {
+        if let Some(known) = self.programs.get(&key) {
             return Ok(known);
         }
         let compiled = self.recorded(batch, &self.buffers.values(), |r| {
@@ -278,9 +325,9 @@ impl Objective {
                     expected: "one of the data alone where a batch is one of several parts",
                 });
             }
-            other => other?.map(Rc::new),
+            other => other?.map(Arc::new),
         };
-        self.programs.borrow_mut().insert(key, program.clone());
+        self.programs.insert(key, program.clone());
         Ok(program)
     }
 
@@ -290,13 +337,13 @@ impl Objective {
         batch: &[Array],
         buffers: &[Array],
         record: impl FnOnce(&Recording<'_>) -> Vec<Var>,
-    ) -> Result<Rc<Program>> {
+    ) -> Result<Arc<Program>> {
         let key = (key, signature(batch));
-        if let Some(Some(program)) = self.programs.borrow_mut().get(&key) {
+        if let Some(Some(program)) = self.programs.get(&key) {
             return Ok(program);
         }
-        let program = Rc::new(self.compiled(batch, buffers, record)?);
-        self.programs.borrow_mut().insert(key, Some(Rc::clone(&program)));
+        let program = Arc::new(self.compiled(batch, buffers, record)?);
+        self.programs.insert(key, Some(Arc::clone(&program)));
         Ok(program)
     }
 
@@ -322,14 +369,13 @@ impl Objective {
             let input = |(i, a): (usize, &Array)| tape.input(&name(i), a.dtype(), a.shape());
             arrays.iter().enumerate().map(input).collect()
         };
-        let roles: Vec<Role> = (0..batch.len()).map(|i| self.role(i)).collect();
+        let roles: Vec<Role> = (0..batch.len()).map(|i| self.batches.role(i)).collect();
         let recording = Recording {
             tape: &tape,
             x,
-            batch: &inputs(batch, &|i| self.array_name(i)),
+            batch: &inputs(batch, &|i| self.batches.array_name(i)),
             buffers: &inputs(buffers, &|i| format!("buffer {i}")),
-            loss: &*self.loss,
-            parts: self.parts.as_deref(),
+            loss: &self.loss,
             roles: &roles,
             dtype: self.dtype(),
             at: self.at,
@@ -343,8 +389,8 @@ impl Objective {
         let other = |a: &Array| a.dtype().is_float() && a.dtype() != self.dtype();
         match (&error, batch.iter().position(other)) {
             (burlap_autodiff::Error::DType { .. }, Some(i)) => Error::Batch {
-                array: self.array_name(i),
-                found: said(&batch[i]),
+                array: self.batches.array_name(i),
+                found: description(&batch[i]),
                 expected: format!(
                     "{}, as the parameters are, or cast to it: {error}",
                     self.dtype()
@@ -359,7 +405,7 @@ impl Objective {
     /// the outputs of so many, whose storage they keep for the next run, take more than 16 MiB.
     ///
     /// A method takes a few programs for each shape of batches, or of
-    /// [pieces](Objective::with_pieces): who trains on batches of very many shapes and has the
+    /// [micro-batches](Objective::with_micro_batch_size): who trains on batches of very many shapes and has the
     /// memory keeps more.
     ///
     /// ```
@@ -378,24 +424,17 @@ impl Objective {
     /// [`Error::Setting`] for none at all.
     pub fn with_program_limit(self, limit: usize) -> Result<Objective> {
         positive_count("objective", "the number of programs to keep", limit)?;
-        {
-            let mut programs = self.programs.borrow_mut();
-            programs.limit = Some(limit);
-            programs.shrink();
-        }
+        self.programs.limit(limit);
         Ok(self)
     }
 
     /// How many compiled programs are kept.
     pub fn kept_programs(&self) -> usize {
-        self.programs.borrow().entries.len()
+        self.programs.len()
     }
 
     /// Drops all compiled programs.
     pub fn clear_programs(&self) {
-        self.programs.borrow_mut().entries.clear();
+        self.programs.clear();
     }
 }
-
-/// As an objective holds them.
-pub(crate) type Shelf = RefCell<Programs>;

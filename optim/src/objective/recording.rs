@@ -1,9 +1,7 @@
 //! A tape on which a program of an objective is being recorded.
 
-use crate::objective::Formula;
-use crate::objective::batch::Role;
-use crate::objective::loss::Loss;
-use crate::objective::model_and_loss::Parts;
+use super::batch::Role;
+use super::loss::{Loss, LossFormula};
 use burlap_autodiff::{At, DType, Tape, Var};
 
 /// A tape on which a program of an objective is being recorded.
@@ -16,8 +14,7 @@ pub struct Recording<'a> {
     pub batch: &'a [Var],
     /// The buffers, with their values before this step.
     pub buffers: &'a [Var],
-    pub(crate) loss: &'a Formula,
-    pub(crate) parts: Option<&'a Parts>,
+    pub(super) loss: &'a LossFormula,
     pub(crate) roles: &'a [Role],
     pub(crate) dtype: DType,
     pub(crate) at: At,
@@ -35,7 +32,7 @@ impl Recording<'_> {
         (loss.value(), new)
     }
 
-    /// Σ of what the loss averages, where it is a ratio; the loss where it is a mean.
+    /// The numerator of a loss that is a ratio; the loss itself where it is a mean.
     pub(crate) fn numerator(&self, p: Var) -> Var {
         match self.form(p, self.batch).0 {
             Loss::Mean(mean) => mean,
@@ -63,9 +60,9 @@ impl Recording<'_> {
         }
     }
 
-    /// What the loss is, and the buffers' new values.
+    /// The loss in its form, and the buffers' new values.
     fn form(&self, p: Var, batch: &[Var]) -> (Loss, Vec<Var>) {
-        let (loss, new) = (self.loss)(p, batch, self.buffers);
+        let (loss, new) = self.loss.record(p, batch, self.buffers);
         self.checked(loss, new)
     }
 

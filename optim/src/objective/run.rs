@@ -1,8 +1,8 @@
-//! How an objective runs its programs, and what it says of numbers that are not finite.
+//! Runs of an objective's programs, and the errors of results that are not finite.
 
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::objective::batch::{bad_element_of, said};
+use crate::objective::batch::{bad_element_of, description};
 use burlap_autodiff::{Array, Program};
 
 /// The inputs of a program, in their order.
@@ -63,7 +63,7 @@ impl Objective {
         rest: &[&Array],
     ) -> Result<Error> {
         // Arrays that nobody declared may differ.
-        if self.examples(batch).is_ok_and(|n| n == Some(0)) {
+        if self.batches.examples(batch).is_ok_and(|n| n == Some(0)) {
             return Ok(Error::Batch {
                 array: "the number of examples".into(),
                 found: "0".into(),
@@ -85,16 +85,17 @@ impl Objective {
         };
         let cause = cause.filter(|error| !given(error)).map(Box::new);
         let parameters = || bad_element_of(x, || "the parameter vector".into(), false);
-        let infinite = || self.bad_element(batch, true).filter(|_| cause.is_none());
-        let input = self.bad_element(batch, false).or_else(parameters).or_else(infinite);
+        let infinite = || self.batches.bad_element(batch, true).filter(|_| cause.is_none());
+        let input = self.batches.bad_element(batch, false).or_else(parameters).or_else(infinite);
         Ok(Error::NonFiniteLoss { of: of.to_owned(), loss, input, cause })
     }
 
-    /// The same error, which was met on a part, said of the whole batch.
+    /// The error of a chunk as one of the whole batch.
     pub(crate) fn on_batch(&self, error: Error, batch: &[Array]) -> Error {
         match error {
             Error::NonFiniteLoss { of, loss, input: Some(part), cause } => {
-                let input = self.bad_element(batch, part.value.is_infinite()).or(Some(part));
+                let input =
+                    self.batches.bad_element(batch, part.value.is_infinite()).or(Some(part));
                 Error::NonFiniteLoss { of, loss, input, cause }
             }
             other => other,
@@ -109,13 +110,13 @@ impl Objective {
             let program = self.gradient_program(part).ok()?;
             program.find_non_finite(&inputs(x, part, &buffers, &[])).ok()?.map(Box::new)
         };
-        let cause = match self.ranges(batch, self.piece) {
+        let cause = match self.batches.micro_batches(batch) {
             Ok(Some(ranges)) => ranges
                 .into_iter()
-                .find_map(|range| on(&self.take(batch, &range.collect::<Vec<_>>()).ok()?)),
+                .find_map(|range| on(&self.gather_rows(batch, &range.collect::<Vec<_>>()).ok()?)),
             _ => on(batch),
         };
-        let input = self.bad_element(batch, false);
+        let input = self.batches.bad_element(batch, false);
         Error::NonFiniteGradient { of: of.to_owned(), input, cause }
     }
 
@@ -127,7 +128,7 @@ impl Objective {
         Err(Error::Vector {
             of: format!("{of}, {what}"),
             expected: format!("{}[{}]", self.dtype(), self.dim()),
-            found: said(v),
+            found: description(v),
         })
     }
 }

@@ -45,7 +45,7 @@ pub fn points(dtype: DType, from: usize, to: usize) -> Vec<Array> {
 impl Case {
     /// Any loss; the backend has one thread, since vectors are short.
     pub fn new(
-        loss: impl Fn(Var, &[Var]) -> Var + Clone + 'static,
+        loss: impl Fn(Var, &[Var]) -> Var + Clone + Send + 'static,
         x: &[f64],
         batch: Vec<Array>,
     ) -> Case {
@@ -168,7 +168,7 @@ impl LinearOperator for Plain<'_> {
         self.0.apply(v, out)
     }
 
-    fn products(&self) -> usize {
-        self.0.products()
+    fn num_matvecs(&self) -> usize {
+        self.0.num_matvecs()
     }
 }

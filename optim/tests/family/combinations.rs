@@ -3,7 +3,7 @@
 use crate::plain::*;
 use crate::rules::{beside, none};
 use burlap_optim::Sam;
-use burlap_optim::sam::{CurvatureRegularised, Reuse, SurrogateGap, Weighted};
+use burlap_optim::sam::{CrSam, Gsam, LookSam, Wsam};
 
 /// What was found at x and at x + cε.
 pub struct Seen {
@@ -31,8 +31,8 @@ pub struct Case {
 pub const COMBINATIONS: &[Case] = &[
     Case { name: "none", method: |sam| sam, points: |_| &[1.0], plain: perturbed },
     Case {
-        name: "SurrogateGap",
-        method: |sam| sam.combined(SurrogateGap { alpha: 0.4 }).unwrap(),
+        name: "Gsam",
+        method: |sam| sam.combined(Gsam { orthogonal_weight: 0.4 }).unwrap(),
         points: |_| &[1.0],
         plain: || {
             Box::new(|seen| {
@@ -42,31 +42,31 @@ pub const COMBINATIONS: &[Case] = &[
         },
     },
     Case {
-        name: "Reuse",
-        method: |sam| sam.combined(Reuse { alpha: 0.7, every: 4 }).unwrap(),
+        name: "LookSam",
+        method: |sam| sam.combined(LookSam { reuse_weight: 0.7, every: 4 }).unwrap(),
         points: |step| if step.is_multiple_of(4) { &[1.0] } else { &[] },
         plain: look,
     },
     Case {
-        name: "Weighted",
-        method: |sam| sam.combined(Weighted { gamma: 0.7, decoupled: true }).unwrap(),
+        name: "Wsam",
+        method: |sam| sam.combined(Wsam { sharpness_weight: 0.7, decoupled: true }).unwrap(),
         points: |_| &[1.0],
         plain: || Box::new(|seen| (seen.g.clone(), weighted(seen))),
     },
     Case {
-        name: "Weighted",
-        method: |sam| sam.combined(Weighted { gamma: 0.7, decoupled: false }).unwrap(),
+        name: "Wsam",
+        method: |sam| sam.combined(Wsam { sharpness_weight: 0.7, decoupled: false }).unwrap(),
         points: |_| &[1.0],
         plain: || Box::new(|seen| (plus(&seen.g, 1.0, &weighted(seen)), none())),
     },
     Case {
-        name: "CurvatureRegularised",
+        name: "CrSam",
         method: |sam| sam.combined(regularised(false)).unwrap(),
         points: |_| &[1.0, -1.0],
         plain: || Box::new(|seen| (regularise(seen, |_| 1.0), none())),
     },
     Case {
-        name: "CurvatureRegularised",
+        name: "CrSam",
         method: |sam| sam.combined(regularised(true)).unwrap(),
         points: |_| &[1.0, -1.0],
         plain: || {
@@ -96,8 +96,8 @@ fn weighted(seen: &Seen) -> Vec<f64> {
     scaled(0.7 / 0.3, &plus(&seen.points[0].1, -1.0, &seen.g))
 }
 
-fn regularised(normalised: bool) -> CurvatureRegularised {
-    CurvatureRegularised { alpha: 0.03, beta: 0.02, normalised }
+fn regularised(normalised: bool) -> CrSam {
+    CrSam { curvature_weight: 0.03, norm_weight: 0.02, normalised }
 }
 
 /// `by` of the logarithms' arguments is what their gradients are multiplied by.

@@ -9,8 +9,8 @@ mod plain;
 mod rules;
 
 use burlap_autodiff::{Array, DType};
-use burlap_optim::sam::{Reuse, Score, Stochastic, SurrogateGap};
-use burlap_optim::{Adaptive, Decay, Method, Optimizer, Radius, Sam, Schedule, Sgd, Training};
+use burlap_optim::sam::{Asam, Esam, Gsam, LookSam, Score};
+use burlap_optim::{Decay, Method, Optimizer, Radius, Sam, Schedule, Sgd, Training};
 use combinations::{COMBINATIONS, Combination, Combined, Seen, perturbed};
 use plain::*;
 use rules::*;
@@ -79,7 +79,8 @@ fn the_gradient_by_hand_is_that_of_the_formula() {
 /// The types for which the library's sources implement a trait.
 fn implementors(of: &str) -> Vec<String> {
     let mut all = Vec::new();
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sam")).unwrap() {
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/gradient/sam")).unwrap()
+    {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let heads = text.lines().filter_map(|line| line.strip_prefix(&format!("impl {of} for ")));
         all.extend(heads.filter_map(|head| Some(head.split_once(' ')?.0.to_owned())));
@@ -142,15 +143,15 @@ fn scores_and_horizons_of_dynamic_masks() {
 fn given_draws_take_the_place_of_random_ones() {
     // Those that would be drawn anyway give the same steps, and a mask as scores gives itself.
     let draws = |all: Vec<Vec<f64>>| all.into_iter().map(Array::vector).collect::<Vec<_>>();
-    let stochastic = || Sam::with_rule(Stochastic { rho: 0.2, beta: 0.6 }).unwrap();
+    let stochastic = || Sam::with_rule(Esam { rho: 0.2, keep_probability: 0.6 }).unwrap();
     let dynamic = |by| rules::dynamic(by, Score::Random, None);
     let uniform = draws((0..14).map(|step| uniform(step, 0)).collect());
     let growth = draws((0..3).map(|r| random_scores(5 * r, 1)).collect());
     let both = draws((0..6).map(|i| random_scores(5 * (i / 2), (i % 2) as u32)).collect());
     // A seed of their own, which is not used.
     let cases = [
-        ("Stochastic", stochastic().with_seed(77).with_draws(uniform).unwrap()),
-        ("DynamicMask", dynamic(Score::Gradient).with_seed(77).with_draws(growth).unwrap()),
+        ("Esam", stochastic().with_seed(77).with_draws(uniform).unwrap()),
+        ("SsamD", dynamic(Score::Gradient).with_seed(77).with_draws(growth).unwrap()),
     ];
     for (name, method) in cases {
         let rule = RULES.iter().find(|r| r.name == name).unwrap();
@@ -164,10 +165,8 @@ fn given_draws_take_the_place_of_random_ones() {
     let mask = |count: usize| -> Vec<f64> {
         (0..DIM).map(|i| f64::from(u8::from(5 * i % DIM < count))).collect()
     };
-    let cases = [
-        (mask(6), dynamic(Score::Gradient)),
-        (mask(9), Sam::fisher_masked(0.2, 0.3, 4, 5).unwrap()),
-    ];
+    let cases =
+        [(mask(6), dynamic(Score::Gradient)), (mask(9), Sam::ssam_f(0.2, 0.3, 4, 5).unwrap())];
     for (mask, method) in cases {
         let method = method.with_draws(draws(vec![mask.clone()])).unwrap();
         let rule = rules::plain(move |at| times(&mask, &ascent(0.2, at.g)));
@@ -175,13 +174,13 @@ fn given_draws_take_the_place_of_random_ones() {
     }
 
     // The start of an iteration that finds the same vector from there.
-    let rule = RULES.iter().find(|r| r.name == "TopDirection").unwrap();
+    let rule = RULES.iter().find(|r| r.name == "EigenSam").unwrap();
     let method = (rule.method)().with_draws(draws(vec![start(), vec![1.0; DIM]])).unwrap();
     follow("top", method, (0.9, 10), alone((rule.plain)()));
 
     // One for each micro-batch.
     let draws = draws((0..12).map(|i| rules::uniform(i / 3, (i % 3) as u32)).collect());
-    let method = stochastic().with_draws(draws).unwrap().with_micro_batches(2).unwrap();
+    let method = stochastic().with_draws(draws).unwrap().with_m_sharpness(2).unwrap();
     follow(
         "masks",
         method,
@@ -194,7 +193,7 @@ fn given_draws_take_the_place_of_random_ones() {
 fn draws_that_do_not_fit_are_errors() {
     let (x, batch) = (Array::vector(start()), arrays(&data(0, 6), DType::F64));
     let esam =
-        |draws| Sam::with_rule(Stochastic { rho: 0.2, beta: 0.6 }).unwrap().with_draws(draws);
+        |draws| Sam::with_rule(Esam { rho: 0.2, keep_probability: 0.6 }).unwrap().with_draws(draws);
     let fails = |draws: Vec<Array>, step| {
         let found = esam(draws).unwrap().evaluate(&objective(DType::F64), &x, &batch, step);
         found.unwrap_err().to_string()
@@ -236,7 +235,7 @@ fn random_masks_and_chosen_examples() {
         chosen.truncate(4);
         (grad(&moved, &chosen), none())
     });
-    let method = Sam::efficient(0.2, 0.6, 0.7).unwrap().with_seed(SEED);
+    let method = Sam::esam(0.2, 0.6, 0.7).unwrap().with_seed(SEED);
     follow("esam", method, (0.9, 50), efficient);
 }
 
@@ -273,13 +272,13 @@ fn ranges_micro_batches_and_radii() {
         kept = new;
         (sum, none())
     });
-    let look = Sam::new(0.2).unwrap().combined(Reuse { alpha: 0.7, every: 3 }).unwrap();
-    follow("micro-batches", look.with_micro_batches(4).unwrap(), (0.9, 50), micro);
+    let look = Sam::new(0.2).unwrap().combined(LookSam { reuse_weight: 0.7, every: 3 }).unwrap();
+    follow("micro-batches", look.with_m_sharpness(4).unwrap(), (0.9, 50), micro);
 
     // A mask for each micro-batch.
     let masked = in_parts(2, |at| times(&drawn_mask(at, 0.5), &ascent(0.1, at.g)));
-    let random = Sam::with_rule(Stochastic { rho: 0.1, beta: 0.5 }).unwrap().with_seed(SEED);
-    follow("masks", random.with_micro_batches(2).unwrap(), (0.9, 50), masked);
+    let random = Sam::with_rule(Esam { rho: 0.1, keep_probability: 0.5 }).unwrap().with_seed(SEED);
+    follow("masks", random.with_m_sharpness(2).unwrap(), (0.9, 50), masked);
 
     let rates = Schedule::new(0.4, Decay::Cosine { total: 30, floor: 0.0 }).unwrap();
     let tied = rules::plain(|at| {
@@ -296,12 +295,12 @@ fn a_method_that_has_been_used_may_be_changed() {
     let objective = objective(DType::F64);
     let (x, batch) = (Array::vector(start()), arrays(&data(0, 6), DType::F64));
     let changes: [fn(Sam) -> Sam; 3] = [
-        |sam| sam.combined(SurrogateGap { alpha: 0.4 }).unwrap(),
+        |sam| sam.combined(Gsam { orthogonal_weight: 0.4 }).unwrap(),
         |sam| sam.over(vec![0..6]).unwrap(),
         |sam| sam.with_norm_offset(0.5).unwrap(),
     ];
     for change in changes {
-        let make = || Sam::with_rule(Adaptive { rho: 0.3, eta: 0.0 }).unwrap();
+        let make = || Sam::with_rule(Asam { rho: 0.3, scale_offset: 0.0 }).unwrap();
         let mut used = make();
         used.evaluate(&objective, &x, &batch, 0).unwrap();
         let [found, expected] = [change(used), change(make())]

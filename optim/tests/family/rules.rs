@@ -3,7 +3,7 @@
 use crate::plain::*;
 use burlap_autodiff::{Array, DType, Interpreter, Tape};
 use burlap_optim::random::{Draw, Purpose};
-use burlap_optim::sam::{DynamicMask, Score, Stochastic, TopDirection};
+use burlap_optim::sam::{EigenSam, Esam, Score, SsamD};
 use burlap_optim::{Objective, Sam, curvature::Lanczos};
 use nalgebra::{DMatrix, SymmetricEigen};
 use rand_distr::{Distribution, StandardUniform};
@@ -51,8 +51,8 @@ pub const RULES: &[Case] = &[
         plain: || plain(|at| ascent(0.2, at.g)),
     },
     Case {
-        name: "Adaptive",
-        method: || Sam::adaptive(0.4, 0.01).unwrap(),
+        name: "Asam",
+        method: || Sam::asam(0.4, 0.01).unwrap(),
         plain: || {
             plain(|at| {
                 let t: Vec<f64> = at.x.iter().map(|x| x.abs() + 0.01).collect();
@@ -62,8 +62,8 @@ pub const RULES: &[Case] = &[
         },
     },
     Case {
-        name: "Fisher",
-        method: || Sam::fisher(0.2, 3.0).unwrap(),
+        name: "FisherSam",
+        method: || Sam::fisher_sam(0.2, 3.0).unwrap(),
         plain: || {
             plain(|at| {
                 let natural: Vec<f64> = at.g.iter().map(|g| g / (1.0 + 3.0 * g * g)).collect();
@@ -72,35 +72,38 @@ pub const RULES: &[Case] = &[
         },
     },
     Case {
-        name: "Stochastic",
-        method: || Sam::with_rule(Stochastic { rho: 0.2, beta: 0.6 }).unwrap().with_seed(SEED),
+        name: "Esam",
+        method: || {
+            Sam::with_rule(Esam { rho: 0.2, keep_probability: 0.6 }).unwrap().with_seed(SEED)
+        },
         plain: || plain(|at| times(&drawn_mask(at, 0.6), &ascent(0.2, at.g))),
     },
     Case {
-        name: "Friendly",
-        method: || Sam::friendly(0.2, 0.9, 0.7).unwrap(),
-        plain: || Box::new(Friendly(none())),
+        name: "FSam",
+        method: || Sam::f_sam(0.2, 0.9, 0.7).unwrap(),
+        plain: || Box::new(FSam(none())),
     },
     Case {
-        name: "Momentum",
-        method: || Sam::momentum(0.2, 0.8).unwrap(),
+        name: "Msam",
+        method: || Sam::msam(0.2, 0.8).unwrap(),
         plain: || Box::new(Momentum(none())),
     },
     Case {
-        name: "FisherMask",
-        method: || Sam::fisher_masked(0.2, 0.3, 4, 5).unwrap(),
+        name: "SsamF",
+        method: || Sam::ssam_f(0.2, 0.3, 4, 5).unwrap(),
         plain: || fisher_mask(5),
     },
     Case {
-        name: "DynamicMask",
+        name: "SsamD",
         method: || dynamic(Score::Gradient, Score::Random, None),
         plain: || Box::new(Dynamic::new(Score::Gradient, Score::Random, None)),
     },
     Case {
-        name: "TopDirection",
+        name: "EigenSam",
         method: || {
-            let lanczos = Lanczos { max_products: DIM, tolerance: 1e-14 };
-            Sam::with_rule(TopDirection { rho: 0.2, alpha: 0.5, every: 5, lanczos }).unwrap()
+            let lanczos = Lanczos { max_matvecs: DIM, tolerance: 1e-14 };
+            let rule = EigenSam { rho: 0.2, eigenvector_weight: 0.5, every: 5, lanczos };
+            Sam::with_rule(rule).unwrap()
         },
         plain: || Box::new(Eigen { dense: objective(DType::F64), v: none() }),
     },
@@ -123,15 +126,15 @@ pub fn plain(rule: impl FnMut(At<'_>) -> Vec<f64> + 'static) -> Box<dyn Rule> {
     Box::new(rule)
 }
 
-struct Friendly(Vec<f64>);
+struct FSam(Vec<f64>);
 
-impl Friendly {
+impl FSam {
     fn mean(&self, g: &[f64]) -> Vec<f64> {
         plus(&scaled(0.7, &self.0), 0.3, g)
     }
 }
 
-impl Rule for Friendly {
+impl Rule for FSam {
     fn epsilon(&mut self, at: At<'_>) -> Vec<f64> {
         ascent(0.2, &plus(at.g, -0.9, &self.mean(at.g)))
     }
@@ -181,8 +184,8 @@ pub fn fisher_mask(every: u64) -> Box<dyn Rule> {
 }
 
 pub fn dynamic(drop_by: Score, grow_by: Score, horizon: Option<u64>) -> Sam {
-    let (rho, sparsity, drop, every) = (0.2, 0.5, 0.7, 5);
-    let rule = DynamicMask { rho, sparsity, drop, drop_by, grow_by, every, horizon };
+    let (rho, sparsity, drop_fraction, every) = (0.2, 0.5, 0.7, 5);
+    let rule = SsamD { rho, sparsity, drop_fraction, drop_by, grow_by, every, horizon };
     Sam::with_rule(rule).unwrap().with_seed(SEED)
 }
 

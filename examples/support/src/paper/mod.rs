@@ -16,7 +16,7 @@ use crate::results::Settings;
 use crate::study::distinct;
 use anyhow::Result;
 use burlap::nn::Layout;
-use burlap::optim;
+use burlap::optim::{self, MethodSettings};
 use std::path::PathBuf;
 
 /// An experiment of the paper.
@@ -203,11 +203,12 @@ impl Paper {
             method: match method.estimator() {
                 None => MethodArgs::default(),
                 Some(estimator) => MethodArgs {
-                    estimator: Some(estimator.name().to_owned()),
-                    rho: Some(a.rho),
-                    // The library weighs ‖H‖²_F, the published update a quarter of it.
-                    lambda: Some(0.25 * method.lambda().unwrap_or(a.lambda)),
-                    samples: Some(a.samples),
+                    given: MethodSettings::new()
+                        .with("estimator", estimator)
+                        .with("rho", a.rho)
+                        // The library weighs ‖H‖²_F, the published update a quarter of it.
+                        .with("lambda", 0.25 * method.lambda().unwrap_or(a.lambda))
+                        .with("samples", a.samples),
                     ..MethodArgs::default()
                 },
             },

@@ -20,7 +20,7 @@ use crate::numbers;
 use crate::results::Settings;
 use anyhow::{Context, Result, bail};
 use burlap::nn::data::Dataset;
-use burlap::optim::{self, Estimator};
+use burlap::optim::{self, MethodSettings};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -175,9 +175,10 @@ impl Study {
             data: self.data(trial.noise),
             model: a.model.clone(),
             method: MethodArgs {
-                estimator: trial.method.estimator.map(|e| Estimator::name(e).to_owned()),
-                rho: trial.candidate.rho,
-                lambda: trial.candidate.lambda,
+                given: MethodSettings::new()
+                    .with_some("estimator", trial.method.estimator)
+                    .with_some("rho", trial.candidate.rho)
+                    .with_some("lambda", trial.candidate.lambda),
                 ..MethodArgs::default()
             },
             lr: trial.candidate.lr,

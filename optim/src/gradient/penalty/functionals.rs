@@ -1,4 +1,4 @@
-//! What is made of the sampled curvatures: φ and ψ.
+//! Functionals of sampled curvatures: φ and ψ.
 
 use crate::error::{self, Error, Result};
 use burlap_autodiff::Var;
@@ -30,11 +30,11 @@ impl Samples {
 }
 
 /// A function of sampled curvatures that estimates S.
-pub trait Functional {
+pub trait Functional: Send {
     /// The estimate, a scalar.
     fn record(&self, samples: &Samples) -> Var;
 
-    /// Whether what it takes is ‖Hv‖² instead of ½vᵀHv.
+    /// Whether its argument is ‖Hv‖² instead of ½vᵀHv.
     fn takes_squared_products(&self) -> bool {
         false
     }
@@ -48,6 +48,20 @@ pub trait Functional {
     }
 }
 
+impl<T: Functional + ?Sized> Functional for Box<T> {
+    fn record(&self, samples: &Samples) -> Var {
+        (**self).record(samples)
+    }
+
+    fn takes_squared_products(&self) -> bool {
+        (**self).takes_squared_products()
+    }
+
+    fn check(&self, count: usize) -> Result<()> {
+        (**self).check(count)
+    }
+}
+
 pub(super) fn at_least(of: &str, count: usize, least: usize) -> Result<()> {
     let expected = match least {
         1 => "at least 1",
@@ -58,8 +72,8 @@ pub(super) fn at_least(of: &str, count: usize, least: usize) -> Result<()> {
     error::at_least(of, "the number of samples", count, (least, expected))
 }
 
-type Psi = dyn Fn(Var) -> Vec<Var>;
-type Phi = dyn Fn(&[Var]) -> Var;
+type Psi = dyn Fn(Var) -> Vec<Var> + Send;
+type Phi = dyn Fn(&[Var]) -> Var + Send;
 
 /// S = φ(a₁, …, a_m) with aₖ = (1/n) Σᵢ wᵢ ψₖ(qᵢ): the general member of the class. φ and ψ
 /// are formulas; the engine differentiates them.
@@ -78,8 +92,8 @@ impl PhiPsi {
     /// From ψ, which maps the vector of curvatures to m vectors of the same shape element by
     /// element, and φ, which maps m scalars to one.
     pub fn new(
-        psi: impl Fn(Var) -> Vec<Var> + 'static,
-        phi: impl Fn(&[Var]) -> Var + 'static,
+        psi: impl Fn(Var) -> Vec<Var> + Send + 'static,
+        phi: impl Fn(&[Var]) -> Var + Send + 'static,
     ) -> PhiPsi {
         PhiPsi { psi: Box::new(psi), phi: Box::new(phi) }
     }

@@ -1,32 +1,31 @@
-//! Samples that the user gives, in place of those that a measure draws.
+//! Samples that the user gives, in place of random ones.
 
-use super::directions::{DrawContext, Measure};
+use super::directions::{DirectionDistribution, DrawContext, HostDraw};
 use crate::error::{Error, Result};
-use crate::random::Draw;
-use crate::state::State;
+use crate::state::forward_state;
 use burlap_autodiff::{Array, Var};
 
-/// A measure whose samples are given: vectors in order, as many a step as samples are asked for.
-/// Weights and directions are the measure's own.
-pub(super) struct Given {
-    measure: Box<dyn Measure>,
+/// A distribution whose samples are given: vectors in order, as many a step as samples are asked
+/// for. Weights and directions are the distribution's own.
+pub(super) struct GivenDraws<D> {
+    distribution: D,
     vectors: Vec<Array>,
-    /// The number of samples a step.
-    samples: usize,
 }
 
-impl Given {
-    pub(super) fn new(measure: Box<dyn Measure>, vectors: Vec<Array>) -> Given {
-        Given { measure, vectors, samples: 1 }
+impl<D: DirectionDistribution> GivenDraws<D> {
+    pub(super) fn new(distribution: D, vectors: Vec<Array>) -> GivenDraws<D> {
+        GivenDraws { distribution, vectors }
     }
 }
 
-impl Measure for Given {
+forward_state!([D: DirectionDistribution] GivenDraws<D>, |given| given.distribution);
+
+impl<D: DirectionDistribution> DirectionDistribution for GivenDraws<D> {
     fn name(&self) -> &str {
-        self.measure.name()
+        self.distribution.name()
     }
 
-    fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
+    fn prepare(&self, context: &DrawContext<'_>, state: &mut [Array]) -> Result<()> {
         let DrawContext { draw, samples, .. } = *context;
         let enough = draw.step.saturating_add(1).saturating_mul(samples as u64);
         if enough > self.vectors.len() as u64 {
@@ -36,30 +35,21 @@ impl Measure for Given {
                 found: self.vectors.len().to_string(),
             });
         }
-        self.samples = samples;
-        self.measure.prepare(context)
+        self.distribution.prepare(context, state)
     }
 
-    fn draw(&self, draw: Draw, _: usize) -> Option<(Vec<f64>, f64)> {
-        let number = draw.step as usize * self.samples + draw.sample as usize;
+    fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
+        let number = at.draw.step as usize * at.samples + at.draw.sample as usize;
         let sample = self.vectors.get(number)?.to_f64_vec();
-        let log_weight = self.measure.log_weight(&sample);
+        let log_weight = self.distribution.log_weight(&sample);
         Some((sample, log_weight))
     }
 
     fn direction(&self, x: Var, sample: Var) -> Var {
-        self.measure.direction(x, sample)
+        self.distribution.direction(x, sample)
     }
 
     fn check(&self) -> Result<()> {
-        self.measure.check()
-    }
-
-    fn state(&self) -> State {
-        self.measure.state()
-    }
-
-    fn restore(&mut self, state: &State) -> Result<()> {
-        self.measure.restore(state)
+        self.distribution.check()
     }
 }

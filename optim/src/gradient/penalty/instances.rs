@@ -1,12 +1,116 @@
 //! The named members of the class: a few lines each.
 
-use super::directions::{Cube, Gaussian, Importance, Measure, ScaledByParameters, Sphere};
+use super::directions::DirectionDistribution;
+use super::distributions::{Cube, Gaussian, Importance, Sphere};
 use super::functionals::Moments;
 use super::point_directions::TopEigenvector;
-use super::{Estimator, Functional, PhiPsi, Samples, Sharpness};
+use super::{Estimator, Functional, OneSided, PhiPsi, Samples, Sharpness};
 use crate::curvature::Lanczos;
 use crate::error::{Error, Result, positive};
+use crate::registry::{Member, MethodSettings, Setting, SettingKind, SettingValue};
 use burlap_autodiff::Var;
+
+const PAPER: &str = "Tahmasebi et al., arXiv 2406.03682";
+
+/// The default weight λ at ρ = 0.01 by estimator: exact, central, one-sided. Finite differences
+/// multiply the noise of a few directions by 1/ρ² and, one-sided, the gradient by 1/ρ: they bear
+/// smaller weights.
+pub(super) const fn lambda(text: &'static str, default: fn(Estimator) -> SettingValue) -> Setting {
+    let help = "weight λ of the penalty λρ²S (default by estimator: exact, central, one-sided)";
+    Setting::by_estimator("lambda", SettingKind::Number, (text, default), help)
+}
+
+/// One of three weights.
+pub(super) fn by_estimator(e: Estimator, [exact, central, one_sided]: [f64; 3]) -> SettingValue {
+    SettingValue::Number(match e {
+        Estimator::Exact | Estimator::HvpNorm => exact,
+        Estimator::Central => central,
+        Estimator::OneSided => one_sided,
+    })
+}
+
+pub(super) const fn samples(default: u64) -> Setting {
+    Setting::count("samples", default, "random directions a step")
+}
+
+const fn sigma(default: f64) -> Setting {
+    Setting::number("sigma", default, "standard deviation σ of the directions")
+}
+
+pub(crate) const TRACE_SAM: Member = Member::penalty(
+    "trace-sam",
+    PAPER,
+    "∇(L + λρ² tr H)",
+    &[samples(1), lambda("30, 10, 2", |e| by_estimator(e, [30.0, 10.0, 2.0]))],
+    |_| Ok(Sharpness::trace()),
+);
+
+/// ‖Hv‖² needs one direction, a variance two.
+fn frob_samples(estimator: Estimator) -> SettingValue {
+    SettingValue::Count(if estimator == Estimator::HvpNorm { 1 } else { 2 })
+}
+
+pub(crate) const FROB_SAM: Member = Member::penalty(
+    "frob-sam",
+    PAPER,
+    "∇(L + λρ² ‖H‖²_F)",
+    &[
+        Setting::by_estimator(
+            "samples",
+            SettingKind::Count,
+            ("2 (hvp: 1)", frob_samples),
+            "random directions a step",
+        ),
+        lambda("10, 0.5, 0.02", |e| by_estimator(e, [10.0, 0.5, 0.02])),
+    ],
+    |s: &MethodSettings| {
+        Ok(match s.estimator() {
+            Some(Estimator::HvpNorm) => Sharpness::frobenius_by_hvp(),
+            _ => Sharpness::frobenius(),
+        })
+    },
+);
+
+pub(crate) const DET_SAM: Member = Member::penalty(
+    "det-sam",
+    PAPER,
+    "∇(L + λρ² det H)",
+    &[samples(2), lambda("100, 100, 10", |e| by_estimator(e, [100.0, 100.0, 10.0])), sigma(1.0)],
+    |s| Ok(Sharpness::determinant(s.number("sigma")?)),
+);
+
+pub(crate) const LOGDET_SAM: Member = Member::penalty(
+    "logdet-sam",
+    PAPER,
+    "∇(L + λρ² log det(I + σ²H))",
+    &[
+        samples(2),
+        lambda("10000, 100, 10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])),
+        sigma(0.1),
+    ],
+    |s| Ok(Sharpness::log_det(s.number("sigma")?)),
+);
+
+pub(crate) const MAX_EIGEN_SAM: Member = Member::penalty(
+    "max-eigen-sam",
+    PAPER,
+    "∇(L + λρ² λ_max)",
+    &[samples(1), lambda("100, 100, 10", |e| by_estimator(e, [100.0, 100.0, 10.0]))],
+    |_| Ok(Sharpness::max_eigen()),
+);
+
+pub(crate) const TILTED_SAM: Member = Member::penalty(
+    "tilted-sam",
+    PAPER,
+    "∇(L + λρ² (1/τ) log E e^(τ·½vᵀHv))",
+    &[
+        samples(2),
+        lambda("10000, 100, 10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])),
+        sigma(0.1),
+        Setting::number("tau", 1.0, "tilt τ"),
+    ],
+    |s| Sharpness::tilted(s.number("tau")?, Gaussian { sigma: s.number("sigma")? }),
+);
 
 /// 2·mean, or 2d·mean on the sphere.
 struct MeanTimes(fn(usize) -> f64);
@@ -153,46 +257,37 @@ impl Sharpness {
 
     /// λ_max: ψ = t, φ = 2t, μ concentrated on the top eigenvector.
     pub fn max_eigen() -> Sharpness {
-        let measure = TopEigenvector::new(Lanczos::default());
-        Sharpness::new("max-eigen", MeanTimes(|_| 2.0), measure).with_estimator(Estimator::Exact)
+        let directions = TopEigenvector::new(Lanczos::default());
+        Sharpness::new("max-eigen", MeanTimes(|_| 2.0), directions)
     }
 
     /// (1/τ) log E e^(τ·½vᵀHv): ψ = e^(τt), φ = (1/τ) log a, μ of your choice.
     ///
     /// # Errors
     /// [`Error::Setting`] unless τ is finite and not 0.
-    pub fn tilted(tau: f64, measure: impl Measure + 'static) -> Result<Sharpness> {
+    pub fn tilted(tau: f64, directions: impl DirectionDistribution + 'static) -> Result<Sharpness> {
         if tau == 0.0 || !tau.is_finite() {
             let (of, value) = ("tilted".into(), tau.to_string());
             return Err(Error::Setting { of, name: "tau", value, expected: "finite and not 0" });
         }
-        Ok(Sharpness::new("tilted", Tilt(tau), measure))
+        Ok(Sharpness::new("tilted", Tilt(tau), directions))
     }
 
-    /// Any φ, ψ and μ, as formulas and a measure of yours.
+    /// Any φ, ψ and μ, as formulas and a distribution of yours.
     pub fn custom(
         name: &str,
-        psi: impl Fn(Var) -> Vec<Var> + 'static,
-        phi: impl Fn(&[Var]) -> Var + 'static,
-        measure: impl Measure + 'static,
+        psi: impl Fn(Var) -> Vec<Var> + Send + 'static,
+        phi: impl Fn(&[Var]) -> Var + Send + 'static,
+        directions: impl DirectionDistribution + 'static,
     ) -> Sharpness {
-        Sharpness::new(name, PhiPsi::new(psi, phi), measure)
-    }
-
-    /// The same measure of DHD with D = diag|x|, unchanged when a parameter's scale changes and
-    /// the loss is invariant to that.
-    #[must_use]
-    pub fn scale_invariant(self) -> Sharpness {
-        let mut scaled = self.map_measure(|measure| Box::new(ScaledByParameters(measure)));
-        scaled.name = format!("scale-invariant {}", scaled.name);
-        scaled
+        Sharpness::new(name, PhiPsi::new(psi, phi), directions)
     }
 
     /// The update that the paper's code makes under the name "trace": φ = t (not 2t), Gaussian
     /// directions.
     pub fn published_trace() -> Sharpness {
         let functional = PhiPsi::new(|t| vec![t], |a| a[0]);
-        Sharpness::new("published trace", functional, Gaussian::STANDARD)
+        Sharpness::new("published trace", functional, Gaussian::STANDARD).with_estimator(OneSided)
     }
 
     /// The update that the paper's code makes under the name "det": ψ = e^(−t/2), φ = a⁻², a
@@ -200,12 +295,14 @@ impl Sharpness {
     /// overflows for large t: an error here.
     pub fn published_determinant(half_side: f64) -> Sharpness {
         let functional = PhiPsi::new(|t| vec![(-0.5 * t).exp()], |a| a[0].powf(-2.0));
-        Sharpness::new("published determinant", functional, Cube { half_side, normalised: true })
+        let directions = Cube { half_side, normalised: true };
+        Sharpness::new("published determinant", functional, directions).with_estimator(OneSided)
     }
 
     /// The update of the paper's Frob-SAM, g₀ + (λ/ρ²) Cov(L(x+ρv), ∇L(x+ρv)) with n − 1: half
     /// the unbiased variance of the one-sided differences.
     pub fn published_frobenius() -> Sharpness {
         Sharpness::new("published frobenius", Moments::half_variance(), Gaussian::STANDARD)
+            .with_estimator(OneSided)
     }
 }

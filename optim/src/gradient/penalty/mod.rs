@@ -1,9 +1,10 @@
 //! The universal class of sharpness measures, S(x) = φ(∫ ψ(½ vᵀ∇²L(x)v) dμ(v)), and the
 //! methods that minimise L + λρ²S (Tahmasebi et al., ICML 2024, arXiv 2406.03682).
 //!
-//! A measure is a [`Functional`] of the sampled curvatures (φ and ψ, recorded on the tape,
-//! so that their derivatives come from the engine) and a [`Measure`] μ that draws directions.
-//! Three [`Estimator`]s give the argument of ψ:
+//! A measure is a [`Functional`] of the sampled curvatures (φ and ψ, recorded on the tape, so that
+//! their derivatives come from the engine), a [`DirectionDistribution`] μ, and a
+//! [`CurvatureEstimator`] of the argument of ψ, by default the exact one. The matrix is the Hessian
+//! unless [another](Sharpness::with_curvature) is chosen.
 //!
 //! | estimator | value | error | gradients |
 //! |---|---|---|---|
@@ -16,63 +17,24 @@
 //! norm. The central and the exact estimator have no such term.
 
 mod directions;
+mod distributions;
+mod estimators;
 mod functionals;
 mod given_draws;
-mod instances;
+pub(crate) mod instances;
 mod penalised;
 mod point_directions;
 mod sampling;
 mod sharpness;
 
 pub use directions::{
-    Ball, Cube, DrawContext, Drawn, Gaussian, Importance, Measure, Rademacher, ScaledByParameters,
-    Source, Sphere,
+    DirectionDistribution, DrawContext, Drawn, HostDraw, ScaledByParameters, Source,
+};
+pub use distributions::{Ball, Cube, Gaussian, Importance, Rademacher, Sphere};
+pub use estimators::{
+    Central, CurvatureEstimator, CurvaturePoint, Estimator, Exact, HvpNorm, OneSided,
 };
 pub use functionals::{Functional, Moments, PhiPsi, Samples};
 pub use penalised::{Memory, SharpnessMethod};
 pub use point_directions::{GradientDirection, TopEigenvector};
 pub use sharpness::{Estimate, Sharpness};
-
-/// How the curvature ½vᵀ∇²L(x)v of a sample is obtained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Estimator {
-    /// (L(x+ρv) − L(x))/ρ², as in the paper.
-    OneSided,
-    /// (L(x+ρv) + L(x−ρv) − 2L(x))/(2ρ²).
-    Central,
-    /// ½vᵀ∇²L(x)v by the tape.
-    Exact,
-    /// ‖∇²L(x)v‖² in place of a curvature: for the squared Frobenius norm alone, which is its
-    /// mean. It needs one sample, and its relative variance is of order 1/d instead of 1/n.
-    HvpNorm,
-}
-
-impl Estimator {
-    /// The estimator of a name: one-sided, central, exact or hvp.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`](crate::Error::Unknown) for any other.
-    pub fn from_name(name: &str) -> crate::Result<Estimator> {
-        match name {
-            "one-sided" => Ok(Estimator::OneSided),
-            "central" => Ok(Estimator::Central),
-            "exact" => Ok(Estimator::Exact),
-            "hvp" => Ok(Estimator::HvpNorm),
-            _ => Err(crate::Error::Unknown {
-                what: "estimator",
-                name: name.into(),
-                known: "one-sided, central, exact, hvp".into(),
-            }),
-        }
-    }
-
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Estimator::OneSided => "one-sided",
-            Estimator::Central => "central",
-            Estimator::Exact => "exact",
-            Estimator::HvpNorm => "hvp",
-        }
-    }
-}

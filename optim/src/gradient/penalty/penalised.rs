@@ -1,8 +1,7 @@
-//! Minimising L + λρ²S: the gradient, accumulated sample by sample.
+//! The penalty λρ²S: the gradient of L + λρ²S, accumulated sample by sample.
 
-use super::directions::DrawContext;
+use super::Sharpness;
 use super::sampling::{Curvatures, Point};
-use super::{Estimator, Sharpness};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
@@ -10,7 +9,7 @@ use crate::objective::programs::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::State;
 use burlap_autodiff::{Array, Program};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Whether samples' gradients are kept until their weights are known, or computed once the
 /// curvatures of all samples are.
@@ -65,7 +64,7 @@ impl SharpnessMethod {
     }
 
     /// acc + Σ aᵢ·(gᵢ − b·g₀), in one pass.
-    fn accumulator(objective: &Objective, count: usize) -> Result<Rc<Program>> {
+    fn accumulator(objective: &Objective, count: usize) -> Result<Arc<Program>> {
         objective.algebra(Key::Accumulate(count), |r| {
             let factors = r.tape.input("factors", r.x.dtype(), [count]);
             let (b, g0) = (r.scalar("of base"), r.vector("base gradient"));
@@ -88,15 +87,8 @@ impl Method for SharpnessMethod {
         step: u64,
     ) -> Result<Evaluation> {
         let (loss, base_gradient, buffers) = objective.value_grad_buffers(x, batch)?;
-        let context = DrawContext {
-            objective,
-            x,
-            batch,
-            gradient: Some(&base_gradient),
-            draw: self.draw(step, 0),
-            samples: self.samples,
-        };
-        self.sharpness.measure.prepare(&context)?;
+        let drawn = (self.draw(step, 0), self.samples);
+        self.sharpness.prepare((objective, x, batch), Some(&base_gradient), drawn)?;
         let s = &self.sharpness;
         let at = Point { objective, x, batch, loss };
         let mut found = Curvatures::default();
@@ -105,7 +97,7 @@ impl Method for SharpnessMethod {
         let together = if keep { s.together() } else { 1 };
         for first in (0..self.samples).step_by(together) {
             let count = together.min(self.samples - first);
-            let drawing = s.samples(objective, self.draw(step, first), count)?;
+            let drawing = s.samples(objective, self.draw(step, first), (count, self.samples))?;
             if keep {
                 kept.extend(s.curvature_gradients(&at, &drawing, &mut found)?);
             } else {
@@ -132,9 +124,9 @@ impl Method for SharpnessMethod {
         } else {
             let accumulate = Self::accumulator(objective, 1)?;
             let mut gradient = base_gradient.clone();
-            let mut spare = [objective.rows(1)];
+            let mut spare = [objective.zero_vectors(1)];
             for (i, &factor) in factors.to_f64_vec().iter().enumerate() {
-                let drawing = s.samples(objective, self.draw(step, i), 1)?;
+                let drawing = s.samples(objective, self.draw(step, i), (1, self.samples))?;
                 let totals = s.curvature_gradients(&at, &drawing, &mut Curvatures::default())?;
                 let factor = Array::from_f64(objective.dtype(), [1], &[factor])?;
                 let mut inputs = vec![&gradient, &factor, &of_base, &base_gradient];
@@ -144,21 +136,20 @@ impl Method for SharpnessMethod {
             }
             gradient
         };
-        let per_sample = if s.estimator == Estimator::Central { 2 } else { 1 };
-        let gradients = 1 + per_sample * self.samples;
+        let gradients = 1 + s.estimator.count() * self.samples;
         let sharpness = Some(value);
         Ok(Evaluation { loss, gradient, decoupled: None, buffers, sharpness, gradients })
     }
 
     fn state(&self) -> State {
-        let mut state = self.sharpness.measure.state();
+        let mut state = self.sharpness.state();
         state.numbers.insert("seed".to_owned(), self.seed);
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
         let seed = state.number(self.sharpness.name(), "seed")?;
-        self.sharpness.measure.restore(state)?;
+        self.sharpness.restore(state)?;
         self.seed = seed;
         Ok(())
     }

@@ -1,89 +1,95 @@
-//! Measures that are one direction, found on the host.
+//! Distributions of one direction, found at the point.
 
-use super::directions::{DrawContext, Measure};
-use crate::curvature::{HessianOperator, Lanczos, norm};
+use super::directions::{DirectionDistribution, DrawContext};
+use crate::curvature::{Lanczos, top_eigenvector, unit_vector};
 use crate::error::{Error, Result};
-use crate::random::Draw;
-use crate::state::State;
-use burlap_autodiff::Array;
+use crate::state::Stateful;
+use burlap_autodiff::{Array, DType};
 
-/// The direction ∇L/‖∇L‖, held fixed; zero where the gradient is.
-#[derive(Clone, Debug, Default)]
-pub struct GradientDirection {
-    direction: Vec<f64>,
+/// The state of one direction in double precision.
+fn direction(dim: usize) -> Vec<Array> {
+    vec![Array::zeros(DType::F64, [dim])]
 }
 
-impl Measure for GradientDirection {
+/// The direction ∇L/‖∇L‖, held fixed; zero where the gradient is zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GradientDirection;
+
+impl Stateful for GradientDirection {
+    fn state_names(&self) -> &[&'static str] {
+        &["gradient direction"]
+    }
+
+    fn zeros(&self, _: DType, dim: usize) -> Vec<Array> {
+        direction(dim)
+    }
+}
+
+impl DirectionDistribution for GradientDirection {
     fn name(&self) -> &str {
         "gradient direction"
     }
 
-    fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
-        self.direction = match context.gradient {
-            Some(gradient) => gradient.to_f64_vec(),
-            None => context.objective.value_grad(context.x, context.batch)?.1.to_f64_vec(),
+    fn prepare(&self, context: &DrawContext<'_>, state: &mut [Array]) -> Result<()> {
+        state[0] = match context.gradient {
+            Some(gradient) => unit_vector(context.objective, gradient)?,
+            None => {
+                let gradient = context.objective.value_grad(context.x, context.batch)?.1;
+                unit_vector(context.objective, &gradient)?
+            }
         };
-        let length = norm(&self.direction);
-        if length > 0.0 {
-            self.direction.iter_mut().for_each(|x| *x /= length);
-        }
         Ok(())
     }
 
-    fn draw(&self, _: Draw, _: usize) -> Option<(Vec<f64>, f64)> {
-        Some((self.direction.clone(), 0.0))
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        state.first()
     }
 }
 
 /// The eigenvector of the Hessian's largest eigenvalue, by Lanczos iterations that begin at
-/// the former one. Held fixed, the gradient of ½vᵀHv is that of ½λ_max.
-#[derive(Clone, Debug)]
+/// the previous one. Held fixed, the gradient of ½vᵀHv is that of ½λ_max.
+#[derive(Clone, Copy, Debug)]
 pub struct TopEigenvector {
     lanczos: Lanczos,
-    vector: Vec<f64>,
 }
 
 impl TopEigenvector {
     /// With the given iteration.
     pub fn new(lanczos: Lanczos) -> TopEigenvector {
-        TopEigenvector { lanczos, vector: Vec::new() }
+        TopEigenvector { lanczos }
     }
 }
 
-impl Measure for TopEigenvector {
+impl Stateful for TopEigenvector {
+    fn state_names(&self) -> &[&'static str] {
+        &["top eigenvector"]
+    }
+
+    fn zeros(&self, _: DType, dim: usize) -> Vec<Array> {
+        direction(dim)
+    }
+}
+
+impl DirectionDistribution for TopEigenvector {
     fn name(&self) -> &str {
         "top eigenvector"
     }
 
-    fn prepare(&mut self, context: &DrawContext<'_>) -> Result<()> {
-        let mut operator = HessianOperator::new(context.objective, context.x, &[context.batch])?;
-        let start = (self.vector.len() == context.objective.dim()).then_some(&self.vector[..]);
-        let top = self.lanczos.top(&mut operator, 1, start, context.draw.seed)?;
-        let Some(pair) = top.into_iter().next() else {
+    fn prepare(&self, context: &DrawContext<'_>, state: &mut [Array]) -> Result<()> {
+        let point = (context.objective, context.x, context.batch);
+        let previous = (!context.first).then_some(&state[0]);
+        let top = top_eigenvector(&self.lanczos, point, previous, context.draw.seed)?;
+        let Some((vector, _)) = top else {
             return Err(Error::Iteration {
                 of: "lanczos",
                 problem: "there are no parameters".into(),
             });
         };
-        self.vector = pair.vector;
+        state[0] = vector;
         Ok(())
     }
 
-    fn draw(&self, _: Draw, _: usize) -> Option<(Vec<f64>, f64)> {
-        Some((self.vector.clone(), 0.0))
-    }
-
-    fn state(&self) -> State {
-        let mut state = State::default();
-        if !self.vector.is_empty() {
-            state.arrays.insert("top eigenvector".into(), Array::vector(self.vector.clone()));
-        }
-        state
-    }
-
-    fn restore(&mut self, state: &State) -> Result<()> {
-        self.vector =
-            state.arrays.get("top eigenvector").map(Array::to_f64_vec).unwrap_or_default();
-        Ok(())
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        state.first()
     }
 }

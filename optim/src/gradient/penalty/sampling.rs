@@ -1,16 +1,17 @@
-//! Samples at a point: curvatures, and what their gradients are made of.
+//! Samples at a point: their curvatures, and the terms of their gradients.
 
+use super::Sharpness;
 use super::directions::Drawn;
+use super::estimators::{CurvaturePoint, curvature};
 use super::sharpness::Drawing;
-use super::{Estimator, Sharpness};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Program, Var, map_rows};
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// Where curvatures are taken.
+/// The point of curvatures.
 pub(super) struct Point<'a> {
     pub(super) objective: &'a Objective,
     pub(super) x: &'a Array,
@@ -29,7 +30,7 @@ pub(super) struct Curvatures {
 impl Sharpness {
     /// Whether curvatures are differences to the loss at the point itself.
     pub(super) fn needs_loss(&self) -> bool {
-        matches!(self.estimator, Estimator::OneSided | Estimator::Central)
+        self.estimator.divisor(self.rho).is_some()
     }
 
     /// How many samples share a program, since derivatives at one point have much in common and
@@ -42,49 +43,33 @@ impl Sharpness {
 
     /// How often ∇L(x) is subtracted from a sample's gradient, and the divisor.
     pub(super) fn gradient_form(&self) -> (f64, f64) {
-        let square = self.rho * self.rho;
-        match self.estimator {
-            Estimator::OneSided => (1.0, square),
-            Estimator::Central => (2.0, 2.0 * square),
-            Estimator::Exact | Estimator::HvpNorm => (0.0, 1.0),
+        match self.estimator.divisor(self.rho) {
+            Some(divisor) => (self.estimator.count() as f64, divisor),
+            None => (0.0, 1.0),
         }
-    }
-
-    /// The numbers whose sum of gradients is wanted: losses at perturbed parameters, or the
-    /// curvature itself.
-    fn numbers(&self, r: &Recording<'_>, z: Var) -> Vec<Var> {
-        let v = self.measure.direction(r.x, z);
-        match self.estimator {
-            Estimator::OneSided => vec![r.loss(r.x + r.scalar("rho") * v)],
-            Estimator::Central => {
-                let step = r.scalar("rho") * v;
-                vec![r.loss(r.x + step), r.loss(r.x - step)]
-            }
-            Estimator::Exact => vec![0.5 * r.loss(r.x).second_directional(r.x, v)],
-            // ‖Hv‖² has the gradient 2∇(uᵀHv) at u = Hv held fixed; the tape finds it by itself.
-            Estimator::HvpNorm => vec![r.loss(r.x).hvp(r.x, v).square().sum()],
-        }
-    }
-
-    /// How many numbers a sample has.
-    fn numbers_each(&self) -> usize {
-        if self.estimator == Estimator::Central { 2 } else { 1 }
     }
 
     /// The numbers of one sample, the gradient of their sum where it is wanted, and the sample's
     /// log-weight where it has one.
     fn outputs(&self, r: &Recording<'_>, drawn: Drawn, gradient: bool) -> Vec<Var> {
-        let numbers = self.numbers(r, drawn.sample);
+        let at = CurvaturePoint {
+            x: r.x,
+            v: self.directions.direction(r.x, drawn.sample),
+            loss: &|p| r.loss(p),
+            scaled: &|v| r.scalar("rho") * v,
+            quadratic: &|v| self.curvature.quadratic(r, v),
+            product: &|v| self.curvature.product(r, v),
+        };
+        let numbers = self.estimator.record(&at);
         let total = numbers.iter().copied().reduce(|a, b| a + b);
         let gradient = total.filter(|_| gradient).map(|total| total.grad(r.x));
         numbers.into_iter().chain(gradient).chain(drawn.log_weight).collect()
     }
 
-    fn program(&self, at: &Point<'_>, drawing: &Drawing, gradient: bool) -> Result<Rc<Program>> {
+    fn program(&self, at: &Point<'_>, drawing: &Drawing, gradient: bool) -> Result<Arc<Program>> {
         let count = drawing.count;
         let keys = drawing.log_weights.is_none();
-        let (of, estimator) = (self.id, self.estimator);
-        let key = Key::Samples { of, estimator, from_keys: keys, gradient, count };
+        let key = Key::Samples { of: self.id, from_keys: keys, gradient, count };
         at.objective.program_of(key, at.batch, |r| {
             let from_key = |key: Var| {
                 let drawn = self.record_sample(key, r.x.dtype(), r.x.shape().count());
@@ -97,7 +82,7 @@ impl Sharpness {
                 (true, _) => map_rows([r.keys("keys", count)], |[key]| from_key(key)),
                 (false, _) => map_rows([r.vectors("samples", count)], |[z]| from_vector(z)),
             };
-            // All that is of one kind, sample by sample, then all of the next.
+            // One kind of output of all samples, then the next kind.
             all.into_iter().flat_map(|rows| (0..count).map(move |i| rows.at(i))).collect()
         })
     }
@@ -111,12 +96,12 @@ impl Sharpness {
         gradient: bool,
         found: &mut Curvatures,
     ) -> Result<Vec<Array>> {
-        if self.estimator == Estimator::HvpNorm && !at.objective.is_whole(at.batch)? {
+        if self.estimator.is_squared_product() && !at.objective.batches.is_whole(at.batch)? {
             return Err(Error::Setting {
                 of: self.name.clone(),
                 name: "the estimator",
                 value: self.estimator.name().into(),
-                expected: "linear in the loss for batches in pieces, which ‖Hv‖² is not: \
+                expected: "linear in the loss for batches in micro-batches, which ‖Hv‖² is not: \
                     one-sided, central or exact",
             });
         }
@@ -125,9 +110,10 @@ impl Sharpness {
         let both = [&drawing.input, &rho];
         let rest = if self.needs_loss() { &both[..] } else { &both[..1] };
         let count = drawing.count;
-        let numbers = count * self.numbers_each();
+        let each = self.estimator.count();
+        let numbers = count * each;
         let linear = numbers + if gradient { count } else { 0 };
-        // Log-weights, which are not linear in the loss, are the same in all pieces.
+        // Log-weights, which are not linear in the loss, are the same in all micro-batches.
         let point = (at.x, at.batch, rest);
         let (_, mut outputs) = at.objective.averaged(&self.name, point, linear, program)?;
         let items = |arrays: &[Array]| {
@@ -136,15 +122,9 @@ impl Sharpness {
         let log_weights = items(&outputs.split_off(linear))?;
         let gradients = outputs.split_off(numbers);
         let numbers = items(&outputs)?;
-        let square = self.rho * self.rho;
-        // Each difference by itself, before they are added: their leading terms cancel.
-        found.values.extend((0..count).map(|i| match self.estimator {
-            Estimator::OneSided => (numbers[i] - at.loss) / square,
-            Estimator::Central => {
-                ((numbers[i] - at.loss) + (numbers[count + i] - at.loss)) / (2.0 * square)
-            }
-            Estimator::Exact | Estimator::HvpNorm => numbers[i],
-        }));
+        let divisor = self.estimator.divisor(self.rho);
+        let of_sample = |i: usize| numbers[i..].iter().step_by(count).copied();
+        found.values.extend((0..count).filter_map(|i| curvature(of_sample(i), at.loss, divisor)));
         match &drawing.log_weights {
             Some(given) => found.log_weights.extend(given),
             None if log_weights.is_empty() => {

@@ -1,27 +1,33 @@
 //! A sharpness measure as an estimate: value, standard error, and weights of the samples.
 
-use super::Estimator;
-use super::directions::{DrawContext, Drawn, Measure, Source};
+use super::directions::{
+    DirectionDistribution, DrawContext, Drawn, HostDraw, ScaledByParameters, Source,
+};
+use super::estimators::{CurvatureEstimator, CurvaturePoint, Exact, curvature};
 use super::functionals::{Functional, Samples};
-use super::given_draws::Given;
+use super::given_draws::GivenDraws;
 use super::sampling::{Curvatures, Point};
+use crate::curvature::{Curvature, Hessian};
 use crate::error::{Error, Result, positive};
 use crate::objective::Objective;
 use crate::objective::programs::next_id;
 use crate::random::{Draw, Purpose};
+use crate::state::{State, Stateful, alike};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// A member of the universal class: functional, measure, estimator.
+/// A sharpness measure of the universal class: a functional of the curvatures ½vᵀCv of a matrix C
+/// in random directions v, and an estimator of these. C is the Hessian unless
+/// [another](Sharpness::with_curvature) is chosen.
 ///
 /// ```
 /// use burlap_autodiff::{Array, Cpu, DType, Var};
-/// use burlap_optim::{Estimator, Objective, Sharpness};
+/// use burlap_optim::{Objective, Sharpness};
 /// // H = diag(1, 3): tr H = 4, whatever the point.
 /// let loss = |x: Var, _: &[Var]| 0.5 * (x.at(0).square() + 3.0 * x.at(1).square());
 /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
-/// let mut trace = Sharpness::trace().with_estimator(Estimator::Exact);
+/// let mut trace = Sharpness::trace();
 /// let estimate = trace.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 10_000, 1)?;
 /// assert!((estimate.value - 4.0).abs() < 3.0 * estimate.standard_error);
 /// # Ok::<(), burlap_optim::Error>(())
@@ -29,12 +35,15 @@ use std::rc::Rc;
 pub struct Sharpness {
     pub(super) name: String,
     pub(super) functional: Box<dyn Functional>,
-    pub(super) measure: Box<dyn Measure>,
-    pub(super) estimator: Estimator,
+    pub(super) directions: Box<dyn DirectionDistribution>,
+    pub(super) estimator: Box<dyn CurvatureEstimator>,
+    pub(super) curvature: Box<dyn Curvature>,
     pub(super) rho: f64,
     /// Distinguishes programs of different measures at one objective.
     pub(super) id: u64,
-    weights: RefCell<Option<(usize, usize, Rc<Program>)>>,
+    /// The state arrays of the directions; none before they were first prepared.
+    state: Vec<Array>,
+    weights: RefCell<Option<(usize, usize, Arc<Program>)>>,
 }
 
 /// Samples as programs take them.
@@ -67,32 +76,59 @@ impl std::fmt::Display for Estimate {
 
 impl std::fmt::Debug for Sharpness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} on {}, {}", self.name, self.measure.name(), self.estimator.name())
+        write!(f, "{} on {}, {}", self.name, self.directions.name(), self.estimator.name())
     }
 }
 
 impl Sharpness {
-    /// A measure from its parts, with the one-sided estimator at ρ = 0.01.
+    /// A measure from its parts, with the exact estimator of the Hessian's curvatures; finite
+    /// differences have ρ = 0.01.
     pub fn new(
         name: &str,
         functional: impl Functional + 'static,
-        measure: impl Measure + 'static,
+        directions: impl DirectionDistribution + 'static,
     ) -> Sharpness {
         Sharpness {
             name: name.to_owned(),
             functional: Box::new(functional),
-            measure: Box::new(measure),
-            estimator: Estimator::OneSided,
+            directions: Box::new(directions),
+            estimator: Box::new(Exact),
+            curvature: Box::new(Hessian),
             rho: 0.01,
             id: next_id(),
+            state: Vec::new(),
             weights: RefCell::default(),
         }
     }
 
-    /// The same with another estimator of the curvatures.
+    /// The same with another estimator of the curvatures: one of the named
+    /// [estimators](super::Estimator), or your own.
     #[must_use]
-    pub fn with_estimator(mut self, estimator: Estimator) -> Sharpness {
-        self.estimator = estimator;
+    pub fn with_estimator(mut self, estimator: impl CurvatureEstimator + 'static) -> Sharpness {
+        (self.estimator, self.id) = (Box::new(estimator), next_id());
+        self
+    }
+
+    /// The same of another matrix than the Hessian: the
+    /// [Gauss-Newton matrix](crate::curvature::Ggn), the
+    /// [empirical Fisher matrix](crate::curvature::EmpiricalFisher), or your own. Finite
+    /// differences of the loss estimate the Hessian's curvatures only.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu, DType, Var};
+    /// use burlap_optim::curvature::EmpiricalFisher;
+    /// use burlap_optim::{Objective, Sharpness};
+    /// // ½(aᵢx)²: gᵢ = aᵢ²x, and the mean of gᵢ² is ½(1 + 16)·4 = 34 at x = 2.
+    /// let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0] * x.at(0)).square().mean();
+    /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
+    /// let (x, batch) = (Array::vector([2.0]), [Array::vector([1.0, 2.0])]);
+    /// let mut trace = Sharpness::trace_on_sphere().with_curvature(EmpiricalFisher);
+    /// assert_eq!(trace.estimate(&objective, &x, &batch, 1, 0)?.value, 34.0);
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_curvature(mut self, curvature: impl Curvature) -> Sharpness {
+        (self.curvature, self.id) = (Box::new(curvature), next_id());
         self
     }
 
@@ -103,39 +139,48 @@ impl Sharpness {
         self
     }
 
-    /// The same functional of directions from another measure: of your own, say.
+    /// The same functional of directions from another distribution: of your own, say.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
-    /// use burlap_optim::random::Draw;
-    /// use burlap_optim::penalty::Measure;
-    /// use burlap_optim::{Estimator, Objective, Sharpness};
+    /// use burlap_optim::penalty::{DirectionDistribution, HostDraw};
+    /// use burlap_optim::{Objective, Sharpness, Stateful};
     /// /// One axis after the other, √d long: vᵀHv is d times an element of the diagonal.
     /// struct Axes;
-    /// impl Measure for Axes {
+    /// impl Stateful for Axes {}
+    /// impl DirectionDistribution for Axes {
     ///     fn name(&self) -> &str {
     ///         "axes"
     ///     }
-    ///     fn draw(&self, draw: Draw, dim: usize) -> Option<(Vec<f64>, f64)> {
-    ///         let mut v = vec![0.0; dim];
-    ///         v[draw.sample as usize % dim] = (dim as f64).sqrt();
+    ///     fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
+    ///         let mut v = vec![0.0; at.dim];
+    ///         v[at.draw.sample as usize % at.dim] = (at.dim as f64).sqrt();
     ///         Some((v, 0.0))
     ///     }
     /// }
     /// let loss = |x: Var, _: &[Var]| 0.5 * (x.at(0).square() + 3.0 * x.at(1).square());
     /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
-    /// let mut trace = Sharpness::trace().with_measure(Axes).with_estimator(Estimator::Exact);
+    /// let mut trace = Sharpness::trace().with_directions(Axes);
     /// let found = trace.estimate(&objective, &Array::vector([1.0, 1.0]), &[], 2, 1)?;
     /// assert!((found.value - 4.0).abs() < 1e-12);
     /// # Ok::<(), burlap_optim::Error>(())
     /// ```
     #[must_use]
-    pub fn with_measure(self, measure: impl Measure + 'static) -> Sharpness {
-        self.map_measure(|_| Box::new(measure))
+    pub fn with_directions(self, directions: impl DirectionDistribution + 'static) -> Sharpness {
+        self.map_directions(|_| Box::new(directions))
+    }
+
+    /// The same measure of DHD with D = diag|x|, unchanged when a parameter's scale changes and
+    /// the loss is invariant to that.
+    #[must_use]
+    pub fn scale_invariant(self) -> Sharpness {
+        let mut scaled = self.map_directions(|of| Box::new(ScaledByParameters(of)));
+        scaled.name = format!("scale-invariant {}", scaled.name);
+        scaled
     }
 
     /// The same with given samples in place of random ones: of n samples a step, step t takes vectors
-    /// tn, …, tn + n − 1. A sample's weight and direction are those of the measure; a step whose
+    /// tn, …, tn + n − 1. A sample's weight and direction are those of the distribution; a step whose
     /// vectors are missing or have another length is an error.
     ///
     /// So a step can be held against another code's, with the draws of either.
@@ -156,15 +201,15 @@ impl Sharpness {
     /// ```
     #[must_use]
     pub fn with_draws(self, draws: Vec<Array>) -> Sharpness {
-        self.map_measure(|measure| Box::new(Given::new(measure, draws)))
+        self.map_directions(|of| Box::new(GivenDraws::new(of, draws)))
     }
 
-    pub(super) fn map_measure(
+    fn map_directions(
         mut self,
-        f: impl FnOnce(Box<dyn Measure>) -> Box<dyn Measure>,
+        f: impl FnOnce(Box<dyn DirectionDistribution>) -> Box<dyn DirectionDistribution>,
     ) -> Sharpness {
-        // Programs of before are not those of now.
-        (self.measure, self.id) = (f(self.measure), next_id());
+        // Programs and state arrays were those of other directions.
+        (self.directions, self.id, self.state) = (f(self.directions), next_id(), Vec::new());
         self
     }
 
@@ -174,8 +219,8 @@ impl Sharpness {
     }
 
     /// The estimator.
-    pub fn estimator(&self) -> Estimator {
-        self.estimator
+    pub fn estimator(&self) -> &dyn CurvatureEstimator {
+        &*self.estimator
     }
 
     /// The radius ρ of finite differences.
@@ -185,49 +230,80 @@ impl Sharpness {
 
     /// Checks settings and the number of samples.
     pub(super) fn check(&self, samples: usize) -> Result<()> {
-        let squared = self.estimator == Estimator::HvpNorm;
+        let wrong = |expected| {
+            let (of, value) = (self.name.clone(), self.estimator.name().into());
+            Err(Error::Setting { of, name: "the estimator", value, expected })
+        };
+        let squared = self.estimator.is_squared_product();
         if squared != self.functional.takes_squared_products() {
-            return Err(Error::Setting {
-                of: self.name.clone(),
-                name: "the estimator",
-                value: self.estimator.name().into(),
-                expected: if squared {
-                    "one-sided, central or exact: only ‖H‖²_F is a mean of ‖Hv‖²"
-                } else {
-                    "hvp: this form of ‖H‖²_F is a mean of ‖Hv‖²"
-                },
+            return wrong(if squared {
+                "one-sided, central or exact: only ‖H‖²_F is a mean of ‖Hv‖²"
+            } else {
+                "hvp: this form of ‖H‖²_F is a mean of ‖Hv‖²"
             });
         }
+        if !self.curvature.is_hessian() && !self.estimator.takes_any_matrix() {
+            return wrong("exact or hvp: differences of the loss are curvatures of the Hessian");
+        }
         positive(&self.name, "rho", self.rho)?;
-        self.measure.check()?;
+        self.directions.check()?;
         self.functional.check(samples)
     }
 
-    fn prepare(
+    /// Checks the matrix, and prepares the directions at a point.
+    pub(super) fn prepare(
         &mut self,
         (objective, x, batch): (&Objective, &Array, &[Array]),
-        draw: Draw,
-        samples: usize,
+        gradient: Option<&Array>,
+        (draw, samples): (Draw, usize),
     ) -> Result<()> {
-        let gradient = None;
-        self.measure.prepare(&DrawContext { objective, x, batch, gradient, draw, samples })
+        self.curvature.check(objective, batch)?;
+        let zeros = self.directions.zeros(objective.dtype(), objective.dim());
+        // A state of another objective is none of this one.
+        let first = !alike(&self.state, &zeros);
+        if first {
+            self.state = zeros;
+        }
+        for array in &mut self.state {
+            *array = objective.resident(array)?;
+        }
+        let context = DrawContext { objective, x, batch, gradient, draw, samples, first };
+        let prepared = self.directions.prepare(&context, &mut self.state);
+        if prepared.is_err() && first {
+            self.state.clear();
+        }
+        prepared
     }
 
-    /// `count` samples from the one that `draw` names.
+    pub(super) fn state(&self) -> State {
+        self.directions.save(&self.state)
+    }
+
+    pub(super) fn restore(&mut self, state: &State) -> Result<()> {
+        self.state = self.directions.restore(&self.name, state)?;
+        Ok(())
+    }
+
+    /// `count` of a step's samples, from the one that `draw` names.
     pub(super) fn samples(
         &self,
         objective: &Objective,
         draw: Draw,
-        count: usize,
+        (count, samples): (usize, usize),
     ) -> Result<Drawing> {
+        if let Some(direction) = self.directions.held(&self.state) {
+            let input = objective.repeated(direction, count)?;
+            return Ok(Drawing { input, log_weights: Some(vec![0.0; count]), count });
+        }
         let (mut values, mut log_weights, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..count {
             let draw = Draw { sample: draw.sample + i as u32, ..draw };
-            match self.measure.draw(draw, objective.dim()) {
+            let at = HostDraw { draw, dim: objective.dim(), samples, state: &self.state };
+            match self.directions.draw(&at) {
                 Some((sample, log_weight)) => {
                     if sample.len() != objective.dim() {
                         return Err(Error::Vector {
-                            of: self.measure.name().to_owned(),
+                            of: self.directions.name().to_owned(),
                             expected: format!("a sample of {} elements", objective.dim()),
                             found: format!("one of {}", sample.len()),
                         });
@@ -239,7 +315,7 @@ impl Sharpness {
             }
         }
         if log_weights.len() == count {
-            let mut samples = objective.rows(count);
+            let mut samples = objective.zero_vectors(count);
             samples.fill_from_f64(&values);
             return Ok(Drawing { input: samples, log_weights: Some(log_weights), count });
         }
@@ -250,14 +326,14 @@ impl Sharpness {
         Ok(Drawing { input, log_weights: None, count })
     }
 
-    /// A sample of this measure from a key.
+    /// A sample from a key.
     pub(super) fn record_sample(&self, key: Var, dtype: DType, dim: usize) -> Drawn {
-        match self.measure.record(&Source { key, dtype, dim }) {
+        match self.directions.record(&Source { key, dtype, dim }) {
             Some(drawn) => drawn,
             None => {
-                let name = self.measure.name();
+                let name = self.directions.name();
                 let problem = format!("{name}: samples are neither recorded nor drawn on the host");
-                key.fail("measure", problem).into()
+                key.fail("directions", problem).into()
             }
         }
     }
@@ -266,7 +342,7 @@ impl Sharpness {
     /// step, with their log-weights: to look at them, or to record S with [`Sharpness::record`].
     ///
     /// # Errors
-    /// What preparing the measure reports.
+    /// What preparing the directions reports.
     pub fn draw(
         &mut self,
         objective: &Objective,
@@ -278,13 +354,13 @@ impl Sharpness {
         self.check(samples)?;
         objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step, sample: 0 };
-        self.prepare((objective, x, batch), draw, samples)?;
+        self.prepare((objective, x, batch), None, (draw, samples))?;
         let tape = Tape::new();
         let key = tape.input("key", DType::U32, [2]);
         let mut program = None;
         let mut one = |i| {
             let draw = Draw { sample: i as u32, ..draw };
-            let Drawing { input, log_weights, .. } = self.samples(objective, draw, 1)?;
+            let Drawing { input, log_weights, .. } = self.samples(objective, draw, (1, samples))?;
             if let Some(log_weights) = log_weights {
                 return Ok((input, log_weights[0]));
             }
@@ -322,11 +398,11 @@ impl Sharpness {
         Ok((value, weights, outputs[2].to_f64_vec()))
     }
 
-    fn weigh_program(&self, count: usize, dim: usize) -> Result<Rc<Program>> {
+    fn weigh_program(&self, count: usize, dim: usize) -> Result<Arc<Program>> {
         if let Some((n, d, program)) = &*self.weights.borrow()
             && (*n, *d) == (count, dim)
         {
-            return Ok(Rc::clone(program));
+            return Ok(Arc::clone(program));
         }
         let tape = Tape::new();
         let curvatures = tape.input("curvatures", DType::F64, [count]);
@@ -335,8 +411,8 @@ impl Sharpness {
         let mut outputs = vec![s];
         outputs.extend(s.grads(&[curvatures, log_weights]));
         // A handful of scalars: not worth any thread.
-        let program = Rc::new(tape.compile(&burlap_autodiff::Cpu::with_threads(1)?, &outputs)?);
-        *self.weights.borrow_mut() = Some((count, dim, Rc::clone(&program)));
+        let program = Arc::new(tape.compile(&burlap_autodiff::Cpu::with_threads(1)?, &outputs)?);
+        *self.weights.borrow_mut() = Some((count, dim, Arc::clone(&program)));
         Ok(program)
     }
 
@@ -357,14 +433,15 @@ impl Sharpness {
         self.check(samples)?;
         objective.check_vector(&self.name, "parameters", x)?;
         let draw = Draw { seed, purpose: Purpose::Direction, step: 0, sample: 0 };
-        self.prepare((objective, x, batch), draw, samples)?;
+        self.prepare((objective, x, batch), None, (draw, samples))?;
         let loss = if self.needs_loss() { objective.value(x, batch)? } else { 0.0 };
         let at = Point { objective, x, batch, loss };
         let mut found = Curvatures::default();
         let together = self.together();
         for first in (0..samples).step_by(together) {
             let draw = Draw { sample: first as u32, ..draw };
-            let drawing = self.samples(objective, draw, together.min(samples - first))?;
+            let count = together.min(samples - first);
+            let drawing = self.samples(objective, draw, (count, samples))?;
             self.curvatures(&at, &drawing, &mut found)?;
         }
         let (value, _, influence) =
@@ -372,8 +449,9 @@ impl Sharpness {
         Ok(Estimate { value, standard_error: delta_error(&influence), samples })
     }
 
-    /// S as one expression of the parameters, for given samples and log-weights: what the
-    /// accumulated gradient is checked against, and a building block of your own objectives.
+    /// S as one expression of the parameters, for given samples and log-weights: the reference for
+    /// the accumulated gradient, and a building block of your own objectives. Of a function alone
+    /// it is a measure of the Hessian; of another matrix compiling it fails.
     pub fn record(
         &self,
         loss: &dyn Fn(Var) -> Var,
@@ -387,28 +465,27 @@ impl Sharpness {
             return x.constant_like(0.0).sum();
         };
         let joined = first.join(rest, 0);
-        let dim = x.shape().count();
-        self.functional.record(&Samples {
-            curvatures: joined,
-            log_weights,
-            count: samples.len(),
-            dim,
-        })
+        let (count, dim) = (samples.len(), x.shape().count());
+        self.functional.record(&Samples { curvatures: joined, log_weights, count, dim })
     }
 
     /// One curvature as an expression, by this measure's estimator.
     fn record_curvature(&self, loss: &dyn Fn(Var) -> Var, x: Var, z: Var) -> Var {
-        let v = self.measure.direction(x, z);
-        let base = loss(x);
-        let rho = self.rho;
-        match self.estimator {
-            Estimator::OneSided => (loss(x + rho * v) - base) * (1.0 / (rho * rho)),
-            Estimator::Central => {
-                ((loss(x + rho * v) - base) + (loss(x - rho * v) - base)) * (0.5 / (rho * rho))
-            }
-            Estimator::Exact => 0.5 * base.second_directional(x, v),
-            Estimator::HvpNorm => base.hvp(x, v).square().sum(),
+        if !self.curvature.is_hessian() {
+            let name = self.curvature.name();
+            return x.sum().fail("sharpness", format!("a function alone has no {name}"));
         }
+        let at = CurvaturePoint {
+            x,
+            v: self.directions.direction(x, z),
+            loss,
+            scaled: &|v| self.rho * v,
+            quadratic: &|v| loss(x).second_directional(x, v),
+            product: &|v| loss(x).hvp(x, v),
+        };
+        let numbers = self.estimator.record(&at).into_iter();
+        let divisor = self.estimator.divisor(self.rho);
+        curvature(numbers, loss(x), divisor).unwrap_or_else(|| x.constant_like(0.0).sum())
     }
 }
 

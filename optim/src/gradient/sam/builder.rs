@@ -3,10 +3,10 @@
 use super::draws::Draws;
 use super::formulas::{Combination, Perturbation, Preparing};
 use super::radius::Radius;
-use super::rules::Ascent;
 use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
+use crate::objective::batch::description;
 use crate::objective::programs::next_id;
 use crate::state::State;
 use burlap_autodiff::Array;
@@ -31,13 +31,13 @@ pub struct Sam {
     pub(super) id: u64,
     pub(super) radius: Option<Radius>,
     pub(super) ranges: Option<Vec<Range<usize>>>,
-    pub(super) micro_batch: Option<usize>,
+    pub(super) m_sharpness: Option<usize>,
     pub(super) selected: f64,
     pub(super) seed: u64,
     pub(super) norm_offset: f64,
     pub(super) draws: Option<Draws>,
-    /// The state vectors of rule and combination; none before the first step.
-    pub(super) vectors: Vec<Array>,
+    /// The state arrays of rule and combination; none before the first step.
+    pub(super) state: Vec<Array>,
 }
 
 impl std::fmt::Debug for Sam {
@@ -47,14 +47,6 @@ impl std::fmt::Debug for Sam {
 }
 
 impl Sam {
-    /// SAM: ε = ρ g/‖g‖, as [`Ascent`] says.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] unless ρ is positive and finite.
-    pub fn new(rho: f64) -> Result<Sam> {
-        Sam::with_rule(Ascent { rho })
-    }
-
     /// Any perturbation rule. The gradient is the one at the perturbed point.
     ///
     /// # Errors
@@ -68,12 +60,12 @@ impl Sam {
             id: next_id(),
             radius: None,
             ranges: None,
-            micro_batch: None,
+            m_sharpness: None,
             selected: 1.0,
             seed: 0,
             norm_offset: 0.0,
             draws: None,
-            vectors: Vec::new(),
+            state: Vec::new(),
         })
     }
 
@@ -89,8 +81,8 @@ impl Sam {
             rule => format!("{} with {rule}", combination.name()),
         };
         self.combination = Some(Box::new(combination));
-        // Neither programs nor state vectors of before are those of now.
-        (self.id, self.vectors) = (next_id(), Vec::new());
+        // Programs and state arrays were those of another formula.
+        (self.id, self.state) = (next_id(), Vec::new());
         Ok(self)
     }
 
@@ -119,15 +111,15 @@ impl Sam {
     /// m-sharpness: the batch in parts of at most m examples, each with a perturbation of its
     /// own, and the gradients averaged by the parts' sizes (Foret et al., arXiv 2010.01412,
     /// section 3; Andriushchenko and Flammarion, arXiv 2206.06232), or by their denominators where
-    /// the loss is a [ratio](crate::Loss::Ratio). State vectors are averaged,
+    /// the loss is a [ratio](crate::Loss::Ratio). State arrays are averaged,
     /// too: a running mean of gradients is then that of the batch's gradient. Batches are cut as
-    /// into [pieces](Objective::with_pieces).
+    /// into [micro-batches](Objective::with_micro_batch_size).
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of 0.
-    pub fn with_micro_batches(mut self, m: usize) -> Result<Sam> {
-        positive_count(&self.name, "the size of micro-batches", m)?;
-        self.micro_batch = Some(m);
+    pub fn with_m_sharpness(mut self, m: usize) -> Result<Sam> {
+        positive_count(&self.name, "m-sharpness", m)?;
+        self.m_sharpness = Some(m);
         Ok(self)
     }
 
@@ -141,7 +133,7 @@ impl Sam {
     /// # Errors
     /// [`Error::Setting`] unless 0 < γ ≤ 1.
     pub fn with_selection(mut self, gamma: f64) -> Result<Sam> {
-        fraction(&self.name, "gamma", gamma)?;
+        fraction(&self.name, "selected-fraction", gamma)?;
         self.selected = gamma;
         Ok(self)
     }
@@ -170,24 +162,23 @@ impl Sam {
     /// The same with given vectors in place of random ones, in order: to hold a step against
     /// another code's. A rule's numbers are uniform in [0, 1), or what serves as such:
     ///
-    /// - [`Stochastic`](super::Stochastic) and rules of one's own take one vector a step, or one
-    ///   for each micro-batch, so that step t of p parts takes those from tp on;
-    /// - [`DynamicMask`](super::DynamicMask), [`FisherMask`](super::FisherMask) and
-    ///   [`TopDirection`](super::TopDirection) take theirs when they renew what they keep, as they
-    ///   say.
+    /// - [`Esam`](super::Esam) and rules of one's own take one vector a step, or one for each part
+    ///   of an m-sharpness, so that step t of p parts takes those from tp on;
+    /// - [`SsamD`](super::SsamD), [`SsamF`](super::SsamF) and [`EigenSam`](super::EigenSam) take
+    ///   theirs when they renew their masks and eigenvectors, as they say.
     ///
     /// A step whose vectors are missing or have another length is an error.
     ///
     /// ```
     /// use burlap_autodiff::{Array, Cpu, DType, Var};
-    /// use burlap_optim::sam::Stochastic;
+    /// use burlap_optim::sam::Esam;
     /// use burlap_optim::{Method, Objective, Sam};
     /// let loss = |x: Var, _: &[Var]| 0.5 * x.square().sum();
     /// let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
     /// let x = Array::vector([3.0, 4.0]);
     /// // β = ½ keeps the first: ε = (ρ/β) m ⊙ g/‖g‖ = 2 · [3, 0]/5, and ∇L(x + ε) = x + ε.
     /// let draws = vec![Array::vector([0.3, 0.8])];
-    /// let mut esam = Sam::with_rule(Stochastic { rho: 1.0, beta: 0.5 })?.with_draws(draws)?;
+    /// let mut esam = Sam::with_rule(Esam { rho: 1.0, keep_probability: 0.5 })?.with_draws(draws)?;
     /// assert_eq!(esam.evaluate(&objective, &x, &[], 0)?.gradient.to_string(), "[4.2, 4]");
     /// let error = esam.evaluate(&objective, &x, &[], 1).unwrap_err().to_string();
     /// assert_eq!(error, "draws of esam: expected at least 2 vectors, found 1");
@@ -212,6 +203,14 @@ impl Sam {
         Error::Setting { of, name: "ranges", value, expected }
     }
 
+    /// The state arrays before the first step: the rule's, then the combination's.
+    pub(super) fn zeros(&self, objective: &Objective) -> Vec<Array> {
+        let (dtype, dim) = (objective.dtype(), objective.dim());
+        let mut zeros = self.rule.zeros(dtype, dim);
+        zeros.extend(self.combination.iter().flat_map(|c| c.zeros(dtype, dim)));
+        zeros
+    }
+
     pub(super) fn state_names(&self) -> Vec<&'static str> {
         let combination: &[&str] = self.combination.as_ref().map_or(&[], |c| c.state_names());
         [self.rule.state_names(), combination].concat()
@@ -226,14 +225,17 @@ impl Sam {
         step: u64,
     ) -> Result<Evaluation> {
         objective.check_vector(&self.name, "parameters", x)?;
-        let first = self.vectors.is_empty();
+        let first = self.state.is_empty();
+        let zeros = self.zeros(objective);
         if first {
-            let names = self.state_names();
-            self.vectors = names.iter().map(|_| objective.zero_vector()).collect::<Result<_>>()?;
+            self.state = zeros;
+        } else {
+            for (array, like) in self.state.iter().zip(&zeros) {
+                check_like(&self.name, array, like)?;
+            }
         }
-        for vector in &mut self.vectors {
-            objective.check_vector(&self.name, "state", vector)?;
-            *vector = objective.resident(vector)?;
+        for array in &mut self.state {
+            *array = objective.resident(array)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())
@@ -251,14 +253,23 @@ impl Sam {
             draws: self.draws.as_ref(),
         };
         let own = self.rule.state_names().len();
-        let taken = self.rule.prepare(&preparing, &mut self.vectors[..own])?;
+        let taken = self.rule.prepare(&preparing, &mut self.state[..own])?;
         let mut found = self.averaged(objective, x, batch, step)?;
-        if !found.vectors.is_empty() {
-            self.vectors = found.vectors;
+        if !found.state.is_empty() {
+            self.state = found.state;
         }
         found.evaluation.gradients += taken;
         Ok(found.evaluation)
     }
+}
+
+/// Checks that a restored array can take the place of `like`.
+fn check_like(label: &str, array: &Array, like: &Array) -> Result<()> {
+    if array.dtype() == like.dtype() && array.shape() == like.shape() {
+        return Ok(());
+    }
+    let [expected, found] = [like, array].map(description);
+    Err(Error::Vector { of: format!("{label}, state"), expected, found })
 }
 
 impl Method for Sam {
@@ -273,10 +284,10 @@ impl Method for Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Evaluation> {
-        let former = self.vectors.clone();
+        let previous = self.state.clone();
         let found = self.prepared(objective, x, batch, step);
         if found.is_err() {
-            self.vectors = former;
+            self.state = previous;
         }
         found.map_err(|error| objective.on_batch(error, batch))
     }
@@ -284,7 +295,7 @@ impl Method for Sam {
     fn state(&self) -> State {
         let names = self.state_names().into_iter().map(str::to_owned);
         let mut state = State::default();
-        state.arrays.extend(names.zip(self.vectors.iter().cloned()));
+        state.arrays.extend(names.zip(self.state.iter().cloned()));
         if self.rule.draws() {
             state.numbers.insert("seed".into(), self.seed);
         }
@@ -292,17 +303,11 @@ impl Method for Sam {
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let found: Vec<Array> =
-            self.state_names().iter().filter_map(|name| state.arrays.get(*name).cloned()).collect();
-        let expected = self.state_names().len();
-        if !found.is_empty() && found.len() < expected {
-            let problem = format!("there are {} of {expected} state vectors", found.len());
-            return Err(Error::State { of: self.name.clone(), problem });
-        }
+        let arrays = state.vectors(&self.name, &self.state_names())?;
         if self.rule.draws() {
             self.seed = state.number(&self.name, "seed")?;
         }
-        self.vectors = found;
+        self.state = arrays;
         Ok(())
     }
 }

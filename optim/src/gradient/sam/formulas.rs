@@ -1,21 +1,28 @@
-//! What a member of the family consists of: a rule for the perturbation, and one for what is
-//! made of the gradients.
+//! A member of the family: a formula of the perturbation ε, and a formula that combines the
+//! gradients at the perturbed points.
 
 use super::draws::Draws;
 use crate::error::Result;
 use crate::objective::Objective;
+use crate::objective::programs::Key;
 use crate::random::{Draw, Purpose};
+use crate::state::Stateful;
 use burlap_autodiff::{Array, Operand, Var};
 use rand_distr::{Distribution, StandardUniform};
 use std::ops::Range;
 
-/// What a perturbation's formula sees. All vectors have the shape of the parameters.
+/// The arguments of a perturbation's formula. All vectors have the shape of the parameters.
 #[derive(Debug)]
 pub struct Perturbing<'a> {
-    /// The parameters.
+    /// The parameters x.
     pub parameters: Var,
-    /// The gradient g = ∇L(x), zero outside the [chosen ranges](super::Sam::over).
+    /// The gradient at the last point visited, zero outside the [chosen ranges](super::Sam::over):
+    /// g = ∇L(x), or ∇L(x + ε) with the former ε after a [climb](Next::Climb).
     pub gradient: Var,
+    /// The perturbation ε of the last point visited: 0 at x itself.
+    pub offset: Var,
+    /// The number of [climbs](Next::Climb) so far.
+    pub round: usize,
     /// The radius ρ of this step, a scalar.
     pub radius: Var,
     /// The rule's state vectors.
@@ -26,39 +33,46 @@ pub struct Perturbing<'a> {
 }
 
 impl Perturbing<'_> {
-    /// Numbers uniform in [0, 1), one for each parameter; other numbers at each step and in
-    /// each micro-batch, the same ones when the step is repeated. Where draws are
+    /// Numbers uniform in [0, 1), one for each parameter; other numbers at each step, in each
+    /// round and each micro-batch, the same ones when the step is repeated. Where draws are
     /// [given](super::Sam::with_draws), they are these.
     pub fn uniform(&self) -> Var {
         let (dtype, shape) = (self.parameters.dtype(), self.parameters.shape());
         if self.source.dtype() == dtype {
             return self.source;
         }
-        self.source.uniform(0, dtype, shape)
+        self.source.uniform(self.round as u32, dtype, shape)
     }
 
-    /// `length` times `v`/(‖`of`‖ + δ) with the [offset](super::Sam::with_norm_offset) δ, 0 by
-    /// default; zero where the denominator is.
-    pub fn rescaled(&self, v: Var, of: Var, length: impl Into<Operand>) -> Var {
-        let norm = of.norm();
+    /// `length` · `v`/(‖`u`‖ + δ) with the [offset](super::Sam::with_norm_offset) δ, 0 by
+    /// default; zero where the denominator is zero.
+    pub fn with_norm(&self, v: Var, u: Var, length: impl Into<Operand>) -> Var {
+        let norm = u.norm();
         let offset = self.norm_offset;
         divided(v, if offset == 0.0 { norm } else { norm + offset }, length)
     }
 }
 
-/// `length` times `v`/`norm`; zero where the norm is.
+/// `length` · `v`/`norm`; zero where the norm is zero.
 fn divided(v: Var, norm: Var, length: impl Into<Operand>) -> Var {
     let vanishes = norm.equal(0.0);
     // Divided first: a quotient of lengths could overflow.
     v / vanishes.select(1.0, norm) * vanishes.select(0.0, norm.constant_like(1.0) * length.into())
 }
 
-/// `length` times `v`/‖`of`‖; zero where the norm is.
-pub(super) fn rescaled(v: Var, of: Var, length: impl Into<Operand>) -> Var {
-    divided(v, of.norm(), length)
+/// `length` · `v`/‖`u`‖; zero where the norm is zero.
+pub(super) fn with_norm(v: Var, u: Var, length: impl Into<Operand>) -> Var {
+    divided(v, u.norm(), length)
 }
 
-/// What the gradients' formulas see. Gradients are of the whole space, whatever is perturbed.
+/// The component of `v` orthogonal to `u`; `v` itself where `u` is zero.
+pub(super) fn orthogonal_component(v: Var, u: Var) -> Var {
+    let unit = with_norm(u, u, 1.0);
+    v - v.dot(unit) * unit
+}
+
+/// The arguments of a combination's formula. Gradients are of the whole space, whatever is
+/// perturbed.
 #[derive(Debug)]
 pub struct Combining<'a> {
     /// L(x).
@@ -72,7 +86,9 @@ pub struct Combining<'a> {
     pub losses: &'a [Var],
     /// The gradients there.
     pub perturbed: &'a [Var],
-    /// The state vectors of the rule that is asked.
+    /// The gradients at the points of [climbs](Next::Climb), in their order.
+    pub climbed: &'a [Var],
+    /// The state vectors of the formula that is asked.
     pub state: &'a [Var],
 }
 
@@ -85,7 +101,7 @@ impl Combining<'_> {
     }
 }
 
-/// What a rule may look at, on the host, before its formula is evaluated.
+/// The point and batch of a step, for what a rule computes on the host before its formula runs.
 #[derive(Debug)]
 pub struct Preparing<'a> {
     /// The objective.
@@ -137,7 +153,7 @@ impl Preparing<'_> {
         Ok(Some(draws.take(self.objective, number)?.to_f64_vec()))
     }
 
-    /// The numbers of the parameters that are perturbed.
+    /// The indices of the parameters that are perturbed.
     pub fn admitted(&self) -> Vec<usize> {
         match self.ranges {
             None => (0..self.objective.dim()).collect(),
@@ -146,8 +162,80 @@ impl Preparing<'_> {
     }
 }
 
-/// How far and where to step before the second gradient.
-pub trait Perturbation {
+/// The points visited so far in a step, for a rule that [decides](Perturbation::decides) on the
+/// next one.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// The number of the step, from 0.
+    pub step: u64,
+    /// The number of climbs so far.
+    pub round: usize,
+    /// L(x), and the losses at the points of climbs.
+    pub losses: &'a [f64],
+    /// The rule's state arrays.
+    pub state: &'a [Array],
+    pub(super) objective: &'a Objective,
+    pub(super) gradient: &'a Array,
+}
+
+impl Progress<'_> {
+    /// ‖∇L‖ at the last point visited.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn gradient_norm(&self) -> Result<f64> {
+        let program = self.objective.algebra(Key::Norm, |r| vec![r.x.norm()])?;
+        Ok(program.run(&[self.gradient])?[0].item()?)
+    }
+}
+
+/// The next point of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The last ones: the gradients at x + cε for the combination's factors c, and the end.
+    Combine,
+    /// The gradient at x + ε, after which ε is recorded again: one step of an ascent of several.
+    Climb,
+    /// No further gradient: the step goes on as if ε were 0, with g in place of each ĝ.
+    Skip,
+}
+
+/// The formula of the perturbation ε.
+///
+/// A step takes the gradient at x, then at x + ε. A rule may go by more points: it
+/// [decides](Perturbation::decides) after each gradient on the [next](Next) point.
+///
+/// ```
+/// use burlap_autodiff::{Array, Cpu, DType, Var};
+/// use burlap_optim::sam::{Next, Perturbation, Perturbing, Progress};
+/// use burlap_optim::{Method, Objective, Result, Sam, Stateful};
+/// /// Two ascents of length ½ρ.
+/// struct TwoSteps;
+/// impl Stateful for TwoSteps {}
+/// impl Perturbation for TwoSteps {
+///     fn name(&self) -> &str {
+///         "two steps"
+///     }
+///     fn check(&self) -> Result<()> {
+///         Ok(())
+///     }
+///     fn record(&self, at: &Perturbing<'_>) -> Var {
+///         at.offset + at.with_norm(at.gradient, at.gradient, 0.5 * at.radius)
+///     }
+///     fn decides(&self) -> bool {
+///         true
+///     }
+///     fn next(&self, at: &Progress<'_>) -> Result<Next> {
+///         Ok(if at.round < 1 { Next::Climb } else { Next::Combine })
+///     }
+/// }
+/// let objective = Objective::new(Cpu::new(), DType::F64, 1, |x: Var, _: &[Var]| x.square().sum());
+/// let step = Sam::with_rule(TwoSteps)?.evaluate(&objective, &Array::vector([1.0]), &[], 0)?;
+/// // ∇L(1 + ½ + ½) = 4
+/// assert_eq!((step.gradient.to_string(), step.gradients), ("[4]".into(), 3));
+/// # Ok::<(), burlap_optim::Error>(())
+/// ```
+pub trait Perturbation: Stateful + Send {
     /// The name.
     fn name(&self) -> &str;
 
@@ -162,16 +250,11 @@ pub trait Perturbation {
         1.0
     }
 
-    /// ε as a formula; it must be zero where the gradient is.
+    /// ε as a formula; it must be zero where the gradient is zero.
     fn record(&self, at: &Perturbing<'_>) -> Var;
 
-    /// The names of the rule's state vectors, which are zero at first.
-    fn state_names(&self) -> &[&'static str] {
-        &[]
-    }
-
-    /// Looks at the point and changes the state vectors, in the order of their names. Returns
-    /// how many gradients (or Hessian-vector products) it took.
+    /// Updates the state arrays on the host, in the order of their names, before the formula runs.
+    /// Returns the number of gradients (or Hessian-vector products) that it took.
     ///
     /// # Errors
     /// What evaluating the objective reports.
@@ -180,14 +263,29 @@ pub trait Perturbation {
         Ok(0)
     }
 
-    /// Whether the gradients change the state vectors, as [`remember`](Perturbation::remember)
-    /// says.
+    /// Whether [`next`](Perturbation::next) is asked for the points of a step. It is asked once the
+    /// gradient at x is known, so by no rule alone that [needs none](Perturbation::needs_gradient).
+    fn decides(&self) -> bool {
+        false
+    }
+
+    /// The next point, after the gradient at the last one.
+    ///
+    /// # Errors
+    /// What evaluating something of the points reports.
+    fn next(&self, at: &Progress<'_>) -> Result<Next> {
+        let _ = at;
+        Ok(Next::Combine)
+    }
+
+    /// Whether the gradients change the state arrays, by the formula
+    /// [`remember`](Perturbation::remember).
     fn remembers(&self) -> bool {
         false
     }
 
-    /// The state vectors after the step, as formulas of the gradient at the parameters or of the
-    /// [perturbed one](Combining::perturbed_gradient); what they were by default.
+    /// The state arrays after the step, as formulas of the gradient at the parameters or of the
+    /// [perturbed one](Combining::perturbed_gradient); unchanged by default.
     fn remember(&self, at: &Combining<'_>) -> Vec<Var> {
         at.state.to_vec()
     }
@@ -197,32 +295,38 @@ pub trait Perturbation {
         true
     }
 
-    /// Whether there are random numbers in it.
+    /// Whether ε depends on random numbers.
     fn draws(&self) -> bool {
         false
     }
 
-    /// Whether [`prepare`](Perturbation::prepare) takes these, or what is
-    /// [given](super::Sam::with_draws) in the place of its numbers, and not the formula.
+    /// Whether [`prepare`](Perturbation::prepare), and not the formula, uses the random numbers or
+    /// the [given](super::Sam::with_draws) ones.
     fn draws_on_host(&self) -> bool {
         false
     }
 }
 
-/// What [`Combination`] makes of the gradients.
+/// The result of a [`Combination`].
 #[derive(Debug)]
 pub struct Combined {
     /// The gradient that the optimizer gets.
     pub gradient: Var,
-    /// What is subtracted from the parameters besides, times the learning rate, past the
-    /// optimizer's momenta.
+    /// A vector whose product with the learning rate is subtracted from the parameters besides,
+    /// past the optimizer's momenta.
     pub decoupled: Option<Var>,
-    /// The new state vectors.
+    /// The new state arrays.
     pub state: Vec<Var>,
 }
 
-/// What becomes of the gradients at x and at perturbed points.
-pub trait Combination {
+impl From<Var> for Combined {
+    fn from(gradient: Var) -> Combined {
+        Combined { gradient, decoupled: None, state: Vec::new() }
+    }
+}
+
+/// The formula of the optimizer's gradient, of the gradients at x and at perturbed points.
+pub trait Combination: Stateful + Send {
     /// The name.
     fn name(&self) -> &str;
 
@@ -239,11 +343,39 @@ pub trait Combination {
         &[1.0]
     }
 
-    /// The names of the state vectors, which are zero at first.
-    fn state_names(&self) -> &[&'static str] {
-        &[]
-    }
-
     /// The formula.
     fn record(&self, at: &Combining<'_>) -> Combined;
 }
+
+/// The trait of a member for one in a box, so that a member may be chosen while running.
+macro_rules! boxed {
+    ($trait:ident { $($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)* }) => {
+        impl<T: $trait + ?Sized> $trait for Box<T> {
+            $(fn $name(&self, $($arg: $type),*) -> $result {
+                (**self).$name($($arg),*)
+            })*
+        }
+    };
+}
+
+boxed!(Perturbation {
+    name() -> &str;
+    check() -> Result<()>;
+    radius() -> f64;
+    record(at: &Perturbing<'_>) -> Var;
+    prepare(at: &Preparing<'_>, state: &mut [Array]) -> Result<usize>;
+    decides() -> bool;
+    next(at: &Progress<'_>) -> Result<Next>;
+    remembers() -> bool;
+    remember(at: &Combining<'_>) -> Vec<Var>;
+    needs_gradient() -> bool;
+    draws() -> bool;
+    draws_on_host() -> bool;
+});
+
+boxed!(Combination {
+    name() -> &str;
+    check() -> Result<()>;
+    points(step: u64) -> &[f64];
+    record(at: &Combining<'_>) -> Combined;
+});

@@ -1,23 +1,25 @@
-//! The step that all members share: the gradient, a perturbation, gradients there, and what is
-//! made of them.
+//! The step of all members, a loop over points: the gradient at x, at the points on which the rule
+//! decides, at x + cε, and their combination.
 
 use super::builder::Sam;
 use super::draws::Draws;
-use super::formulas::{Combined, Combining, Perturbing};
-use crate::error::Result;
+use super::formulas::{Combined, Combining, Next, Perturbing, Progress};
+use crate::error::{Error, Result};
 use crate::gradient::Evaluation;
 use crate::objective::Objective;
-use crate::objective::chunks::Part;
+use crate::objective::chunks::Chunk;
 use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use crate::random::{Draw, Purpose};
-use burlap_autodiff::{Array, Program, Var};
-use std::rc::Rc;
+use burlap_autodiff::{Array, Var};
 
 /// Beyond the samples that users name their own keys by.
 const KEYS: u32 = 0x00ff_0000;
 
-/// Which part of which step's batch it is.
+/// Climbs of one step after which a rule is taken to have no end.
+const MOST_CLIMBS: usize = 1000;
+
+/// A part of a step's batch.
 #[derive(Clone, Copy)]
 struct Place {
     step: u64,
@@ -25,19 +27,36 @@ struct Place {
     parts: u32,
 }
 
-/// What was found on a batch or micro-batch.
+/// The result on a batch or a part of it.
 pub(super) struct Found {
     pub(super) evaluation: Evaluation,
-    /// The new state vectors; none where they stay.
-    pub(super) vectors: Vec<Array>,
+    /// The new state arrays; none where they stay.
+    pub(super) state: Vec<Array>,
 }
 
-/// Perturbed points, and what the pass at the parameters gave.
+/// The results of the pass at x and of climbs, and the points x + cε.
 struct Ascended {
     loss: f64,
-    points: Vec<Array>,
+    points: Points,
     gradient: Option<Array>,
     buffers: Vec<Array>,
+    climbed: Vec<Array>,
+}
+
+/// The last points of a step.
+enum Points {
+    /// x + cε.
+    At(Vec<Array>),
+    /// None: x serves as each of them.
+    Skipped,
+}
+
+/// The points x + cε of a round in which the rule decides.
+struct Round {
+    /// x + ε.
+    climb: Array,
+    offset: Array,
+    points: Vec<Array>,
 }
 
 /// As keys hold numbers.
@@ -45,10 +64,23 @@ fn bits(points: &[f64]) -> Vec<u64> {
     points.iter().map(|factor| factor.to_bits()).collect()
 }
 
+/// x + cε.
+fn along(x: Var, epsilon: Var, factors: &[f64]) -> impl Iterator<Item = Var> {
+    factors.iter().map(move |&c| x + if c == 1.0 { epsilon } else { c * epsilon })
+}
+
 impl Sam {
-    /// The part of the state vectors that is the rule's, then the combination's.
-    fn parted<'a, T>(&self, vectors: &'a [T]) -> (&'a [T], &'a [T]) {
-        vectors.split_at(self.rule.state_names().len())
+    /// The state of the rule, and that of the combination.
+    fn parted<'a, T>(&self, state: &'a [T]) -> (&'a [T], &'a [T]) {
+        state.split_at(self.rule.state_names().len())
+    }
+
+    /// Declares the state arrays.
+    fn state_inputs(&self, r: &Recording<'_>) -> Vec<Var> {
+        let names = self.state_names();
+        let input =
+            |(name, array): (&&str, &Array)| r.tape.input(name, array.dtype(), array.shape());
+        names.iter().zip(&self.state).map(input).collect()
     }
 
     /// `v` with zeros outside the ranges.
@@ -70,35 +102,49 @@ impl Sam {
         parts[0].join(&parts[1..], 0)
     }
 
-    /// What is given in place of the formula's random numbers.
+    /// The draws that are given in place of the formula's random numbers.
     fn given(&self) -> Option<&Draws> {
         self.draws.as_ref().filter(|_| !self.rule.draws_on_host())
     }
 
-    /// The points x + cε; declares radius, key or draws, and state vectors.
-    fn record_points(&self, r: &Recording<'_>, gradient: Var, points: &[f64]) -> Vec<Var> {
+    /// ε; declares radius, key or draws, and state arrays.
+    fn record_epsilon(
+        &self,
+        r: &Recording<'_>,
+        gradient: Var,
+        (round, offset): (usize, Var),
+    ) -> Var {
         let radius = r.scalar("radius");
         let source = if self.given().is_some() { r.vector("draw") } else { r.key("key") };
-        let state: Vec<Var> = self.state_names().iter().map(|name| r.vector(name)).collect();
+        let state = self.state_inputs(r);
         let at = Perturbing {
             parameters: r.x,
             gradient: self.restricted(gradient),
+            offset,
+            round,
             radius,
             state: self.parted(&state).0,
             source,
             norm_offset: self.norm_offset,
         };
-        let epsilon = self.restricted(self.rule.record(&at));
-        points.iter().map(|&c| r.x + if c == 1.0 { epsilon } else { c * epsilon }).collect()
+        self.restricted(self.rule.record(&at))
     }
 
-    /// What the gradients become (the decoupled part second) and the new state vectors.
-    fn record_combination(&self, r: &Recording<'_>, points: &[f64]) -> Vec<Var> {
+    /// The points x + cε; declares as [`Sam::record_epsilon`] does.
+    fn record_points(&self, r: &Recording<'_>, gradient: Var, factors: &[f64]) -> Vec<Var> {
+        let none = r.x.constant_like(0.0);
+        let epsilon = self.record_epsilon(r, gradient, (0, none));
+        along(r.x, epsilon, factors).collect()
+    }
+
+    /// The combined gradient (the decoupled part second) and the new state arrays.
+    fn record_combination(&self, r: &Recording<'_>, points: &[f64], climbs: usize) -> Vec<Var> {
         let count = points.len();
         let losses: Vec<Var> = (0..count).map(|i| r.scalar(&format!("loss {i}"))).collect();
         let loss = r.scalar("loss");
         let perturbed: Vec<Var> = (0..count).map(|i| r.vector(&format!("gradient {i}"))).collect();
-        let state: Vec<Var> = self.state_names().iter().map(|name| r.vector(name)).collect();
+        let climbed: Vec<Var> = (0..climbs).map(|i| r.vector(&format!("climb {i}"))).collect();
+        let state = self.state_inputs(r);
         let (own, others) = self.parted(&state);
         let see = |state| Combining {
             loss,
@@ -106,18 +152,19 @@ impl Sam {
             points,
             losses: &losses,
             perturbed: &perturbed,
+            climbed: &climbed,
             state,
         };
-        let combined = match &self.combination {
+        let combined: Combined = match &self.combination {
             Some(combination) => combination.record(&see(others)),
-            None => Combined { gradient: perturbed[0], decoupled: None, state: Vec::new() },
+            None => perturbed[0].into(),
         };
         let kept = self.rule.remember(&see(own));
         let first = [Some(combined.gradient), combined.decoupled].into_iter().flatten();
         first.chain(kept).chain(combined.state).collect()
     }
 
-    /// Radius, key or draws, and state vectors, as programs take them.
+    /// Radius, key or draws, and state arrays, as programs take them.
     fn inputs(&self, objective: &Objective, place: Place) -> Result<Vec<Array>> {
         let Place { step, part, parts } = place;
         let radius = self.radius.as_ref().map_or(self.rule.radius(), |r| r.at(step));
@@ -133,7 +180,7 @@ impl Sam {
             None => Array::vector([0u32, 0]),
         };
         let mut inputs = vec![objective.number(radius), source];
-        inputs.extend(self.vectors.iter().cloned());
+        inputs.extend(self.state.iter().cloned());
         Ok(inputs)
     }
 
@@ -149,7 +196,7 @@ impl Sam {
         let rest: Vec<&Array> = inputs.iter().collect();
         let count = points.len();
         objective.check_vector(&self.name, "parameters", x)?;
-        if objective.is_whole(batch)? {
+        if objective.batches.is_whole(batch)? {
             let program = objective.program_of(self.points_key(points, true), batch, |r| {
                 let (loss, buffers) = r.loss_and_buffers(r.x);
                 let gradient = loss.grad(r.x);
@@ -164,11 +211,69 @@ impl Sam {
             let buffers = points.split_off(1 + count + usize::from(wanted));
             let gradient = if wanted { points.pop() } else { None };
             points.remove(0);
-            return Ok(Ascended { loss, points, gradient, buffers });
+            let points = Points::At(points);
+            return Ok(Ascended { loss, points, gradient, buffers, climbed: Vec::new() });
         }
         let (loss, gradient, buffers) = objective.value_grad_buffers_for(&self.name, x, batch)?;
-        let points = self.points_from(objective, x, &gradient, (&rest, points))?;
-        Ok(Ascended { loss, points, gradient: Some(gradient), buffers })
+        let points = Points::At(self.points_from(objective, x, &gradient, (&rest, points))?);
+        Ok(Ascended { loss, points, gradient: Some(gradient), buffers, climbed: Vec::new() })
+    }
+
+    /// The same by the points on which the rule decides.
+    fn walk(
+        &self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        (inputs, factors, step): (&[Array], &[f64], u64),
+    ) -> Result<Ascended> {
+        let (loss, gradient, buffers) = objective.value_grad_buffers_for(&self.name, x, batch)?;
+        let (mut losses, mut climbed) = (vec![loss], Vec::<Array>::new());
+        let mut offset = objective.zero_vector()?;
+        let points = loop {
+            let (round, last) = (climbed.len(), climbed.last().unwrap_or(&gradient));
+            let state = self.parted(&self.state).0;
+            let progress =
+                Progress { step, round, losses: &losses, state, objective, gradient: last };
+            let next = self.rule.next(&progress)?;
+            if next == Next::Skip {
+                break Points::Skipped;
+            }
+            let found = self.round(objective, [x, last, &offset], (inputs, factors, round))?;
+            if next == Next::Combine {
+                break Points::At(found.points);
+            }
+            if round == MOST_CLIMBS {
+                let of = self.name.clone();
+                let (name, value) = ("the number of climbs in a step", (round + 1).to_string());
+                return Err(Error::Setting { of, name, value, expected: "at most 1000" });
+            }
+            let (loss, gradient) = objective.value_grad_for(&self.name, &found.climb, batch)?;
+            losses.push(loss);
+            climbed.push(gradient);
+            offset = found.offset;
+        };
+        Ok(Ascended { loss, points, gradient: Some(gradient), buffers, climbed })
+    }
+
+    /// The points of a round, from x, the last gradient and the last ε.
+    fn round(
+        &self,
+        objective: &Objective,
+        at: [&Array; 3],
+        (inputs, factors, round): (&[Array], &[f64], usize),
+    ) -> Result<Round> {
+        let key = Key::Round { of: self.id, round, factors: bits(factors) };
+        let program = objective.algebra(key, |r| {
+            let (gradient, offset) = (r.vector("gradient"), r.vector("offset"));
+            let epsilon = self.record_epsilon(r, gradient, (round, offset));
+            [r.x + epsilon, epsilon].into_iter().chain(along(r.x, epsilon, factors)).collect()
+        })?;
+        let inputs: Vec<&Array> = at.into_iter().chain(inputs).collect();
+        let mut outputs = program.run(&inputs)?;
+        let points = outputs.split_off(2);
+        let offset = outputs.swap_remove(1);
+        Ok(Round { climb: outputs.swap_remove(0), offset, points })
     }
 
     fn points_key(&self, points: &[f64], with_loss: bool) -> Key {
@@ -202,7 +307,7 @@ impl Sam {
         if self.selected == 1.0 {
             return Ok(None);
         }
-        let Some(n) = objective.examples(batch)? else {
+        let Some(n) = objective.batches.examples(batch)? else {
             return Ok(None);
         };
         let count = ((n as f64 * self.selected) as usize).max(1);
@@ -218,11 +323,11 @@ impl Sam {
         order.truncate(count);
         // In the batch's order, so that sums are those of the batch where all are chosen.
         order.sort_unstable();
-        Ok(Some(objective.take(batch, &order)?))
+        Ok(Some(objective.gather_rows(batch, &order)?))
     }
 
-    /// The step on a batch or a micro-batch.
-    fn two_point(
+    /// The step on a batch or a part of it.
+    fn on_part(
         &self,
         objective: &Objective,
         x: &Array,
@@ -230,45 +335,72 @@ impl Sam {
         place: Place,
     ) -> Result<Found> {
         let step = place.step;
-        let points: &[f64] = self.combination.as_ref().map_or(&[1.0], |c| c.points(step));
+        let factors: &[f64] = self.combination.as_ref().map_or(&[1.0], |c| c.points(step));
         let inputs = self.inputs(objective, place)?;
         // Whether anything follows the last gradient.
         let ends = self.combination.is_none() && !self.rule.remembers();
         if !self.rule.needs_gradient() && self.combination.is_none() {
             let none = objective.zero_vector()?;
             let rest: Vec<&Array> = inputs.iter().collect();
-            let at = self.points_from(objective, x, &none, (&rest, points))?;
+            let at = self.points_from(objective, x, &none, (&rest, factors))?;
             let chosen = self.select(objective, x, batch, &at[0])?;
             let batch = chosen.as_deref().unwrap_or(batch);
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, &at[0], batch)?;
-            let ascended = Ascended { loss, points: at, gradient: Some(gradient.clone()), buffers };
-            return self.combine(objective, ascended, vec![(loss, gradient)], (points, 1));
+            let perturbed = vec![(loss, gradient.clone())];
+            let (points, gradient) = (Points::At(at), Some(gradient));
+            let ascended = Ascended { loss, points, gradient, buffers, climbed: Vec::new() };
+            return self.combine(objective, ascended, perturbed, (factors, 1));
         }
-        if points.is_empty() {
+        if factors.is_empty() {
             let (loss, gradient, buffers) =
                 objective.value_grad_buffers_for(&self.name, x, batch)?;
-            let points = Vec::new();
-            let ascended = Ascended { loss, points, gradient: Some(gradient), buffers };
+            let (points, gradient) = (Points::At(Vec::new()), Some(gradient));
+            let ascended = Ascended { loss, points, gradient, buffers, climbed: Vec::new() };
             return self.combine(objective, ascended, Vec::new(), (&[], 1));
         }
-        let ascended = self.ascend(objective, x, batch, (&inputs, points, !ends))?;
-        let chosen = match ascended.points.first() {
-            Some(point) => self.select(objective, x, batch, point)?,
-            None => None,
+        let ascended = if self.rule.decides() {
+            self.walk(objective, x, batch, (&inputs, factors, step))?
+        } else {
+            self.ascend(objective, x, batch, (&inputs, factors, !ends))?
         };
-        let batch = chosen.as_deref().unwrap_or(batch);
-        let at = |point: &Array| objective.value_grad_for(&self.name, point, batch);
-        let mut perturbed = ascended.points.iter().map(at).collect::<Result<Vec<_>>>()?;
-        let gradients = 1 + perturbed.len();
+        let mut gradients = 1 + ascended.climbed.len();
+        let mut perturbed = match &ascended.points {
+            Points::At(points) => {
+                gradients += points.len();
+                self.at_points(objective, x, batch, points)?
+            }
+            Points::Skipped => {
+                let gradient = ascended.gradient.clone();
+                let gradient = gradient.map_or_else(|| objective.zero_vector(), Ok)?;
+                vec![(ascended.loss, gradient); factors.len()]
+            }
+        };
         if ends {
             let (_, gradient) = perturbed.swap_remove(0);
             let buffers = ascended.buffers;
             let evaluation =
                 Evaluation { buffers, gradients, ..Evaluation::new(ascended.loss, gradient) };
-            return Ok(Found { evaluation, vectors: Vec::new() });
+            return Ok(Found { evaluation, state: Vec::new() });
         }
-        self.combine(objective, ascended, perturbed, (points, gradients))
+        self.combine(objective, ascended, perturbed, (factors, gradients))
+    }
+
+    /// Losses and gradients at points, on the selected examples.
+    fn at_points(
+        &self,
+        objective: &Objective,
+        x: &Array,
+        batch: &[Array],
+        points: &[Array],
+    ) -> Result<Vec<(f64, Array)>> {
+        let chosen = match points.first() {
+            Some(point) => self.select(objective, x, batch, point)?,
+            None => None,
+        };
+        let batch = chosen.as_deref().unwrap_or(batch);
+        let at = |point: &Array| objective.value_grad_for(&self.name, point, batch);
+        points.iter().map(at).collect()
     }
 
     fn combine(
@@ -276,10 +408,12 @@ impl Sam {
         objective: &Objective,
         ascended: Ascended,
         perturbed: Vec<(f64, Array)>,
-        (points, gradients): (&[f64], usize),
+        (factors, gradients): (&[f64], usize),
     ) -> Result<Found> {
-        let program = self.combine_program(objective, points)?;
-        let Ascended { loss, gradient, buffers, .. } = ascended;
+        let Ascended { loss, gradient, buffers, climbed, .. } = ascended;
+        let key = Key::Combine { of: self.id, climbs: climbed.len(), factors: bits(factors) };
+        let program =
+            objective.algebra(key, |r| self.record_combination(r, factors, climbed.len()))?;
         let gradient = gradient.map_or_else(|| objective.zero_vector(), Ok)?;
         let losses: Vec<Array> = perturbed
             .iter()
@@ -290,23 +424,19 @@ impl Sam {
         let inputs: Vec<&Array> = std::iter::once(&gradient)
             .chain(&losses)
             .chain(perturbed.iter().map(|(_, gradient)| gradient))
-            .chain(&self.vectors)
+            .chain(&climbed)
+            .chain(&self.state)
             .collect();
         let mut outputs = program.run(&inputs)?;
-        let vectors = outputs.split_off(outputs.len() - self.vectors.len());
+        let state = outputs.split_off(outputs.len() - self.state.len());
         let decoupled = if outputs.len() > 1 { outputs.pop() } else { None };
         let gradient = outputs.swap_remove(0);
         let evaluation =
             Evaluation { decoupled, buffers, gradients, ..Evaluation::new(loss, gradient) };
-        Ok(Found { evaluation, vectors })
+        Ok(Found { evaluation, state })
     }
 
-    fn combine_program(&self, objective: &Objective, points: &[f64]) -> Result<Rc<Program>> {
-        let key = Key::Combine { of: self.id, factors: bits(points) };
-        objective.algebra(key, |r| self.record_combination(r, points))
-    }
-
-    /// Each micro-batch by itself, averaged by its share in the loss.
+    /// The step on each part of an m-sharpness, averaged by the parts' weights in the loss.
     pub(super) fn averaged(
         &self,
         objective: &Objective,
@@ -314,17 +444,17 @@ impl Sam {
         batch: &[Array],
         step: u64,
     ) -> Result<Found> {
-        let Some(parts) = objective.parts(&self.name, x, batch, self.micro_batch)? else {
-            return self.two_point(objective, x, batch, Place { step, part: 0, parts: 1 });
+        let Some(chunks) = objective.chunks(&self.name, x, batch, self.m_sharpness)? else {
+            return self.on_part(objective, x, batch, Place { step, part: 0, parts: 1 });
         };
-        let count = parts.len() as u32;
+        let count = chunks.len() as u32;
         let (mut loss, mut gradients) = (0.0, 0);
-        let (mut main, mut buffers, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, Part { indices, share, of_examples }) in parts.into_iter().enumerate() {
-            let part = objective.take(batch, &indices)?;
-            if share == 0.0 {
+        let (mut main, mut buffers, mut state) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, Chunk { indices, weight, of_examples }) in chunks.into_iter().enumerate() {
+            let part = objective.gather_rows(batch, &indices)?;
+            if weight == 0.0 {
                 // Where no example counts there is no gradient.
-                objective.add_shares(
+                objective.add_weighted(
                     &mut buffers,
                     of_examples,
                     objective.new_buffers(x, &part)?,
@@ -332,22 +462,22 @@ impl Sam {
                 continue;
             }
             let place = Place { step, part: i as u32, parts: count };
-            let found = self.two_point(objective, x, &part, place)?;
+            let found = self.on_part(objective, x, &part, place)?;
             let e = found.evaluation;
-            loss += share * e.loss;
+            loss += weight * e.loss;
             gradients = e.gradients;
-            objective.add_shares(
+            objective.add_weighted(
                 &mut main,
-                share,
+                weight,
                 std::iter::once(e.gradient).chain(e.decoupled).collect(),
             )?;
-            objective.add_shares(&mut buffers, of_examples, e.buffers)?;
-            objective.add_shares(&mut vectors, share, found.vectors)?;
+            objective.add_weighted(&mut buffers, of_examples, e.buffers)?;
+            objective.add_weighted(&mut state, weight, found.state)?;
         }
         let decoupled = if main.len() > 1 { main.pop() } else { None };
         let gradient = main.swap_remove(0);
         let evaluation =
             Evaluation { decoupled, buffers, gradients, ..Evaluation::new(loss, gradient) };
-        Ok(Found { evaluation, vectors })
+        Ok(Found { evaluation, state })
     }
 }
