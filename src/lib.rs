@@ -15,20 +15,24 @@
 //! # Ok::<(), burlap::autodiff::Error>(())
 //! ```
 //!
-//! This crate only re-exports: [`autodiff`] holds tape, transforms, programs and backends,
-//! [`optim`] optimizers, sharpness measures and curvature tools, [`nn`] layers and data.
+//! [`autodiff`] holds tape, transforms, programs and backends, [`optim`] optimizers, sharpness
+//! measures and curvature tools, [`nn`] layers and data; they are crates of their own. [`train`] knows
+//! all of them: batches, metrics, the loop.
 
 pub use burlap_autodiff as autodiff;
 pub use burlap_nn as nn;
 pub use burlap_optim as optim;
+
+#[cfg(feature = "train")]
+pub mod train;
 
 /// What most programs need.
 pub mod prelude {
     pub use burlap_autodiff::{Array, Backend, Cpu, DType, Interpreter, Program, Shape, Tape, Var};
     pub use burlap_nn::{Activation, Dropout, Linear, Model, Sequential, loss, mlp};
     pub use burlap_optim::{
-        Adam, AdamW, BatchSpec, Decay, Estimator, Loss, Method, Objective, Optimizer, Plain, Sam,
-        Schedule, Sgd, Sharpness, SharpnessMethod, Training,
+        Adam, AdamW, BatchSpec, Decay, Estimator, Group, Loss, Method, Objective, Optimizer, Plain,
+        Sam, Schedule, Sgd, Sharpness, SharpnessMethod, Training, UpdateRule,
     };
 }
 

@@ -1,11 +1,13 @@
 //! A network together with the layout of its parameters.
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
-use burlap_autodiff::{Array, At, DType, Var};
+use burlap_autodiff::{Array, At, DType, Shape, Tape, Var};
 
 use crate::module::{Context, Declared, Module, Pass, Scope};
-use crate::{Layout, Result, memory};
+use crate::{Checkpoint, Layout, Result, memory};
 
 /// A [`Module`] with the [`Layout`] of its parameters in one flat vector.
 ///
@@ -25,9 +27,12 @@ use crate::{Layout, Result, memory};
 /// assert_eq!(out[0].to_f64_vec(), [0.5, 2.5, 5.5]);
 /// # Ok::<(), burlap_nn::Error>(())
 /// ```
+///
+/// A clone is another handle of the same network.
+#[derive(Clone)]
 pub struct Model {
-    module: Box<dyn Module>,
-    declared: Declared,
+    module: Arc<dyn Module>,
+    declared: Arc<Declared>,
 }
 
 impl Model {
@@ -42,7 +47,7 @@ impl Model {
         let mut declared = Declared::default();
         module.declare(&mut Scope::root(&mut declared))?;
         memory::check_parameters(declared.layout.total())?;
-        Ok(Self { module: Box::new(module), declared })
+        Ok(Self { module: Arc::new(module), declared: Arc::new(declared) })
     }
 
     /// Names, shapes and places of the parameters.
@@ -86,6 +91,53 @@ impl Model {
     #[must_use]
     pub fn forward_training(&self, params: Var, x: Var, key: Var) -> Var {
         self.record(params, x, Some(key))
+    }
+
+    /// Whether the network draws random numbers in training, as dropout does, for inputs of a shape
+    /// and type.
+    #[must_use]
+    pub fn is_random(&self, input: impl Into<Shape>, dtype: DType) -> bool {
+        let tape = Tape::new();
+        let floats = if dtype.is_float() { dtype } else { DType::F32 };
+        let flat = tape.input("parameters", floats, [self.layout().total()]);
+        let (x, key) = (tape.input("input", dtype, input), tape.input("key", DType::U32, [2]));
+        let pass = Pass::new(self.layout(), flat, Some(key));
+        let _ = self.module.forward(&Context::root(&pass), x);
+        pass.is_random()
+    }
+
+    /// Saves parameters under their names, in a safetensors file that [`load`](Self::load) and other
+    /// programs read: all or nothing, as [`Checkpoint::save`].
+    ///
+    /// ```
+    /// use burlap_autodiff::DType;
+    /// use burlap_nn::{Linear, Model};
+    ///
+    /// let model = Model::new(Linear::new(3, 2))?;
+    /// let parameters = model.init(1, DType::F32);
+    /// let dir = tempfile::tempdir()?;
+    /// model.save(&parameters, dir.path().join("model.safetensors"))?;
+    /// assert_eq!(model.load(dir.path().join("model.safetensors"))?, parameters);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FlatShape`](crate::Error::FlatShape) for a vector of another length, and what
+    /// [`Checkpoint::save`] reports.
+    pub fn save(&self, parameters: &Array, path: impl AsRef<Path>) -> Result<()> {
+        let arrays = self.layout().split(parameters)?;
+        Checkpoint { arrays, ..Checkpoint::default() }.save(path)
+    }
+
+    /// Reads the parameters that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// What [`Checkpoint::load`] reports, and what [`Layout::join`] reports of names and shapes that
+    /// are not those of this network.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Array> {
+        self.layout().join(&Checkpoint::load(path)?.arrays)
     }
 
     #[track_caller]

@@ -127,6 +127,11 @@ impl<'a> Pass<'a> {
         let (streams, parameters) = (RefCell::default(), RefCell::default());
         Self { flat, layout, key, streams, parameters }
     }
+
+    /// Whether a module asked for random numbers.
+    pub(crate) fn is_random(&self) -> bool {
+        !self.streams.borrow().is_empty()
+    }
 }
 
 /// What a module records with: its parameters, and randomness in training.

@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
-//! | `first_order` | SGD, Adam, AdamW; schedules; clipping |
+//! | `update` | SGD, Adam, AdamW; [groups](Group) of parameters; schedules; clipping |
 //! | [`penalty`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
@@ -17,25 +17,30 @@
 
 pub mod curvature;
 mod error;
-mod first_order;
 mod gradient;
 mod objective;
+mod parameters;
 pub mod random;
 mod registry;
 mod state;
 mod training;
+mod update;
 
 pub use error::{BadElement, Error, Result};
-pub use first_order::{Adam, AdamW, Decay, Optimizer, Schedule, Sgd, Update, UpdateRule};
 pub use gradient::penalty::{Estimate, Estimator, Sharpness, SharpnessMethod};
 pub use gradient::sam::{
     Ascent, Combination, Combined, Combining, Perturbation, Perturbing, Preparing, Radius, Sam,
 };
 pub use gradient::{Evaluation, Method, Plain, penalty, sam};
 pub use objective::{BatchSpec, Loss, Objective, Recording, Role};
+pub use parameters::Parameter;
 pub use registry::{
     METHODS, Member, MethodSettings, ResolvedMethod, Setting, SettingKind, SettingValue, method,
     methods_table,
 };
 pub use state::{State, Stateful};
 pub use training::Training;
+pub use update::{
+    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Optimizer, Schedule,
+    Selection, Sgd, Update, UpdateRule,
+};

@@ -1,22 +1,20 @@
 //! A run: objective, method, optimizer and schedule, step by step.
 
 use crate::error::{Error, Result};
-use crate::first_order::{Optimizer, Schedule};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::state::State;
+use crate::update::{IntoOptimizer, IntoSchedule, Optimizer, Schedule};
 use burlap_autodiff::Array;
 
 /// Parameters on their way: everything that a step changes, in one place.
 ///
 /// ```
 /// use burlap_autodiff::{Array, Cpu, DType, Var};
-/// use burlap_optim::{Decay, Objective, Optimizer, Plain, Schedule, Sgd, Training};
+/// use burlap_optim::{Objective, Plain, Sgd, Training};
 /// let loss = |x: Var, _: &[Var]| (x - 3.0).square().sum();
 /// let objective = Objective::new(Cpu::new(), DType::F64, 1, loss);
-/// let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, 1)?;
-/// let schedule = Schedule::new(0.25, Decay::Constant)?;
-/// let mut training = Training::new(objective, Plain, optimizer, schedule, Array::vector([0.0]))?;
+/// let mut training = Training::new(objective, Plain, Sgd::new(), 0.25, Array::vector([0.0]))?;
 /// for _ in 0..60 {
 ///     training.step(&[])?;
 /// }
@@ -38,15 +36,17 @@ impl std::fmt::Debug for Training {
 }
 
 impl Training {
-    /// A run from the given parameters.
+    /// A run from the given parameters. The optimizer is an [update rule](crate::UpdateRule) or an
+    /// [`Optimizer`]; the learning rate a number, a [`Schedule`], or a closure from the step to it.
     ///
     /// # Errors
-    /// [`Error::Vector`] when the parameters or the optimizer's vectors are not the objective's.
+    /// [`Error::Vector`] when the parameters or the optimizer's vectors are not the objective's, and
+    /// what [`Optimizer::of`] reports.
     pub fn new(
         objective: Objective,
         method: impl Method + 'static,
-        optimizer: Optimizer,
-        schedule: Schedule,
+        optimizer: impl IntoOptimizer,
+        schedule: impl IntoSchedule,
         parameters: Array,
     ) -> Result<Training> {
         Training::boxed(objective, Box::new(method), optimizer, schedule, parameters)
@@ -59,10 +59,12 @@ impl Training {
     pub fn boxed(
         objective: Objective,
         method: Box<dyn Method>,
-        optimizer: Optimizer,
-        schedule: Schedule,
+        optimizer: impl IntoOptimizer,
+        schedule: impl IntoSchedule,
         parameters: Array,
     ) -> Result<Training> {
+        let (optimizer, schedule) =
+            (optimizer.into_optimizer(&objective)?, schedule.into_schedule()?);
         objective.check_vector("training", "parameters", &parameters)?;
         let (dtype, dim) = (optimizer.dtype(), optimizer.dim());
         if (dtype, dim) != (objective.dtype(), objective.dim()) {
@@ -114,6 +116,31 @@ impl Training {
     /// The parameters.
     pub fn parameters(&self) -> &Array {
         &self.parameters
+    }
+
+    /// Sets the parameters: to averages, merged or loaded ones. Momenta and steps stay.
+    ///
+    /// # Errors
+    /// [`Error::Vector`] for another length or type.
+    pub fn set_parameters(&mut self, parameters: Array) -> Result<()> {
+        self.objective.check_vector("training", "parameters", &parameters)?;
+        self.parameters = parameters;
+        Ok(())
+    }
+
+    /// The learning rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.schedule.rate(self.steps())
+    }
+
+    /// The schedule of the learning rate.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The optimizer, which knows the last [gradient's norm](Optimizer::gradient_norm).
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
     }
 
     /// The objective.

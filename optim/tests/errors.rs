@@ -387,7 +387,7 @@ fn a_loss_that_is_no_scalar_is_the_users_mistake() {
 #[test]
 fn states_of_other_rules_and_methods_are_refused() {
     let build = |rule: Box<dyn burlap_optim::UpdateRule>| {
-        Optimizer::boxed(rule, &Cpu::new(), DType::F64, 2).unwrap()
+        Optimizer::new(rule, &Cpu::new(), DType::F64, 2).unwrap()
     };
     let mut adam = build(Box::new(Adam::new()));
     assert!(adam.restore(&build(Box::new(AdamW::new())).state()).is_err());

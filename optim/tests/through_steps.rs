@@ -18,7 +18,7 @@ fn steps(rule: &dyn UpdateRule, count: u32, start: Var, rate: Var, slopes: Var) 
     let mut state = vec![start.constant_like(0.0); rule.state_names().len()];
     for step in 1..=count {
         let step = rate.constant_like(f64::from(step));
-        let update = Update { parameters: x, gradient: slopes * x, rate, step, state: &state };
+        let update = Update::new(x, slopes * x, rate, step, &state);
         (x, state) = rule.record(&update);
     }
     x
@@ -161,6 +161,7 @@ fn gradients_of_any_size_have_the_derivative_of_their_own() {
 }
 
 /// Adam's step as it is written down.
+#[derive(Debug)]
 struct Textbook;
 
 impl UpdateRule for Textbook {
@@ -193,7 +194,7 @@ fn steps_are_the_bits_of_the_formula_without_a_guard() {
         let mut ends = Vec::new();
         let rules: [Box<dyn UpdateRule>; 2] = [Box::new(Adam::new()), Box::new(Textbook)];
         for rule in rules {
-            let mut optimizer = Optimizer::boxed(rule, &Cpu::new(), dtype, 12).unwrap();
+            let mut optimizer = Optimizer::new(rule, &Cpu::new(), dtype, 12).unwrap();
             let mut x = Array::full(dtype, [12], 1e-3);
             for step in 0..8 {
                 let mut g = gradients;

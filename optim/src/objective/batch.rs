@@ -62,6 +62,49 @@ impl BatchSpec {
         self
     }
 
+    /// The examples of the given numbers of a batch with these roles, and what they share. Rows of
+    /// arrays that live on a device are made on the host.
+    ///
+    /// ```
+    /// use burlap_autodiff::Array;
+    /// use burlap_optim::BatchSpec;
+    /// let spec = BatchSpec::new().by_example("inputs").shared("weights");
+    /// let batch = [Array::vector([1.0, 2.0, 3.0]), Array::vector([0.5])];
+    /// let chosen = spec.gather(&batch, &[2, 0])?;
+    /// assert_eq!(format!("{} {}", chosen[0], chosen[1]), "[3, 1] [0.5]");
+    /// # Ok::<(), burlap_optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Batch`] for another number of arrays, an array of examples without an axis, or too
+    /// short for a number.
+    pub fn gather(&self, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
+        if batch.len() != self.arrays.len() {
+            return Err(self.count_error(batch.len()));
+        }
+        let most = indices.iter().max().map_or(0, |i| i + 1);
+        for ((name, role), array) in self.arrays().zip(batch) {
+            if role == Role::ByExample && first_size(array).is_none_or(|n| n < most) {
+                return Err(Error::Batch {
+                    array: name.to_owned(),
+                    found: description(array),
+                    expected: format!("of at least {most} examples"),
+                });
+            }
+        }
+        let download = |array: &Array| host_rows(&array.download()?, indices);
+        gather(|i| self.arrays[i].1, batch, indices, download)
+    }
+
+    fn count_error(&self, found: usize) -> Error {
+        let names: Vec<&str> = self.arrays().map(|(name, _)| name).collect();
+        Error::Batch {
+            array: "the number of arrays".into(),
+            found: found.to_string(),
+            expected: format!("{} ({})", names.len(), names.join(", ")),
+        }
+    }
+
     /// Names and roles, in their order.
     pub fn arrays(&self) -> impl Iterator<Item = (&str, Role)> {
         self.arrays.iter().map(|(name, role)| (name.as_str(), *role))
@@ -90,6 +133,31 @@ fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
     indices.iter().for_each(|i| values.extend_from_slice(&from[i * width..][..width]));
     shape[0] = indices.len();
     Ok(Array::from_vec(&shape[..], values)?)
+}
+
+/// The rows of an array on the host.
+fn host_rows(array: &Array, indices: &[usize]) -> Result<Array> {
+    match array.dtype() {
+        DType::F32 => rows::<f32>(array, indices),
+        DType::F64 => rows::<f64>(array, indices),
+        DType::U32 => rows::<u32>(array, indices),
+        DType::Bool => rows::<bool>(array, indices),
+    }
+}
+
+fn gather(
+    role: impl Fn(usize) -> Role,
+    batch: &[Array],
+    indices: &[usize],
+    on_device: impl Fn(&Array) -> Result<Array>,
+) -> Result<Vec<Array>> {
+    let one = |(i, array): (usize, &Array)| match role(i) {
+        Role::Shared => Ok(array.clone()),
+        Role::ByExample if array.shape().is_empty() => Ok(array.clone()),
+        Role::ByExample if array.is_on_host() => host_rows(array, indices),
+        Role::ByExample => on_device(array),
+    };
+    batch.iter().enumerate().map(one).collect()
 }
 
 /// How batches are laid out and cut: names and roles of their arrays, and the micro-batch size.
@@ -156,12 +224,7 @@ impl BatchLayout {
             return Ok(());
         };
         if spec.arrays.len() != batch.len() {
-            let names: Vec<&str> = spec.arrays().map(|(name, _)| name).collect();
-            return Err(Error::Batch {
-                array: "the number of arrays".into(),
-                found: batch.len().to_string(),
-                expected: format!("{} ({})", names.len(), names.join(", ")),
-            });
+            return Err(spec.count_error(batch.len()));
         }
         self.examples(batch).map(|_| ())
     }
@@ -206,16 +269,7 @@ impl BatchLayout {
         on_device: impl Fn(&Array) -> Result<Array>,
     ) -> Result<Vec<Array>> {
         self.examples(batch)?;
-        let one = |(i, array): (usize, &Array)| match (self.role(i), array.dtype()) {
-            (Role::Shared, _) => Ok(array.clone()),
-            (Role::ByExample, _) if array.shape().is_empty() => Ok(array.clone()),
-            (Role::ByExample, _) if !array.is_on_host() => on_device(array),
-            (Role::ByExample, DType::F32) => rows::<f32>(array, indices),
-            (Role::ByExample, DType::F64) => rows::<f64>(array, indices),
-            (Role::ByExample, DType::U32) => rows::<u32>(array, indices),
-            (Role::ByExample, DType::Bool) => rows::<bool>(array, indices),
-        };
-        batch.iter().enumerate().map(one).collect()
+        gather(|i| self.role(i), batch, indices, on_device)
     }
 
     /// The index ranges of micro-batches of at most `size` examples; none where the batch is no

@@ -18,6 +18,7 @@ pub use loss::Loss;
 pub use recording::Recording;
 
 use crate::error::Result;
+use crate::parameters::Parameter;
 use batch::BatchLayout;
 use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
@@ -54,6 +55,7 @@ pub struct Objective {
     pub(crate) programs: ProgramCache,
     pub(crate) buffers: Buffers,
     pub(crate) batches: BatchLayout,
+    pub(crate) layout: Arc<[Parameter]>,
     /// Arrays in the backend's memory that steps need again.
     kept: RefCell<FxHashMap<arithmetic::Kept, Array>>,
 }
@@ -88,8 +90,8 @@ impl Objective {
     ) -> Objective {
         let at = At::caller();
         let (programs, batches) = (ProgramCache::default(), BatchLayout::default());
-        let kept = RefCell::default();
-        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, kept }
+        let (layout, kept) = (Arc::default(), RefCell::default());
+        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, layout, kept }
     }
 
     /// The number of parameters.

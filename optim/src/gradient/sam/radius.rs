@@ -1,7 +1,7 @@
 //! A perturbation's radius over time.
 
 use crate::error::{Error, Result, positive};
-use crate::first_order::Schedule;
+use crate::update::Schedule;
 
 /// A radius that follows the learning rate,
 /// ρ_t = ρ_min + (ρ_max − ρ_min) (η_t − η_min)/(η_max − η_min) (GSAM, arXiv 2203.08065,

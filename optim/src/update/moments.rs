@@ -1,4 +1,4 @@
-//! Adam and AdamW.
+//! First and second moments of gradients: what Adam and AdamW share.
 //!
 //! As formulas they have derivatives, those of hypergradients and of learning through steps. For
 //! an element whose gradients have all been exactly 0, v̂ = 0 and √v̂ has an infinite slope, but of
@@ -6,18 +6,18 @@
 //! same from both sides, as if √v̂ stayed 0. That is what is recorded. The second derivative jumps
 //! from 2ac/ε² to −2ac/ε² there; ours is the mean of both, 0, as that of |g| at 0 is.
 
-use super::{Update, UpdateRule};
+use super::Update;
 use crate::error::{Result, below_one, not_negative, positive};
 use burlap_autodiff::{DType, Var};
 
 /// The settings that both forms share.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Moments {
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    epsilon_root: f64,
-    weight_decay: f64,
+pub(super) struct Moments {
+    pub(super) beta1: f64,
+    pub(super) beta2: f64,
+    pub(super) epsilon: f64,
+    pub(super) epsilon_root: f64,
+    pub(super) weight_decay: f64,
 }
 
 /// √v for v ≥ 0, whose derivatives where v is 0, or too small for them, are 0 in place of
@@ -34,7 +34,7 @@ fn root(v: Var) -> Var {
 }
 
 impl Moments {
-    fn check(&self, of: &str) -> Result<()> {
+    pub(super) fn check(&self, of: &str) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             below_one(of, name, beta)?;
         }
@@ -44,7 +44,7 @@ impl Moments {
     }
 
     /// The step m̂/(√(v̂ + ε_root) + ε) and the new moments.
-    fn direction(&self, u: &Update<'_>, gradient: Var) -> (Var, Vec<Var>) {
+    pub(super) fn direction(&self, u: &Update<'_>, gradient: Var) -> (Var, Vec<Var>) {
         let m = self.beta1 * u.state[0] + (1.0 - self.beta1) * gradient;
         let v = self.beta2 * u.state[1] + (1.0 - self.beta2) * gradient * gradient;
         // 1 − βᵗ by expm1: in single precision the difference would lose its digits.
@@ -59,7 +59,8 @@ impl Moments {
     }
 }
 
-macro_rules! adam {
+/// A rule with the settings of [`Moments`], and the formula of its step.
+macro_rules! moments_rule {
     ($(#[$doc:meta])* $type:ident, $name:literal, $decay:literal, |$this:ident, $u:ident| $body:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +116,7 @@ macro_rules! adam {
             }
         }
 
-        impl UpdateRule for $type {
+        impl $crate::update::UpdateRule for $type {
             fn name(&self) -> &'static str {
                 $name
             }
@@ -124,32 +125,19 @@ macro_rules! adam {
                 &["first moment", "second moment"]
             }
 
-            fn record(&self, $u: &Update<'_>) -> (Var, Vec<Var>) {
+            fn record(
+                &self,
+                $u: &$crate::update::Update<'_>,
+            ) -> (burlap_autodiff::Var, Vec<burlap_autodiff::Var>) {
                 let $this = &self.0;
                 $body
             }
 
-            fn check(&self) -> Result<()> {
+            fn check(&self) -> $crate::Result<()> {
                 self.0.check($name)
             }
         }
     };
 }
 
-adam! {
-    /// Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1); weight decay is added to the
-    /// gradient, 0 by default.
-    Adam, "adam", 0.0, |this, u| {
-        let (direction, state) = this.direction(u, u.decayed_gradient(this.weight_decay));
-        (u.parameters - u.rate * direction, state)
-    }
-}
-
-adam! {
-    /// AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2): parameters shrink by the
-    /// learning rate times the weight decay, 0.01 by default.
-    AdamW, "adamw", 0.01, |this, u| {
-        let (direction, state) = this.direction(u, u.gradient);
-        (u.parameters - u.rate * (direction + this.weight_decay * u.parameters), state)
-    }
-}
+pub(super) use moments_rule;

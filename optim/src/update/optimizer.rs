@@ -1,49 +1,12 @@
 //! An update rule compiled for a backend, with its state.
 
+use super::groups::{Group, Grouped, Segment, Selection, segments};
+use super::{Update, UpdateRule};
 use crate::error::{Error, Result, not_negative, positive};
+use crate::objective::Objective;
+use crate::parameters::Parameter;
 use crate::state::State;
 use burlap_autodiff::{Array, Backend, DType, Program, Tape, Var};
-
-/// What an update rule sees: all vectors have the shape of the parameters.
-#[derive(Debug)]
-pub struct Update<'a> {
-    /// The parameters.
-    pub parameters: Var,
-    /// The gradient, clipped already.
-    pub gradient: Var,
-    /// The learning rate, a scalar.
-    pub rate: Var,
-    /// The number of this step, a scalar that begins with 1.
-    pub step: Var,
-    /// The state vectors, zero at first.
-    pub state: &'a [Var],
-}
-
-impl Update<'_> {
-    /// The gradient plus a factor of the parameters.
-    pub(super) fn decayed_gradient(&self, decay: f64) -> Var {
-        if decay == 0.0 { self.gradient } else { self.gradient + decay * self.parameters }
-    }
-}
-
-/// How parameters follow from gradients, as a formula: one definition for every type and
-/// backend.
-pub trait UpdateRule {
-    /// The name.
-    fn name(&self) -> &'static str;
-
-    /// The names of the state vectors.
-    fn state_names(&self) -> &[&'static str];
-
-    /// The new parameters and the new state vectors, in the order of their names.
-    fn record(&self, update: &Update<'_>) -> (Var, Vec<Var>);
-
-    /// Checks the rule's settings.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for one outside its range.
-    fn check(&self) -> Result<()>;
-}
 
 /// An update rule with its state vectors, compiled for a number of parameters.
 ///
@@ -65,11 +28,12 @@ pub struct Optimizer {
     decoupling: Option<Program>,
     dtype: DType,
     dim: usize,
+    layout: Vec<Parameter>,
     state: Vec<Array>,
-    /// Written by the program, then exchanged with parameters and state.
+    /// Written by the program, then exchanged with parameters and state; and its two scalars.
     spare: Vec<Array>,
     step: u64,
-    clip: Option<f64>,
+    norm: Option<f64>,
 }
 
 impl std::fmt::Debug for Optimizer {
@@ -89,48 +53,59 @@ impl Optimizer {
         dtype: DType,
         dim: usize,
     ) -> Result<Optimizer> {
-        Optimizer::boxed(Box::new(rule), backend, dtype, dim)
+        Optimizer::build(Box::new(rule), backend, dtype, dim, Vec::new())
     }
 
-    /// As [`Optimizer::new`], for a rule chosen while running.
+    /// Compiles a rule for the parameters of an objective: its backend, their type and number, and
+    /// their [names](Objective::with_layout), by which groups are chosen.
     ///
     /// # Errors
-    /// As [`Optimizer::new`].
-    pub fn boxed(
+    /// As [`Optimizer::new`]; [`Error::Unknown`] for a group that no parameter belongs to, and
+    /// [`Error::Setting`] for one by names where the objective does not know them.
+    pub fn of(rule: impl UpdateRule + 'static, objective: &Objective) -> Result<Optimizer> {
+        let (backend, layout) = (objective.backend(), objective.layout().to_vec());
+        Optimizer::build(Box::new(rule), backend, objective.dtype(), objective.dim(), layout)
+    }
+
+    fn build(
         rule: Box<dyn UpdateRule>,
         backend: &dyn Backend,
         dtype: DType,
         dim: usize,
+        layout: Vec<Parameter>,
     ) -> Result<Optimizer> {
         rule.check()?;
-        let program = compile(&*rule, backend, dtype, dim, None, false)?;
+        let program = compile(&*rule, backend, (dtype, dim), &layout, false)?;
         let slots = rule.state_names().len();
         let zeros = Array::zeros(dtype, [dim]);
-        let backend = backend.boxed();
         let (state, mut spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
-        spare.push(Array::zeros(dtype, ()));
+        spare.extend([Array::zeros(dtype, ()), Array::zeros(dtype, ())]);
         Ok(Optimizer {
             rule,
-            backend,
+            backend: backend.boxed(),
             program,
             decoupling: None,
             dtype,
             dim,
+            layout,
             state,
             spare,
             step: 0,
-            clip: None,
+            norm: None,
         })
     }
 
-    /// Scales gradients whose Euclidean norm exceeds `norm` down to it.
+    /// Scales gradients whose Euclidean norm exceeds `norm` down to it, as
+    /// [`clip`](UpdateRule::clip) does.
     ///
     /// # Errors
     /// [`Error::Setting`] unless the norm is positive and finite.
     pub fn with_clipping(mut self, norm: f64) -> Result<Optimizer> {
         positive(self.rule.name(), "clipping norm", norm)?;
-        self.clip = Some(norm);
-        self.program = self.compile(false)?;
+        let group = Group::new(Selection::all()).with_clipping(norm);
+        self.rule = Box::new(Grouped::new(self.rule, group));
+        self.program =
+            compile(&*self.rule, &*self.backend, (self.dtype, self.dim), &self.layout, false)?;
         self.decoupling = None;
         Ok(self)
     }
@@ -138,6 +113,18 @@ impl Optimizer {
     /// The rule's name.
     pub fn name(&self) -> &'static str {
         self.rule.name()
+    }
+
+    /// The update rule with its settings.
+    pub fn rule(&self) -> &dyn UpdateRule {
+        &*self.rule
+    }
+
+    /// The Euclidean norm of the last step's gradient before clipping, over the parameters that are
+    /// not frozen; `None` before the first step. Squares are summed in the parameters' type, so a
+    /// norm beyond the root of its range is infinite.
+    pub fn gradient_norm(&self) -> Option<f64> {
+        self.norm
     }
 
     /// The number of parameters.
@@ -192,27 +179,27 @@ impl Optimizer {
         inputs.extend(&self.state);
         inputs.extend(decoupled);
         if decoupled.is_some() && self.decoupling.is_none() {
-            self.decoupling = Some(self.compile(true)?);
+            let size = (self.dtype, self.dim);
+            let program = compile(&*self.rule, &*self.backend, size, &self.layout, true)?;
+            self.decoupling = Some(program);
         }
         let program = match (&self.decoupling, decoupled) {
             (Some(program), Some(_)) => program,
             _ => &self.program,
         };
         program.run_into(&inputs, &mut self.spare)?;
+        let [check, squares] = [1, 2].map(|i| self.spare[self.state.len() + i].get(&[]));
         // Zero times each element: NaN where one is not finite.
-        if self.spare.last().is_some_and(|check| check.get(&[]) != Some(0.0)) {
+        if check != Some(0.0) {
             let of = self.rule.name().into();
             return Err(Error::NonFiniteGradient { of, input: None, cause: None });
         }
         let mut spare = self.spare.iter_mut();
         let targets = std::iter::once(parameters).chain(&mut self.state);
         targets.zip(&mut spare).for_each(|(target, spare)| std::mem::swap(target, spare));
+        self.norm = squares.map(f64::sqrt);
         self.step += 1;
         Ok(())
-    }
-
-    fn compile(&self, decoupled: bool) -> Result<Program> {
-        compile(&*self.rule, &*self.backend, self.dtype, self.dim, self.clip, decoupled)
     }
 
     /// The rule's name is part of the counter's, so that no rule goes on from another's state.
@@ -253,31 +240,101 @@ impl Optimizer {
 fn compile(
     rule: &dyn UpdateRule,
     backend: &dyn Backend,
-    dtype: DType,
-    dim: usize,
-    clip: Option<f64>,
+    (dtype, dim): (DType, usize),
+    layout: &[Parameter],
     decoupled: bool,
 ) -> Result<Program> {
+    let segments = segments(rule, layout, dim)?;
     let tape = Tape::new();
-    let parameters = tape.input("parameters", dtype, [dim]);
-    let mut gradient = tape.input("gradient", dtype, [dim]);
-    let mut check = (gradient * 0.0).sum();
-    let rate = tape.input("rate", dtype, ());
-    let step = tape.input("step", dtype, ());
-    let state: Vec<Var> =
-        rule.state_names().iter().map(|name| tape.input(name, dtype, [dim])).collect();
-    if let Some(limit) = clip {
-        let norm = gradient.norm();
-        gradient *= norm.gt(limit).select(limit / norm, norm.constant_like(1.0));
+    let vector = |name: &str| tape.input(name, dtype, [dim]);
+    let (parameters, gradient) = (vector("parameters"), vector("gradient"));
+    let scalar = |name: &str| tape.input(name, dtype, ());
+    let (rate, step) = (scalar("rate"), scalar("step"));
+    let state: Vec<Var> = rule.state_names().iter().map(|name| vector(name)).collect();
+    let decoupled = decoupled.then(|| vector("decoupled"));
+
+    let factors = clipping(&tape, &segments, gradient);
+    let (mut checks, mut squares) = (Vec::new(), Vec::new());
+    // Of each output, its parts.
+    let mut parts = vec![Vec::with_capacity(segments.len()); state.len() + 1];
+    for (segment, factor) in segments.iter().zip(factors) {
+        let before = segment.of(parameters);
+        let states: Vec<Var> = state.iter().map(|&v| segment.of(v)).collect();
+        let (mut after, new) = if segment.frozen {
+            (before, states)
+        } else {
+            let mut g = segment.of(gradient);
+            checks.push((g * 0.0).sum());
+            squares.push((g * g).sum());
+            if let Some(factor) = factor {
+                g *= factor;
+            }
+            let rate = scaled(rate, segment.rate_factor);
+            let update = Update::new(before, g, rate, step, &states);
+            rule.record(&update.with_group(&segment.layout, segment.weight_decay))
+        };
+        if let Some(term) = decoupled.map(|term| segment.of(term)).filter(|_| !segment.frozen) {
+            after -= scaled(rate, segment.rate_factor) * term;
+            checks.push((term * 0.0).sum());
+        }
+        let all = std::iter::once(after).chain(new);
+        parts.iter_mut().zip(all).for_each(|(parts, part)| parts.push(part));
     }
-    let (mut new, mut outputs) =
-        rule.record(&Update { parameters, gradient, rate, step, state: &state });
-    if decoupled {
-        let term = tape.input("decoupled", dtype, [dim]);
-        new -= rate * term;
-        check += (term * 0.0).sum();
-    }
-    outputs.insert(0, new);
-    outputs.push(check);
+    let joined = |parts: Vec<Var>| match parts[..] {
+        [whole] => whole,
+        _ => tape.concat(&parts, 0),
+    };
+    let sum = |terms: Vec<Var>| terms.into_iter().reduce(|a, b| a + b).unwrap_or(rate * 0.0);
+    let mut outputs: Vec<Var> = parts.into_iter().map(joined).collect();
+    outputs.extend([sum(checks), sum(squares)]);
     Ok(tape.compile(backend, &outputs)?)
+}
+
+fn scaled(rate: Var, factor: f64) -> Var {
+    if factor == 1.0 { rate } else { rate * factor }
+}
+
+/// What the gradient of each segment is multiplied by where its group clips: min(1, limit/‖g‖), with
+/// the norm over all segments that this group clips.
+fn clipping(tape: &Tape, segments: &[Segment], gradient: Var) -> Vec<Option<Var>> {
+    let mut factors: Vec<(usize, Var)> = Vec::new();
+    let active = |s: &Segment| s.clipping.filter(|_| !s.frozen);
+    let mut factor = |segment: &Segment| {
+        let (number, limit) = active(segment)?;
+        if let Some((_, known)) = factors.iter().find(|(other, _)| *other == number) {
+            return Some(*known);
+        }
+        let clipped = segments.iter().filter(|s| active(s) == Some((number, limit)));
+        let norms: Vec<Var> = clipped.map(|s| s.of(gradient).norm()).collect();
+        let norm = match norms[..] {
+            [norm] => norm,
+            _ => tape.stack(&norms, 0).norm(),
+        };
+        let factor = norm.gt(limit).select(limit / norm, norm.constant_like(1.0));
+        factors.push((number, factor));
+        Some(factor)
+    };
+    segments.iter().map(&mut factor).collect()
+}
+
+/// What a [`Training`](crate::Training) takes as its optimizer: an update rule, which is compiled
+/// for the objective, or an [`Optimizer`].
+pub trait IntoOptimizer {
+    /// The optimizer for an objective's parameters.
+    ///
+    /// # Errors
+    /// As [`Optimizer::of`].
+    fn into_optimizer(self, objective: &Objective) -> Result<Optimizer>;
+}
+
+impl<R: UpdateRule + 'static> IntoOptimizer for R {
+    fn into_optimizer(self, objective: &Objective) -> Result<Optimizer> {
+        Optimizer::of(self, objective)
+    }
+}
+
+impl IntoOptimizer for Optimizer {
+    fn into_optimizer(self, _: &Objective) -> Result<Optimizer> {
+        Ok(self)
+    }
 }

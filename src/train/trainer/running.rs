@@ -1,0 +1,322 @@
+//! A run between two steps: what it has, and how a step, an epoch and a checkpoint change it.
+
+use super::average::Averaged;
+use super::checkpoint::Saved;
+use super::record::{EpochRecord, Measurement, StepRecord};
+use super::stop::{Every, Target};
+use crate::autodiff::Array;
+use crate::optim::{State, Training};
+use crate::train::observe::View;
+use crate::train::{Batch, Data, Error, Loader, Metric, Result, Task};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The name of the mean of the batches' losses, where there is no validation.
+pub(super) const TRAINING_LOSS: &str = "training loss";
+
+/// Weights that were evaluated, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) parameters: Array,
+    pub(super) epoch: u64,
+    pub(super) step: u64,
+}
+
+pub(super) struct Running {
+    pub(super) task: Task,
+    pub(super) training: Training,
+    pub(super) loader: Loader,
+    pub(super) validation: Option<(Data, Vec<Metric>)>,
+    pub(super) average: Option<Averaged>,
+    pub(super) target: Option<Target>,
+    pub(super) best: Option<Kept>,
+    pub(super) best_path: Option<PathBuf>,
+    pub(super) stopping: Option<Target>,
+    pub(super) checkpoint: Option<(PathBuf, Every)>,
+    /// Names of metrics and of what observers measure.
+    pub(super) metrics: Vec<String>,
+    pub(super) measures: Vec<String>,
+    /// The number of epochs asked for.
+    pub(super) epochs: u64,
+    /// The number of epochs done, and of steps of the next one.
+    pub(super) epoch: u64,
+    pub(super) position: u64,
+    pub(super) history: Vec<EpochRecord>,
+    /// Of the epoch so far.
+    sum: f64,
+    examples: f64,
+    seconds: f64,
+    rate: f64,
+    measured: Vec<Measurement>,
+    pub(super) stop: Cell<bool>,
+    data_hash: Option<u64>,
+}
+
+impl Running {
+    pub(super) fn new(task: Task, training: Training, loader: Loader) -> Running {
+        Running {
+            task,
+            training,
+            loader,
+            validation: None,
+            average: None,
+            target: None,
+            best: None,
+            best_path: None,
+            stopping: None,
+            checkpoint: None,
+            metrics: Vec::new(),
+            measures: Vec::new(),
+            epochs: 0,
+            epoch: 0,
+            position: 0,
+            history: Vec::new(),
+            sum: 0.0,
+            examples: 0.0,
+            seconds: 0.0,
+            rate: 0.0,
+            measured: Vec::new(),
+            stop: Cell::new(false),
+            data_hash: None,
+        }
+    }
+
+    /// The weights that are evaluated.
+    pub(super) fn weights(&self) -> &Array {
+        let average = self.average.as_ref().and_then(Averaged::value);
+        average.unwrap_or_else(|| self.training.parameters())
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            task: &self.task,
+            training: &self.training,
+            loader: &self.loader,
+            weights: self.weights(),
+            epochs: self.epochs,
+            epoch: self.epoch,
+            metrics: &self.metrics,
+            measures: &self.measures,
+            stop: &self.stop,
+        }
+    }
+
+    /// Whether everything fits, before the first step.
+    pub(super) fn check(&mut self) -> Result<()> {
+        self.task.check_data(self.loader.data())?;
+        let (total, dim) = (self.task.model().layout().total(), self.training.objective().dim());
+        if total != dim {
+            let expected = "that of the task's model";
+            return Err(Error::setting("trainer", "the number of parameters", dim, expected));
+        }
+        if self.loader.batches_per_epoch() == 0 {
+            let (expected, examples) = ("enough for a batch", self.loader.data().len());
+            return Err(Error::setting("loader", "the number of examples", examples, expected));
+        }
+        if let Some((data, _)) = &self.validation {
+            self.task.check_data(data)?;
+        }
+        self.average.as_ref().map_or(Ok(()), |averaged| averaged.average.check())?;
+        self.checkpoint.as_ref().map_or(Ok(()), |(_, every)| every.check("checkpoint"))?;
+        for path in self.checkpoint.iter().map(|(path, _)| path).chain(&self.best_path) {
+            crate::nn::files::check_replaceable(path).map_err(crate::nn::Error::from)?;
+        }
+        let metrics = self.validation.as_ref().map_or(&[][..], |(_, metrics)| metrics);
+        for target in self.target.iter_mut().chain(&mut self.stopping) {
+            target.check()?;
+            match metrics.iter().find(|metric| metric.name() == target.metric) {
+                Some(metric) => target.set_maximised(metric.is_maximised()),
+                None if target.metric == TRAINING_LOSS => {}
+                None => {
+                    let known = metrics.iter().map(Metric::name).chain([TRAINING_LOSS]);
+                    let known = known.collect::<Vec<_>>().join(", ");
+                    return Err(Error::UnknownMetric { name: target.metric.clone(), known });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A step, committed, and what it was.
+    pub(super) fn step(&mut self, batch: &Batch) -> Result<StepRecord> {
+        let (begin, rate) = (Instant::now(), self.training.rate());
+        let found = self.training.step(batch)?;
+        if let Some(averaged) = &mut self.average {
+            averaged.after_step(self.training.objective(), self.training.parameters())?;
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        let examples = batch.examples() as f64;
+        self.position += 1;
+        self.sum += examples * found.loss;
+        self.examples += examples;
+        self.seconds += seconds;
+        self.rate = rate;
+        Ok(StepRecord {
+            step: self.training.steps(),
+            epoch: self.epoch + 1,
+            loss: found.loss,
+            rate,
+            gradient_norm: self.training.optimizer().gradient_norm().unwrap_or(0.0),
+            sharpness: found.sharpness,
+            gradients: found.gradients,
+            seconds,
+            measured: Vec::new(),
+        })
+    }
+
+    /// Keeps what was measured for the record of the epoch.
+    pub(super) fn remember(&mut self, measured: &[Measurement]) {
+        for (name, value) in measured {
+            match self.measured.iter_mut().find(|(known, _)| known == name) {
+                Some((_, last)) => *last = *value,
+                None => self.measured.push((name.clone(), *value)),
+            }
+        }
+    }
+
+    /// The end of an epoch: averages, validation, the best.
+    pub(super) fn end_epoch(&mut self) -> Result<EpochRecord> {
+        let epoch = self.epoch + 1;
+        if let Some(averaged) = &mut self.average {
+            averaged.after_epoch(self.training.objective(), self.training.parameters(), epoch)?;
+        }
+        let scores = match &self.validation {
+            Some((data, metrics)) => {
+                let found = self.task.evaluate(self.weights(), data, metrics)?;
+                found.numbers().map(|(name, value)| (name.to_owned(), value)).collect()
+            }
+            None => Vec::new(),
+        };
+        let mut record = EpochRecord {
+            epoch,
+            step: self.training.steps(),
+            loss: self.sum / self.examples,
+            rate: self.rate,
+            seconds: self.seconds,
+            scores,
+            measured: std::mem::take(&mut self.measured),
+            is_best: false,
+        };
+        let value = |target: &Target| match target.metric.as_str() {
+            TRAINING_LOSS => Some(record.loss),
+            name => record.get(name),
+        };
+        if let Some(value) = self.stopping.as_ref().and_then(value) {
+            self.stopping.as_mut().map(|target| target.improves(value, epoch));
+        }
+        let value = self.target.as_ref().and_then(value);
+        if let (Some(target), Some(value)) = (&mut self.target, value) {
+            record.is_best = target.improves(value, epoch);
+        }
+        if record.is_best {
+            let parameters = self.weights().clone();
+            if let Some(path) = &self.best_path {
+                self.task.model().save(&parameters, path)?;
+            }
+            self.best = Some(Kept { parameters, epoch, step: record.step });
+        }
+        (self.epoch, self.position) = (epoch, 0);
+        (self.sum, self.examples, self.seconds) = (0.0, 0.0, 0.0);
+        self.history.push(record.clone());
+        Ok(record)
+    }
+
+    /// What must be the same for a run to go on as if it had not stopped.
+    fn identity(&mut self) -> Vec<(&'static str, String)> {
+        let hash = *self.data_hash.get_or_insert_with(|| self.loader.data().hash());
+        let optimizer = self.training.optimizer();
+        let average = self.average.as_ref().map(|averaged| averaged.average);
+        let layout = self.task.model().layout().entries();
+        let layout = layout.iter().map(|entry| format!("{} {}", entry.name(), entry.shape()));
+        vec![
+            ("the model", layout.collect::<Vec<_>>().join(", ")),
+            ("the parameters' type", self.training.objective().dtype().to_string()),
+            ("the training data's hash", format!("{hash:016x}")),
+            ("the loader", format!("{:?}", self.loader)),
+            ("the gradient estimator", self.training.method().to_owned()),
+            ("the update rule", format!("{:?}", optimizer.rule())),
+            ("the schedule", self.training.schedule().to_string()),
+            ("the average", format!("{average:?}")),
+        ]
+    }
+
+    /// Writes the whole state, with that of observers.
+    pub(super) fn save(&mut self, path: &Path, observers: Vec<State>) -> Result<()> {
+        let mut saved = Saved::new(path);
+        for (what, value) in self.identity() {
+            saved.put_same(what, value);
+        }
+        let mut state = self.training.state();
+        state.arrays.remove("parameters");
+        saved.put_state("training", state);
+        let layout = self.task.model().layout();
+        for (name, array) in layout.split(self.training.parameters())? {
+            saved.put(&format!("model.{name}"), array);
+        }
+        saved.put_number("epoch", self.epoch);
+        saved.put_number("position", self.position);
+        for (name, value) in self.sums() {
+            saved.put_float(name, value);
+        }
+        if let Some(averaged) = &self.average {
+            averaged.save(&mut saved);
+        }
+        self.target.iter().for_each(|target| target.save(&mut saved, "best"));
+        self.stopping.iter().for_each(|target| target.save(&mut saved, "stopping"));
+        if let Some(Kept { parameters, epoch, step }) = &self.best {
+            saved.put("best.parameters", parameters.clone());
+            saved.put_number("best.parameters.epoch", *epoch);
+            saved.put_number("best.parameters.step", *step);
+        }
+        super::history::save(&mut saved, "history", &self.history)?;
+        super::history::save_measured(&mut saved, "measured", &self.measured)?;
+        for (i, state) in observers.into_iter().enumerate() {
+            saved.put_state(&format!("observer.{i}"), state);
+        }
+        saved.write()
+    }
+
+    fn sums(&self) -> [(&'static str, f64); 4] {
+        [
+            ("epoch.loss", self.sum),
+            ("epoch.examples", self.examples),
+            ("epoch.seconds", self.seconds),
+            ("epoch.rate", self.rate),
+        ]
+    }
+
+    /// Goes on from a file; gives the states of so many observers.
+    pub(super) fn restore(&mut self, path: &Path, observers: usize) -> Result<Vec<State>> {
+        let saved = Saved::load(path)?;
+        saved.check_same(&self.identity())?;
+        let layout = self.task.model().layout();
+        let state = saved.state("model");
+        let parameters = layout.join(&state.arrays.into_iter().collect::<Vec<_>>())?;
+        let mut state = saved.state("training");
+        state.arrays.insert("parameters".into(), parameters);
+        self.training.restore(&state)?;
+        self.epoch = saved.number("epoch")?;
+        self.position = saved.number("position")?;
+        let [sum, examples, seconds, rate] =
+            self.sums().map(|(name, _)| saved.float(name).unwrap_or(0.0));
+        (self.sum, self.examples, self.seconds, self.rate) = (sum, examples, seconds, rate);
+        if let Some(averaged) = &mut self.average {
+            averaged.restore(&saved, self.training.parameters())?;
+        }
+        self.target.as_mut().map_or(Ok(()), |target| target.restore(&saved, "best"))?;
+        self.stopping.as_mut().map_or(Ok(()), |target| target.restore(&saved, "stopping"))?;
+        let best = saved.array_like("best.parameters", self.training.parameters())?;
+        self.best = match best.filter(|_| self.target.is_some()) {
+            Some(parameters) => {
+                let epoch = saved.number("best.parameters.epoch")?;
+                let step = saved.number("best.parameters.step")?;
+                Some(Kept { parameters, epoch, step })
+            }
+            None => None,
+        };
+        self.history = super::history::load(&saved, "history")?;
+        self.measured = super::history::load_measured(&saved, "measured")?;
+        Ok((0..observers).map(|i| saved.state(&format!("observer.{i}"))).collect())
+    }
+}
