@@ -4,6 +4,7 @@
 
 use burlap_autodiff::testing::{Device, Direction, Transfer};
 use burlap_autodiff::{Array, Backend, DType, Interpreter, Var};
+use burlap_optim::curvature::{HessianOperator, Lanczos, Probes, trace};
 use burlap_optim::penalty::{Gaussian, GradientDirection, Memory};
 use burlap_optim::{
     BatchSpec, Decay, Estimator, METHODS, Member, Method, MethodSettings, Objective, Optimizer,
@@ -183,4 +184,103 @@ fn every_sharpness_measure_is_minimised_where_its_parameters_live() {
         let label = format!("frobenius by products, {memory:?}");
         check(&label, follow(&label, DType::F64, &build(memory), &|objective| objective));
     }
+}
+
+/// Curvature for its own sake works on host vectors: each product takes one there and one back.
+#[test]
+fn curvature_of_a_device_has_the_bits_of_the_host() {
+    let (x, batch) = (Array::vector(wave(DIM, 0.3)), batch(DType::F64, 0));
+    let device = Device::new();
+    let found = [&Interpreter as &dyn Backend, &device].map(|backend| {
+        let objective = objective(backend, DType::F64);
+        let mut hessian = HessianOperator::new(&objective, &x, &[&batch]).unwrap();
+        let top = Lanczos::default().largest(&mut hessian, 1).unwrap();
+        let trace = trace(&mut hessian, Probes::Rademacher, 6, 1).unwrap();
+        let each = objective.per_example_gradients(&x, &batch).unwrap();
+        (top.value.to_bits(), top.vector, trace.value.to_bits(), bits(&each))
+    });
+    assert!(found[0] == found[1]);
+}
+
+/// A run that is saved and goes on, on the device and from there on the host.
+#[test]
+fn a_run_goes_on_from_its_state() {
+    for name in ["msam", "ssam-f", "max-eigen-sam"] {
+        let member = METHODS.iter().find(|member| member.name == name).unwrap();
+        let build = || method(name, &settings(member)).unwrap().method;
+        let device = Device::new();
+        let on = |backend: &dyn Backend| training(backend, objective(backend, DType::F64), build());
+        let mut whole = on(&device);
+        (0..3).for_each(|step| drop(whole.step(&batch(DType::F64, step)).unwrap()));
+        let saved = whole.state();
+        (3..6).for_each(|step| drop(whole.step(&batch(DType::F64, step)).unwrap()));
+        for backend in [&device as &dyn Backend, &Interpreter, &Device::new()] {
+            let mut rest = on(backend);
+            let mut host = saved.clone();
+            host.arrays.values_mut().for_each(|array| *array = array.download().unwrap());
+            rest.restore(&host).unwrap();
+            for step in 3..6 {
+                device.take_transfers();
+                rest.step(&batch(DType::F64, step)).unwrap();
+            }
+            let largest = device.take_transfers().iter().map(|t| t.count).max().unwrap_or(0);
+            assert!(largest < DIM, "{name}: restored arrays moved once");
+            assert_eq!(bits(rest.parameters()), bits(whole.parameters()), "{name}");
+        }
+        // A state of the device itself needs no way through the host; another device refuses it.
+        on(&device).restore(&saved).unwrap();
+        assert!(on(&Device::new()).restore(&saved).is_err());
+    }
+}
+
+/// Running statistics are replaced where they live.
+#[test]
+fn buffers_stay_where_they_live() {
+    let build = |backend: &dyn Backend| {
+        let loss = |x: Var, batch: &[Var], buffers: &[Var]| {
+            let mean = batch[0].mean_axes(&[0]);
+            let loss = (batch[0] - buffers[0]).matmul(x.slice_axis(0, 0, FEATURES)).square().mean();
+            (loss + x.square().mean(), vec![0.9 * buffers[0] + 0.1 * mean, buffers[1]])
+        };
+        let first = vec![
+            ("mean".to_owned(), Array::vector(wave(FEATURES, 0.1))),
+            ("classes".to_owned(), Array::vector([3u32, 1])),
+        ];
+        Objective::with_buffers(backend.boxed(), DType::F64, DIM, first, loss)
+            .with_batch(BatchSpec::new().by_example("features").shared("labels"))
+            .with_micro_batch_size(4)
+            .unwrap()
+    };
+    let device = Device::new();
+    let sam = || method("sam", &MethodSettings::new()).unwrap().method;
+    let mut plain = training(&Interpreter, build(&Interpreter), sam());
+    let mut there = training(&device, build(&device), sam());
+    for step in 0..3 {
+        device.take_transfers();
+        plain.step(&batch(DType::F64, step)).unwrap();
+        there.step(&batch(DType::F64, step)).unwrap();
+        let [up, down] = besides_the_batch("buffers", device.take_transfers(), DType::F64);
+        assert!(step == 0 || up.1 < FEATURES && down.1 == 1, "{up:?} {down:?}");
+    }
+    let both = [plain.objective().buffers(), there.objective().buffers()];
+    assert_eq!(both[1][0].1.location(), device.name());
+    assert_eq!(bits(&both[0][0].1), bits(&both[1][0].1));
+    assert_eq!(both[0], both[1]);
+}
+
+#[test]
+fn a_batch_of_another_device_is_named() {
+    let device = Device::new();
+    let method = method("sam", &MethodSettings::new()).unwrap().method;
+    let mut training = training(&device, objective(&device, DType::F64), method);
+    let [features, labels] = batch(DType::F64, 0);
+    let elsewhere = Device::new().upload(&labels).unwrap();
+    let error = training.step(&[features.clone(), elsewhere]).unwrap_err().to_string();
+    assert!(error.contains("labels") && error.contains("test device"), "{error}");
+    // Where a loss is not finite, what is wrong in the batch is found as on the host.
+    let mut values = features.to_f64_vec();
+    values[4] = f64::NAN;
+    let broken = Array::from_vec([EXAMPLES, FEATURES], values).unwrap();
+    let error = training.step(&[broken, labels]).unwrap_err().to_string();
+    assert!(error.contains("features") && error.contains("NaN"), "{error}");
 }

@@ -149,13 +149,13 @@ impl Staged {
         out.fill(0.0);
         for (bound, weight) in &self.bound {
             bound.run_into(&[&self.directions], &mut self.outputs)?;
-            add(out, *weight, &self.outputs[0])?;
+            add(out, *weight, &self.outputs[0].download()?)?;
         }
         Ok(())
     }
 }
 
-/// `to` += `factor` · `from`, in doubles.
+/// `to` += `factor` · `from`, in double precision on the host.
 fn add(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
     fn terms<T: Element>(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
         let from = from.as_slice::<T>()?;
