@@ -6,6 +6,7 @@
 //! | elementwise | `elementwise.rs`, `binary.rs`, from the rows in `graph` | a factor per operand |
 //! | choice, conversion | `select.rs` | transpose |
 //! | reductions | `reduce.rs` | transpose (sum) or weights (max, min) |
+//! | running | `cumulative.rs` | transpose |
 //! | other axes | `reshape.rs` | transpose |
 //! | parts, side by side | `slice.rs` | transpose |
 //! | contraction | `contract.rs`, its kernels in `products.rs` | transpose per argument |
@@ -13,7 +14,7 @@
 //! | random | `random.rs` | none |
 //!
 //! A section is the method of `Var` that records the primitive, which is its shape rule, and the rules
-//! of [`Primitive`]: derivative, batching, plain loop, lowering. The list is in `graph/op.rs`; a primitive
+//! of [`Primitive`]: derivative, batching, plain loop, lowering; and examples. The list is in `graph/op.rs`; a primitive
 //! of the list that lacks a rule does not compile. The other files are compositions.
 
 mod batching;
