@@ -8,7 +8,7 @@
 //! | reductions | `reduce.rs` | transpose (sum) or weights (max, min) |
 //! | running | `cumulative.rs` | transpose |
 //! | other axes | `reshape.rs` | transpose |
-//! | parts, side by side | `slice.rs` | transpose |
+//! | parts, side by side | `slice.rs`, `concat.rs` | transpose |
 //! | contraction | `contract.rs`, its kernels in `products.rs` | transpose per argument |
 //! | indexing | `index.rs` | transpose |
 //! | random | `random.rs` | none |
@@ -20,6 +20,7 @@
 mod batching;
 mod binary;
 mod composed;
+mod concat;
 mod contract;
 mod cumulative;
 mod derivative;
@@ -30,6 +31,7 @@ mod identity;
 mod index;
 mod labels;
 mod log_ndtr;
+mod moments;
 mod operators;
 mod plain;
 mod primitive;
@@ -42,11 +44,11 @@ mod slice;
 
 pub(crate) use batching::{Batching, lift};
 pub use binary::Operand;
+pub(crate) use concat::record_concat;
 pub(crate) use derivative::Derivative;
 pub use example::{Example, Sample};
 pub(crate) use plain::Operands;
 pub(crate) use primitive::{Fact, Primitive, Stretch};
-pub(crate) use slice::record_concat;
 
 use crate::graph::{Binary, Compare, Op, Random, Unary, primitives};
 
