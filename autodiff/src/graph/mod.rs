@@ -144,6 +144,11 @@ impl Graph {
         flags
     }
 
+    /// Shape and element type of each output.
+    pub(crate) fn output_specs(&self) -> impl Iterator<Item = (&Shape, DType)> {
+        self.outputs.iter().map(|&id| (&self.node(id).shape, self.node(id).dtype))
+    }
+
     /// Checks inputs that start at position `first`.
     pub(crate) fn check_inputs(&self, first: usize, given: &[&Array]) -> Result<()> {
         let specs = &self.inputs[first..];
@@ -178,6 +183,27 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Checks that arrays live where they are needed: inputs, the first ones or all, and outputs.
+    pub(crate) fn check_places(
+        &self,
+        expected: &'static str,
+        inputs: &[&Array],
+        outputs: &[Array],
+        is_there: impl Fn(&Array) -> bool,
+    ) -> Result<()> {
+        let wrong = |what: String, array: &Array| {
+            let found = array.location();
+            Err(Error::Elsewhere { op: "run", what, found, expected })
+        };
+        if let Some((i, array)) = inputs.iter().enumerate().find(|(_, array)| !is_there(array)) {
+            return wrong(format!("input {:?}", self.inputs[i].name), array);
+        }
+        match outputs.iter().enumerate().find(|(_, array)| !is_there(array)) {
+            Some((i, array)) => wrong(format!("output {i}"), array),
+            None => Ok(()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod check;
 mod checks;
 #[cfg(feature = "proptest")]
 mod conformance;
+mod device;
 mod differences;
 mod given;
 #[cfg(feature = "proptest")]
@@ -40,6 +41,7 @@ pub use checks::{
 };
 #[cfg(feature = "proptest")]
 pub use conformance::{Agreement, check_program, conformance};
+pub use device::{Device, Direction, Transfer, Transfers};
 pub use differences::{Estimate, derivative};
 pub use given::{
     Function, HostValue, OnHost, OnTape, Product, assert_gradient_of, assert_hvp_of,
