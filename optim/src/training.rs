@@ -49,20 +49,6 @@ impl Training {
         schedule: impl IntoSchedule,
         parameters: Array,
     ) -> Result<Training> {
-        Training::boxed(objective, Box::new(method), optimizer, schedule, parameters)
-    }
-
-    /// As [`Training::new`], for a method chosen while running.
-    ///
-    /// # Errors
-    /// As [`Training::new`].
-    pub fn boxed(
-        objective: Objective,
-        method: Box<dyn Method>,
-        optimizer: impl IntoOptimizer,
-        schedule: impl IntoSchedule,
-        parameters: Array,
-    ) -> Result<Training> {
         let (optimizer, schedule) =
             (optimizer.into_optimizer(&objective)?, schedule.into_schedule()?);
         objective.check_vector("training", "parameters", &parameters)?;
@@ -76,7 +62,7 @@ impl Training {
         }
         objective.move_buffers()?;
         let parameters = objective.resident(&parameters)?;
-        Ok(Training { objective, method, optimizer, schedule, parameters })
+        Ok(Training { objective, method: Box::new(method), optimizer, schedule, parameters })
     }
 
     /// One step on a batch. On an error nothing has changed.

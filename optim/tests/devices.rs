@@ -50,7 +50,7 @@ fn training(backend: &dyn Backend, objective: Objective, method: Box<dyn Method>
     let schedule = Schedule::new(0.1, Decay::Constant).unwrap();
     let start: Vec<f64> = wave(DIM, 0.3).iter().map(|x| 0.3 * x).collect();
     let start = Array::from_f64(dtype, [DIM], &start).unwrap();
-    Training::boxed(objective, method, optimizer, schedule, start).unwrap()
+    Training::new(objective, method, optimizer, schedule, start).unwrap()
 }
 
 fn bits(array: &Array) -> Vec<u64> {

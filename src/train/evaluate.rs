@@ -160,11 +160,8 @@ impl Task {
         if parameters.dtype() == dtype && parameters.shape()[..] == [total] {
             return Ok(());
         }
-        Err(Error::Optim(crate::optim::Error::Vector {
-            of: "task, parameters".into(),
-            expected: format!("{dtype}[{total}]"),
-            found: described(parameters),
-        }))
+        let (of, expected) = ("task, parameters".into(), format!("{dtype}[{total}]"));
+        Err(crate::optim::Error::Vector { of, expected, found: described(parameters) }.into())
     }
 
     /// Checks that data have the task's arrays.

@@ -80,7 +80,7 @@ fn averages_are_those_of_their_definitions() {
     // The weights after step t are −t.
     let (_, trainer) = counted(0.0);
     let run = trainer.average(Average::ema(0.75)).fit(4).unwrap();
-    let ema = ((-1.0f64 * 0.75 - 2.0 * 0.25) * 0.75 - 3.0 * 0.25) * 0.75 - 4.0 * 0.25;
+    let ema = ((-0.75f64 - 2.0 * 0.25) * 0.75 - 3.0 * 0.25) * 0.75 - 4.0 * 0.25;
     assert_eq!(run.last().parameters().to_f64_vec(), [ema]);
     // What is evaluated is the average.
     assert_eq!(run.history()[3].get("distance"), Some(-ema));

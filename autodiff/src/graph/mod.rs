@@ -11,11 +11,8 @@ pub use binary::{Binary, Compare};
 pub(crate) use binary::{TakesFunction, binary_rows, compare_rows};
 pub use contraction::Contraction;
 pub use op::Op;
-pub(crate) use op::{
-    Alias, ArgMax, Broadcast, Cast, Concat, Contract, Flip, Gather, Hold, Max, Min, Pad, Random,
-    Recompute, Reshape, ScatterAdd, ScatterAlong, Select, Slice, StopGradient, Sum, TakeAlong,
-    Transpose, primitives,
-};
+// Each primitive of the list is a type.
+pub(crate) use op::*;
 pub(crate) use parameters::Along;
 pub use parameters::{Distribution, Padding, Range};
 pub use unary::Unary;

@@ -18,6 +18,11 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
+    pub(super) fn new(buffers: Vec<(String, Array)>) -> Buffers {
+        let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
+        Buffers { names, values: RefCell::new(values.into()) }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -92,10 +97,8 @@ impl Objective {
         buffers: Vec<(String, Array)>,
         loss: impl Fn(Var, &[Var], &[Var]) -> (L, Vec<Var>) + Send + 'static,
     ) -> Objective {
-        let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
-        let buffers = Buffers { names, values: RefCell::new(values.into()) };
         let loss = LossFormula::with_buffers(loss);
-        Objective::build(Box::new(backend), dtype, dim, buffers, loss)
+        Objective::build(Box::new(backend), dtype, dim, Buffers::new(buffers), loss)
     }
 
     /// The buffers' names and present values.

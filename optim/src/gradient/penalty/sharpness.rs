@@ -101,6 +101,13 @@ impl Sharpness {
         }
     }
 
+    /// The same with another name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Sharpness {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// The same with another estimator of the curvatures: one of the named
     /// [estimators](super::Estimator), or your own.
     #[must_use]
