@@ -60,16 +60,23 @@ impl Training {
                 found: format!("{} of {dtype}[{dim}]", optimizer.name()),
             });
         }
+        objective.move_buffers()?;
+        let parameters = objective.resident(&parameters)?;
         Ok(Training { objective, method: Box::new(method), optimizer, schedule, parameters })
     }
 
     /// One step on a batch. On an error nothing has changed.
+    ///
+    /// On a backend with a device, parameters, state and gradients stay there: the batch goes in once,
+    /// and scalars come out, such as the loss. What a method's decisions need besides, its own
+    /// documentation says.
     ///
     /// # Errors
     /// What the method and the optimizer report.
     pub fn step(&mut self, batch: &[Array]) -> Result<Evaluation> {
         let step = self.optimizer.steps();
         let former = self.method.state();
+        let batch = &self.objective.resident_batch(batch)?;
         let found = self.method.evaluate(&self.objective, &self.parameters, batch, step);
         let stepped = found.and_then(|found| {
             let rate = self.schedule.rate(step);
@@ -174,7 +181,8 @@ impl Training {
             self.optimizer.restore(&former)?;
             return Err(error);
         }
-        self.parameters = parameters;
-        self.objective.set_buffers(&buffers)
+        self.parameters = self.objective.resident(&parameters)?;
+        self.objective.set_buffers(&buffers)?;
+        self.objective.move_buffers()
     }
 }

@@ -11,7 +11,7 @@ use burlap_optim::{
     Optimizer, Schedule, Setting, SettingKind, SettingValue, Sgd, Training, UPDATE_RULES, method,
     methods_table, update_rule, update_rules_table,
 };
-use plain::{DIM, arrays, data, distance, formula, norm, objective, start};
+use plain::{DIM, arrays, data, distance, loss_of_output, model, norm, objective, start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -37,13 +37,30 @@ fn steady(name: &str) -> MethodSettings {
 /// The network, and as a buffer the mean of its inputs, weighted by a parameter.
 fn with_buffer(p: Var, batch: &[Var], buffers: &[Var]) -> (Var, Vec<Var>) {
     let mean = (p.at(0) * batch[0]).mean();
-    (formula(p, batch), vec![0.9 * buffers[0] + 0.1 * mean])
+    (model(p, batch), vec![0.9 * buffers[0] + 0.1 * mean])
+}
+
+/// A loss of the parameters as the output of a model, for the methods that need one.
+fn of_parameters(
+    dtype: DType,
+    dim: usize,
+    loss: impl Fn(Var, &[Var]) -> Var + Send + 'static,
+) -> Objective {
+    let cpu = Cpu::with_threads(1).unwrap();
+    Objective::model_and_loss(cpu, dtype, dim, |x, _| x, loss)
 }
 
 fn training(name: &str, dtype: DType) -> Training {
     let buffers = vec![("running mean".to_owned(), Array::full(dtype, (), 0.0))];
     let cpu = Cpu::with_threads(1).unwrap();
-    let objective = Objective::with_buffers(cpu.clone(), dtype, DIM, buffers, with_buffer);
+    let objective = Objective::model_and_loss_with_buffers(
+        cpu.clone(),
+        dtype,
+        DIM,
+        buffers,
+        with_buffer,
+        loss_of_output,
+    );
     let optimizer = Optimizer::new(Adam::new(), &cpu, dtype, DIM).unwrap();
     let schedule = Schedule::new(0.01, Decay::Step { every: 5, factor: 0.7 }).unwrap();
     let x = Array::from_f64(dtype, [DIM], &start()).unwrap();
@@ -97,11 +114,12 @@ fn gradients(name: &str, settings: &MethodSettings, objective: &Objective, n: us
 fn watched() -> (Objective, Arc<AtomicUsize>) {
     let largest = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&largest);
-    let loss = move |p: Var, batch: &[Var]| {
+    let model_of = move |p: Var, batch: &[Var]| {
         seen.fetch_max(batch[0].shape()[0], Ordering::Relaxed);
-        formula(p, batch)
+        model(p, batch)
     };
-    (Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, loss), largest)
+    let cpu = Cpu::with_threads(1).unwrap();
+    (Objective::model_and_loss(cpu, DType::F64, DIM, model_of, loss_of_output), largest)
 }
 
 #[test]
@@ -166,7 +184,7 @@ fn a_zero_gradient_is_no_perturbation_whatever_is_remembered() {
             let loss = move |x: Var, _: &[Var]| {
                 x.at(0).square() + x.at(1).square() + sign * x.at(2).square() + x.sum().powi(4)
             };
-            let objective = Objective::new(Cpu::with_threads(1).unwrap(), dtype, 3, loss);
+            let objective = of_parameters(dtype, 3, loss);
             for name in names() {
                 let mut method = named(name, &settings(name));
                 let far = Array::from_f64(dtype, [3], &[0.3, -0.2, 0.4]).unwrap();
@@ -195,7 +213,7 @@ fn gradients_of_any_size_give_a_perturbation_of_the_radius() {
     // is lost in rounding, which LookSAM needs.)
     for size in [1e-42, 1e-30, 1e30] {
         let slope = move |x: Var, _: &[Var]| (size * x).sum();
-        let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F32, 3, slope);
+        let objective = of_parameters(DType::F32, 3, slope);
         for name in names().filter(|name| size > 1e-38 || *name != "looksam") {
             let mut method = named(name, &MethodSettings::default());
             for step in 0..3 {
@@ -220,7 +238,7 @@ fn exponentials_of_huge_curvatures_are_numbers_or_errors() {
     for h in [2e4, -2e4, 1.0] {
         for estimator in [Estimator::OneSided, Estimator::Central, Estimator::Exact] {
             let loss = move |x: Var, _: &[Var]| (0.5 * h * x.square() + x.powi(3)).sum();
-            let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 3, loss);
+            let objective = of_parameters(DType::F64, 3, loss);
             for name in ["det-sam", "logdet-sam", "tilted-sam"] {
                 let settings = MethodSettings::new()
                     .with("sigma", 1.0)
@@ -409,5 +427,24 @@ fn nothing_outside_the_ranges_is_perturbed() {
             };
             assert_eq!(moved.len(), expected, "{name}, step {step}: {moved:?}");
         }
+    }
+}
+
+#[test]
+fn objectives_methods_and_runs_move_to_another_thread() {
+    for name in names() {
+        let here = gradients(name, &steady(name), &objective(DType::F64), 6);
+        let (settings, objective) = (steady(name), objective(DType::F64));
+        let there = std::thread::spawn(move || gradients(name, &settings, &objective, 6));
+        assert_eq!(there.join().unwrap(), here, "{name}");
+        // In the midst of a run, with programs, momenta and state arrays.
+        let (mut here, mut run) = (training(name, DType::F64), training(name, DType::F64));
+        advance(&mut run, 4);
+        let there = std::thread::spawn(move || {
+            advance(&mut run, 8);
+            run.state()
+        });
+        advance(&mut here, 8);
+        assert!(there.join().unwrap() == here.state(), "{name}");
     }
 }

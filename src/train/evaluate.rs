@@ -241,7 +241,7 @@ fn joined(outputs: Vec<Array>) -> Result<Array> {
     fn all<T: Element>(outputs: &[Array], shape: Vec<usize>) -> Result<Array> {
         let mut values = Vec::with_capacity(shape.iter().product());
         for part in outputs {
-            values.extend_from_slice(part.as_slice::<T>()?);
+            values.extend_from_slice(part.download()?.as_slice::<T>()?);
         }
         Ok(Array::from_vec(shape, values)?)
     }

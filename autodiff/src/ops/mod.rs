@@ -24,6 +24,7 @@ mod cumulative;
 mod derivative;
 mod einsum;
 mod elementwise;
+mod example;
 mod identity;
 mod index;
 mod labels;
@@ -41,11 +42,12 @@ mod slice;
 pub(crate) use batching::{Batching, lift};
 pub use binary::Operand;
 pub(crate) use derivative::Derivative;
+pub use example::{Example, Sample};
 pub(crate) use plain::Operands;
 pub(crate) use primitive::{Fact, Primitive, Stretch};
 pub(crate) use slice::record_concat;
 
-use crate::graph::{Op, primitives};
+use crate::graph::{Binary, Compare, Op, Random, Unary, primitives};
 
 /// What a variant holds, or the primitive that holds nothing.
 macro_rules! rules {
@@ -78,6 +80,14 @@ macro_rules! dispatch {
                     $(Op::$Identity $((held!(held, $With)))? => rules!(held, $Identity $($With)?),)*
                     $(Op::$Other $((held!(held, $By)))? => rules!(held, $Other $($By)?),)*
                 }
+            }
+
+            /// Each primitive of which programs are made, by name, and uses of it.
+            pub(crate) fn examples() -> Vec<(&'static str, Vec<Example>)> {
+                let mut all = Vec::new();
+                $(all.extend(<$Table as example::Rows>::examples());)*
+                $(all.push(($other, <crate::graph::$Other as example::Examples>::examples()));)*
+                all
             }
         }
     };

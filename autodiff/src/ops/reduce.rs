@@ -1,6 +1,11 @@
 //! Reductions: sum, max, min over axes, and argmax. The reduced axes vanish.
 
 use super::batching::{Batched, Batching, behind};
+use super::example::{
+    Example, Examples,
+    Sample::{Integer, Real},
+    example,
+};
 use super::plain::{self, Operands, flat, positions};
 use super::primitive::{Fact, Linear, Primitive, Selecting};
 use super::reshape::sorted_axes;
@@ -51,6 +56,17 @@ impl Linear for Sum {
     }
 }
 
+impl Examples for Sum {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].sum_axes(&[2, 0])),
+            example(&[Real(&[2, 3, 2])], |a| a[0].sum_axes(&[1])),
+            example(&[Real(&[4])], |a| a[0].sum()),
+            example(&[Integer(&[2, 3], 9)], |a| a[0].sum_axes(&[1])),
+        ]
+    }
+}
+
 impl Primitive for Max {
     fn derivative(&self) -> Fact<'_> {
         Fact::Selecting(self)
@@ -75,6 +91,15 @@ impl Selecting for Max {
     }
 }
 
+impl Examples for Max {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].max_axes(&[1])),
+            example(&[Real(&[2, 3, 2])], |a| a[0].max_axes(&[2, 0])),
+        ]
+    }
+}
+
 impl Primitive for Min {
     fn derivative(&self) -> Fact<'_> {
         Fact::Selecting(self)
@@ -96,6 +121,15 @@ impl Primitive for Min {
 impl Selecting for Min {
     fn weights(&self, x: Var, y: Var) -> (Var, &Axes) {
         (weights(&self.0, x, y), &self.0)
+    }
+}
+
+impl Examples for Min {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].min_axes(&[0, 2])),
+            example(&[Real(&[4])], |a| a[0].min_all()),
+        ]
     }
 }
 
@@ -135,6 +169,15 @@ impl Kernels for ArgMax {
         let x = to.contiguous(0);
         let work = Along::new(Pass::ArgMax, self.0, &to.shape(0), to.dtype(0), x, out);
         to.push(work.into());
+    }
+}
+
+impl Examples for ArgMax {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 5])], |a| a[0].argmax(1)),
+            example(&[Integer(&[5, 2], 3)], |a| a[0].argmax(0)),
+        ]
     }
 }
 

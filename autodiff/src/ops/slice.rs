@@ -1,6 +1,11 @@
 //! Parts of a value and values side by side: slice, pad, concat, flip.
 
 use super::batching::{Batched, Batching, behind};
+use super::example::{
+    Example, Examples,
+    Sample::{Mask, Real},
+    example,
+};
 use super::plain::{Operands, flat, positions};
 use super::primitive::{Fact, Linear, Primitive, Stretch};
 use super::reshape::sorted_axes;
@@ -73,6 +78,16 @@ impl Movement for Slice {
     }
 }
 
+impl Examples for Slice {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[5])], |a| a[0].slice_steps(&[(1, 5, 2)])),
+            example(&[Real(&[3, 4])], |a| a[0].slice_axis(1, 1, 3)),
+            example(&[Real(&[3, 4])], |a| a[0].slice_axis(0, 2, 2)),
+        ]
+    }
+}
+
 impl Primitive for Pad {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -128,6 +143,15 @@ impl Kernels for Pad {
     }
 }
 
+impl Examples for Pad {
+    fn examples() -> Vec<Example> {
+        vec![example(&[Real(&[2, 2])], |a| {
+            let ends = Padding { before: 2, between: 0, after: 1 };
+            a[0].pad(&[Padding { before: 0, between: 1, after: 0 }, ends])
+        })]
+    }
+}
+
 impl Primitive for Concat {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -177,6 +201,15 @@ impl Linear for Concat {
     }
 }
 
+impl Examples for Concat {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3]), Real(&[2, 1]), Real(&[2, 2])], |a| a[0].join(&a[1..], 1)),
+            example(&[Mask(&[2]), Mask(&[3])], |a| a[0].join(&a[1..], 0)),
+        ]
+    }
+}
+
 impl Primitive for Flip {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -214,6 +247,12 @@ impl Movement for Flip {
             operand.strides[a] = -operand.strides[a];
         }
         Some(operand)
+    }
+}
+
+impl Examples for Flip {
+    fn examples() -> Vec<Example> {
+        vec![example(&[Real(&[2, 3, 2])], |a| a[0].flip(&[2, 0]))]
     }
 }
 

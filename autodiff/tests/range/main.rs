@@ -90,6 +90,7 @@ fn unary(f: Unary) -> Case {
         Log1p => case("log1p", |x| x.log1p(), functions::log1p).on(|x, _| x > -1.0),
         Sqrt => case("sqrt", |x| x.sqrt(), |x| power(x.into(), 0.5)).on(positive),
         Root => case("root", |x| x.root(), |x| power(x.into(), 0.5)).on(positive),
+        Cbrt => case("cbrt", |x| x.cbrt(), functions::cbrt),
         Rsqrt => case("rsqrt", |x| x.rsqrt(), |x| power(x.into(), -0.5)).on(positive),
         Recip => case("recip", |x| x.recip(), |x| power(x.into(), -1.0)),
         Sin => case("sin", |x| x.sin(), functions::sin),

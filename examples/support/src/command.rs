@@ -3,6 +3,7 @@
 use crate::data::Normalize;
 use anyhow::{Context, Result};
 use burlap::autodiff::Cpu;
+use burlap::optim::SettingValue;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use std::any::TypeId;
 use std::fmt;
@@ -29,6 +30,7 @@ fn signed(command: Command) -> Command {
         TypeId::of::<u64>(),
         TypeId::of::<usize>(),
         TypeId::of::<Normalize>(),
+        TypeId::of::<SettingValue>(),
     ];
     let is_number = |arg: &Arg| numbers.iter().any(|id| arg.get_value_parser().type_id() == *id);
     let command = command.mut_args(|arg| match is_number(&arg) {

@@ -7,7 +7,7 @@ use crate::method_args::MethodArgs;
 use crate::numbers;
 use crate::saved;
 use anyhow::{Context, Result, bail};
-use burlap::autodiff::{Array, Cpu, DType, Tape};
+use burlap::autodiff::{Array, Cpu, DType, Tape, Var};
 use burlap::nn::data::{Dataset, Loader};
 use burlap::nn::{Model, loss, memory};
 use burlap::optim::{
@@ -164,9 +164,9 @@ impl Experiment {
     pub fn objective(&self) -> Objective {
         let model = Arc::clone(&self.model);
         let dim = model.layout().total();
-        Objective::new(self.backend.clone(), DType::F32, dim, move |x, batch| {
-            loss::cross_entropy(model.forward(x, batch[0]), batch[1])
-        })
+        let model = move |x: Var, batch: &[Var]| model.forward(x, batch[0]);
+        let loss = |logits: Var, batch: &[Var]| loss::cross_entropy(logits, batch[1]);
+        Objective::model_and_loss(self.backend.clone(), DType::F32, dim, model, loss)
     }
 
     /// The batches of the training set.

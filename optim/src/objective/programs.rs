@@ -8,6 +8,7 @@ use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -69,6 +70,49 @@ pub(crate) enum Key {
     },
     /// ‖v‖.
     Norm,
+    /// Weighted sums, that [begin](Objective::add_weighted) with zeros or go on.
+    AddWeighted {
+        begins: bool,
+    },
+    /// The number of elements that differ.
+    Differences,
+    /// Rows of an array.
+    Rows {
+        count: usize,
+        contiguous: bool,
+    },
+    /// aᵀb in double precision.
+    Dot,
+    /// maxᵢ |xᵢ|.
+    MaxNorm,
+    /// Σ (xᵢ/a)².
+    SquaresBy,
+    /// v/a.
+    Divide,
+    /// The component of a vector orthogonal to a unit vector, and the other component.
+    Project,
+    /// The parameters in ranges.
+    Within(Vec<Range<usize>>),
+    /// The number of true elements.
+    Count,
+    /// The number of scores above a threshold.
+    Above,
+    /// The number of scores below an index that equal a threshold.
+    Ties,
+    /// A mask of the largest scores.
+    Largest,
+    /// gᵢ² in double precision.
+    Squares,
+    /// |xᵢ| in double precision.
+    Sizes,
+    /// The candidates inside a mask, or outside of it.
+    Inside(bool),
+    /// The union of two masks.
+    Union,
+    /// Another element type.
+    Cast(DType),
+    /// So many copies of a vector, as rows.
+    Repeat(usize),
     User {
         name: String,
         formula: TypeId,
@@ -151,7 +195,7 @@ impl Entries {
 
 impl ProgramCache {
     /// The program of a key; `Some(None)` where it is known that there is no such program.
-    fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
+    pub(super) fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
         let mut entries = self.0.borrow_mut();
         entries.clock += 1;
         let clock = entries.clock;
@@ -161,7 +205,7 @@ impl ProgramCache {
     }
 
     /// Keeps a program, and drops those that were used least recently.
-    fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
+    pub(super) fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
         let mut entries = self.0.borrow_mut();
         entries.clock += 1;
         let (bytes, used) = (program.as_deref().map_or(0, output_bytes), entries.clock);

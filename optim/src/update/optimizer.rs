@@ -188,7 +188,9 @@ impl Optimizer {
             _ => &self.program,
         };
         program.run_into(&inputs, &mut self.spare)?;
-        let [check, squares] = [1, 2].map(|i| self.spare[self.state.len() + i].get(&[]));
+        let scalars: Vec<&Array> = self.spare[self.state.len() + 1..].iter().collect();
+        let scalars = self.backend.download(&scalars)?;
+        let [check, squares] = [0, 1].map(|i| scalars.get(i).and_then(|s| s.get(&[])));
         // Zero times each element: NaN where one is not finite.
         if check != Some(0.0) {
             let of = self.rule.name().into();

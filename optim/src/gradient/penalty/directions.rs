@@ -102,6 +102,13 @@ pub trait DirectionDistribution: Stateful + Send {
         None
     }
 
+    /// The state array that is the sample, of weight 1, where the distribution has only this one: it
+    /// stays where it lives, of type `F64` and shape `[dim]`. None by default.
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        let _ = state;
+        None
+    }
+
     /// The logarithm of the weight dμ/dp of a [given](super::Sharpness::with_draws) sample: 0, by
     /// default, for one of μ itself.
     fn log_weight(&self, sample: &[f64]) -> f64 {
@@ -142,6 +149,10 @@ impl<T: DirectionDistribution + ?Sized> DirectionDistribution for Box<T> {
         (**self).draw(at)
     }
 
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        (**self).held(state)
+    }
+
     fn log_weight(&self, sample: &[f64]) -> f64 {
         (**self).log_weight(sample)
     }
@@ -177,6 +188,10 @@ impl<D: DirectionDistribution> DirectionDistribution for ScaledByParameters<D> {
 
     fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
         self.0.draw(at)
+    }
+
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        self.0.held(state)
     }
 
     fn log_weight(&self, sample: &[f64]) -> f64 {

@@ -234,6 +234,9 @@ impl Sam {
                 check_like(&self.name, array, like)?;
             }
         }
+        for array in &mut self.state {
+            *array = objective.resident(array)?;
+        }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())
         {
