@@ -124,6 +124,11 @@ impl Training {
         &self.schedule
     }
 
+    /// Sets the schedule of the learning rate; steps are counted as before.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
     /// The optimizer, which knows the last [gradient's norm](Optimizer::gradient_norm).
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
