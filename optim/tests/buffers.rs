@@ -59,7 +59,7 @@ fn training(method: Box<dyn Method>, objective: Objective) -> Training {
     let optimizer = Optimizer::new(rule, objective.backend(), DType::F64, 3).unwrap();
     let schedule = Schedule::new(RATE, Decay::Constant).unwrap();
     let x = Array::vector([1.2, 0.4, 0.3]);
-    Training::boxed(objective, method, optimizer, schedule, x).unwrap()
+    Training::new(objective, method, optimizer, schedule, x).unwrap()
 }
 
 fn values(run: &Training) -> Vec<f64> {

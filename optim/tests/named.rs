@@ -7,8 +7,9 @@ mod plain;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
-    Optimizer, Schedule, Setting, SettingKind, SettingValue, Training, method, methods_table,
+    Adam, AdamW, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
+    Optimizer, Schedule, Setting, SettingKind, SettingValue, Sgd, Training, UPDATE_RULES, method,
+    methods_table, update_rule, update_rules_table,
 };
 use plain::{DIM, arrays, data, distance, loss_of_output, model, norm, objective, start};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ fn training(name: &str, dtype: DType) -> Training {
     let optimizer = Optimizer::new(Adam::new(), &cpu, dtype, DIM).unwrap();
     let schedule = Schedule::new(0.01, Decay::Step { every: 5, factor: 0.7 }).unwrap();
     let x = Array::from_f64(dtype, [DIM], &start()).unwrap();
-    Training::boxed(objective, named(name, &steady(name)), optimizer, schedule, x).unwrap()
+    Training::new(objective, named(name, &steady(name)), optimizer, schedule, x).unwrap()
 }
 
 fn advance(run: &mut Training, to: u64) {
@@ -345,14 +346,47 @@ fn no_word_has_two_meanings() {
     assert!(names.windows(2).all(|w| w[0] != w[1]), "{names:?}");
 }
 
-/// The table in the documentation is written by `BURLAP_WRITE_TABLE=1 cargo test`.
+/// The tables in the documentation are written by `BURLAP_WRITE_TABLE=1 cargo test`.
 #[test]
-fn the_documented_table_is_that_of_the_registry() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/registry/methods.md");
-    if std::env::var_os("BURLAP_WRITE_TABLE").is_some() {
-        std::fs::write(path, methods_table()).unwrap();
+fn the_documented_tables_are_those_of_the_registry() {
+    for (file, table) in [("methods.md", methods_table()), ("rules.md", update_rules_table())] {
+        let path = format!("{}/src/registry/{file}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("BURLAP_WRITE_TABLE").is_some() {
+            std::fs::write(&path, &table).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), table);
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), methods_table());
+}
+
+#[test]
+fn update_rules_have_the_settings_of_their_rows() {
+    // Rows and constructors have the same defaults.
+    let rule = |name: &str, settings: &MethodSettings| {
+        format!("{:?}", update_rule(name, settings).unwrap())
+    };
+    let none = MethodSettings::new();
+    assert_eq!(rule("sgd", &none), format!("{:?}", Sgd::new()));
+    let nesterov = Sgd::new().with_momentum(0.9).with_nesterov();
+    assert_eq!(rule("nesterov", &none), format!("{nesterov:?}"));
+    assert_eq!(rule("adam", &none), format!("{:?}", Adam::new()));
+    assert_eq!(rule("adamw", &none), format!("{:?}", AdamW::new()));
+    // Each setting of each rule changes it.
+    for member in UPDATE_RULES {
+        for setting in member.settings {
+            let other = rule(member.name, &none.clone().with(setting.name, 0.375));
+            assert_ne!(other, rule(member.name, &none), "{} {}", member.name, setting.name);
+        }
+    }
+    let said = |name: &str, settings: MethodSettings| {
+        update_rule(name, &settings).unwrap_err().to_string()
+    };
+    let known = said("rmsprop", MethodSettings::new());
+    assert!(
+        known.starts_with("there is no update rule named \"rmsprop\"; there are sgd"),
+        "{known}"
+    );
+    let range = said("adam", MethodSettings::new().with("beta1", 1.0));
+    assert_eq!(range, "adam: beta1 is 1, but must be at least 0 and below 1");
 }
 
 #[test]

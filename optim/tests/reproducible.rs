@@ -33,7 +33,7 @@ fn training(name: &str, threads: usize) -> Training {
     let optimizer = Optimizer::new(Adam::new(), &cpu, DType::F32, DIM).unwrap();
     let schedule = Schedule::new(0.01, Decay::Cosine { total: 30, floor: 0.1 }).unwrap();
     let start: Vec<f32> = (0..DIM).map(|i| 0.2 * ((i as f64) * 1.3).sin() as f32).collect();
-    Training::boxed(objective, named.method, optimizer, schedule, Array::vector(start)).unwrap()
+    Training::new(objective, named.method, optimizer, schedule, Array::vector(start)).unwrap()
 }
 
 fn advance(training: &mut Training, to: u64) {

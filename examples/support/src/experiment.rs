@@ -210,7 +210,7 @@ impl Experiment {
         let schedule = Schedule::new(a.lr, decay)?;
         let start = self.model.init(a.seed, DType::F32);
         let method = std::mem::replace(&mut named.method, Box::new(optim::Plain));
-        Ok((Training::boxed(objective, method, optimizer, schedule, start)?, named))
+        Ok((Training::new(objective, method, optimizer, schedule, start)?, named))
     }
 
     /// Trains with one optimizer, saving and resuming where files are named. What `observe` does

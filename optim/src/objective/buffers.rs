@@ -115,6 +115,14 @@ impl Objective {
         self.buffers.set(new)
     }
 
+    /// Brings the buffers into the backend's memory, where they stay: steps replace them there.
+    pub(crate) fn move_buffers(&self) -> Result<()> {
+        let moved =
+            self.buffers.values().iter().map(|v| self.resident(v)).collect::<Result<_>>()?;
+        *self.buffers.values.borrow_mut() = moved;
+        Ok(())
+    }
+
     /// The buffers' new values on a batch that counts for nothing in the loss.
     pub(crate) fn new_buffers(&self, x: &Array, batch: &[Array]) -> Result<Vec<Array>> {
         if self.buffers.is_empty() {

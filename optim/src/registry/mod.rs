@@ -1,7 +1,9 @@
 //! The registry: one row a method, from which names, settings, defaults and documentation follow.
 
+mod rules;
 mod settings;
 
+pub use rules::{RuleMember, UPDATE_RULES, update_rule, update_rules_table};
 pub use settings::{MethodSettings, Setting, SettingKind, SettingValue};
 
 use crate::error::{Error, Result};
@@ -266,12 +268,20 @@ pub fn method(name: &str, settings: &MethodSettings) -> Result<ResolvedMethod> {
 
 /// The table of all methods in Markdown: name, formula, settings with defaults, source.
 pub fn methods_table() -> String {
-    let mut table = String::from("| name | gradient | settings | source |\n|---|---|---|---|\n");
-    for member in METHODS {
+    table("gradient", METHODS.iter().map(|m| (m.name, m.formula, m.settings, m.paper)))
+}
+
+/// A table of name, formula, settings, source.
+fn table<'a>(
+    what: &str,
+    rows: impl Iterator<Item = (&'a str, &'a str, &'a [Setting], &'a str)>,
+) -> String {
+    let mut table = format!("| name | {what} | settings | source |\n|---|---|---|---|\n");
+    for (name, formula, settings, paper) in rows {
         let setting = |s: &Setting| format!("`{}` {}", s.name, s.default_text());
-        let settings: Vec<String> = member.settings.iter().map(setting).collect();
+        let settings: Vec<String> = settings.iter().map(setting).collect();
         let escaped = |text: &str| text.replace('|', "\\|");
-        let (name, formula, paper) = (member.name, escaped(member.formula), member.paper);
+        let (formula, paper) = (escaped(formula), escaped(paper));
         table += &format!("| {name} | {formula} | {} | {paper} |\n", settings.join(", "));
     }
     table + "\n"
