@@ -183,7 +183,7 @@ fn bad_settings_are_told_in_a_sentence() {
         let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
         files.check(&names).unwrap_err().to_string()
     };
-    assert!(check(&["foo"], FilesArgs::default()).contains("no optimizer named \"foo\""));
+    assert!(check(&["foo"], FilesArgs::default()).contains("no method named \"foo\""));
     assert!(check(&["sgd", "sgd"], FilesArgs::default()).contains("twice"));
     let resume = FilesArgs { resume: Some("x".into()), ..FilesArgs::default() };
     assert!(check(&["sgd", "sam"], resume).contains("exactly one"));
