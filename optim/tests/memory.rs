@@ -19,7 +19,7 @@ static LIVE: AtomicIsize = AtomicIsize::new(0);
 /// Allocations of vectors like the parameters of [`steps`].
 static VECTORS: AtomicIsize = AtomicIsize::new(0);
 
-const PARAMETERS: usize = 30_000;
+const PARAMETERS: usize = 5_003;
 
 fn count(layout: Layout) {
     LIVE.fetch_add(layout.size() as isize, Ordering::SeqCst);
