@@ -23,7 +23,7 @@
 //! | `graph` | what a recorded computation is: nodes, the closed set of primitives |
 //! | `work` | kinds of work: what kernels read, write and cost |
 //! | `tape` | variables, recording, deferred errors |
-//! | `ops` | each primitive's shape rule and one derivative fact |
+//! | `ops` | a section for each primitive with all that is true of it |
 //! | `transform` | forward and reverse mode, their nestings, and vectorisation |
 //! | `plan` | layout, fusion, kernels, steps, memory |
 //! | `array`, `backend` | values where their backend has them, and what a backend is |

@@ -172,6 +172,8 @@ impl Training {
     pub fn restore(&mut self, state: &State) -> Result<()> {
         let state = &state.with_present_names();
         let parameters = state.array("training", "parameters", &self.parameters)?;
+        // Arrays of another device do not fit either.
+        let parameters = self.objective.resident(&parameters)?;
         state.number("training", &self.marker())?;
         let buffers = self.objective.buffers_of(&state.part("buffers"))?;
         let former = self.optimizer.state();
@@ -181,7 +183,7 @@ impl Training {
             self.optimizer.restore(&former)?;
             return Err(error);
         }
-        self.parameters = self.objective.resident(&parameters)?;
+        self.parameters = parameters;
         self.objective.set_buffers(&buffers)?;
         self.objective.move_buffers()
     }

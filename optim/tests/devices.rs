@@ -23,15 +23,17 @@ const STEPS: usize = 4;
 
 /// The mean cross-entropy of a network of two layers.
 fn objective(backend: &dyn Backend, dtype: DType) -> Objective {
-    let loss = |x: Var, batch: &[Var]| {
+    let model = |x: Var, batch: &[Var]| {
         let first = x.slice_axis(0, 0, FEATURES * HIDDEN).reshape([FEATURES, HIDDEN]);
         let second = x.slice_axis(0, FEATURES * HIDDEN, DIM).reshape([HIDDEN, CLASSES]);
-        let scores = batch[0].matmul(first).tanh().matmul(second);
+        batch[0].matmul(first).tanh().matmul(second)
+    };
+    let loss = |scores: Var, batch: &[Var]| {
         let labels = batch[1].reshape([batch[1].shape().count(), 1]);
         -scores.log_softmax(1).take_along(1, labels).mean()
     };
     let spec = BatchSpec::new().by_example("features").by_example("labels");
-    Objective::new(backend.boxed(), dtype, DIM, loss).with_batch(spec)
+    Objective::model_and_loss(backend.boxed(), dtype, DIM, model, loss).with_batch(spec)
 }
 
 fn wave(n: usize, phase: f64) -> Vec<f64> {

@@ -6,19 +6,21 @@
 //! | elementwise | `elementwise.rs`, `binary.rs`, from the rows in `graph` | a factor per operand |
 //! | choice, conversion | `select.rs` | transpose |
 //! | reductions | `reduce.rs` | transpose (sum) or weights (max, min) |
+//! | running | `cumulative.rs` | transpose |
 //! | other axes | `reshape.rs` | transpose |
-//! | parts, side by side | `slice.rs` | transpose |
+//! | parts, side by side | `slice.rs`, `concat.rs` | transpose |
 //! | contraction | `contract.rs`, its kernels in `products.rs` | transpose per argument |
 //! | indexing | `index.rs` | transpose |
 //! | random | `random.rs` | none |
 //!
 //! A section is the method of `Var` that records the primitive, which is its shape rule, and the rules
-//! of [`Primitive`]: derivative, batching, plain loop, lowering. The list is in `graph/op.rs`; a primitive
+//! of [`Primitive`]: derivative, batching, plain loop, lowering; and examples. The list is in `graph/op.rs`; a primitive
 //! of the list that lacks a rule does not compile. The other files are compositions.
 
 mod batching;
 mod binary;
 mod composed;
+mod concat;
 mod contract;
 mod cumulative;
 mod derivative;
@@ -29,6 +31,7 @@ mod identity;
 mod index;
 mod labels;
 mod log_ndtr;
+mod moments;
 mod operators;
 mod plain;
 mod primitive;
@@ -41,11 +44,11 @@ mod slice;
 
 pub(crate) use batching::{Batching, lift};
 pub use binary::Operand;
+pub(crate) use concat::record_concat;
 pub(crate) use derivative::Derivative;
 pub use example::{Example, Sample};
 pub(crate) use plain::Operands;
 pub(crate) use primitive::{Fact, Primitive, Stretch};
-pub(crate) use slice::record_concat;
 
 use crate::graph::{Binary, Compare, Op, Random, Unary, primitives};
 

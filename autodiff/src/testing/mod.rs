@@ -31,6 +31,8 @@ mod report;
 mod second_order;
 #[cfg(feature = "proptest")]
 mod steps;
+#[cfg(feature = "proptest")]
+mod uses;
 
 pub use crate::ops::{Example, Sample};
 pub use check::Check;

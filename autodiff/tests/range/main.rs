@@ -220,7 +220,7 @@ fn outputs(f: fn(Var) -> Var, x: Var) -> Vec<(usize, Var)> {
 fn failures(case: &Case, dtype: DType) -> Vec<String> {
     let format = match dtype {
         DType::F32 => Format { digits: 24, least: -149, most: 128 },
-        _ => Format { digits: 53, least: -1074, most: 1024 },
+        DType::F64 | DType::U32 | DType::Bool => Format { digits: 53, least: -1074, most: 1024 },
     };
     let end = f64::exp2(f64::from(format.most - case.top));
     let is_defined = |x: &f64| (case.defined)(*x, dtype) && x.abs() < end;

@@ -12,15 +12,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Programs kept unless a limit is set: arenas are shared, so that each takes little.
+/// Programs kept unless a limit is set: the backend lends them arenas and the storage of their
+/// outputs, so that each takes little.
 const MOST: usize = 48;
-
-/// But each keeps storage of its outputs: of long vectors fewer programs are kept, as many as
-/// have so many bytes of outputs together,
-const OUTPUT_BYTES: usize = 16 << 20;
-
-/// and not fewer than a step of any method takes of two shapes of batches and their pieces.
-const LEAST: usize = 12;
 
 /// The purpose of a program. Users' programs are of a kind of their own, so that their names are
 /// theirs alone.
@@ -150,13 +144,7 @@ pub(crate) fn signature(batch: &[Array]) -> Signature {
 /// A program, or that there is none to be had, and when it was last asked for.
 struct Entry {
     program: Option<Arc<Program>>,
-    bytes: usize,
     used: u64,
-}
-
-/// Bytes of a program's outputs.
-fn output_bytes(program: &Program) -> usize {
-    program.outputs().iter().map(|(shape, dtype)| shape.count() * dtype.size()).sum()
 }
 
 /// The programs used last.
@@ -174,12 +162,7 @@ pub(crate) struct ProgramCache(RefCell<Entries>);
 
 impl Entries {
     fn is_too_much(&self) -> bool {
-        let count = self.programs.len();
-        let bytes = || self.programs.values().map(|entry| entry.bytes).sum::<usize>();
-        match self.limit {
-            Some(limit) => count > limit,
-            None => count > MOST || (count > LEAST && bytes() > OUTPUT_BYTES),
-        }
+        self.programs.len() > self.limit.unwrap_or(MOST)
     }
 
     fn shrink(&mut self) {
@@ -208,8 +191,8 @@ impl ProgramCache {
     pub(super) fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
         let mut entries = self.0.borrow_mut();
         entries.clock += 1;
-        let (bytes, used) = (program.as_deref().map_or(0, output_bytes), entries.clock);
-        entries.programs.insert(key, Entry { program, bytes, used });
+        let used = entries.clock;
+        entries.programs.insert(key, Entry { program, used });
         entries.shrink();
     }
 
@@ -401,8 +384,7 @@ impl Objective {
     }
 
     /// The same, keeping at most so many compiled programs: those that were used last. One that is
-    /// asked for again is compiled again. By default 48 are kept, or fewer, but at least 12, where
-    /// the outputs of so many, whose storage they keep for the next run, take more than 16 MiB.
+    /// asked for again is compiled again. By default 48 are kept.
     ///
     /// A method takes a few programs for each shape of batches, or of
     /// [micro-batches](Objective::with_micro_batch_size): who trains on batches of very many shapes and has the
