@@ -1,6 +1,7 @@
 //! The training layer: data, metrics, prediction, the loop, its observers and its files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod buffers;
 mod by_hand;
 mod common;
 mod errors;

@@ -222,7 +222,7 @@ fn the_top_eigenvalue_is_that_of_the_hessian() {
                 assert!(measured.is_empty());
                 return Ok(());
             }
-            let objective = view.task().evaluation_objective()?;
+            let objective = view.task().evaluation_objective(view.training())?;
             let batch = view.loader().data().batch();
             let x = view.training().parameters();
             let mut hessian = HessianOperator::new(&objective, x, &[&batch])?;
