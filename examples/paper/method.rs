@@ -7,24 +7,24 @@ use std::str::FromStr;
 
 /// SGD, or Frob-SAM with an estimator and perhaps a weight of its own.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PaperMethod {
+pub(crate) struct PaperMethod {
     text: String,
     frobenius: Option<(Estimator, Option<f64>)>,
 }
 
 impl PaperMethod {
     /// How Frob-SAM obtains curvatures; `None` for SGD.
-    pub fn estimator(&self) -> Option<Estimator> {
+    pub(crate) fn estimator(&self) -> Option<Estimator> {
         self.frobenius.map(|(estimator, _)| estimator)
     }
 
     /// The published weight λ where it is not that of the others.
-    pub fn lambda(&self) -> Option<f64> {
+    pub(crate) fn lambda(&self) -> Option<f64> {
         self.frobenius.and_then(|(_, lambda)| lambda)
     }
 
     /// What the library calls it.
-    pub fn optimizer(&self) -> &'static str {
+    pub(crate) fn optimizer(&self) -> &'static str {
         if self.frobenius.is_some() { "frob-sam" } else { "sgd" }
     }
 }

@@ -1,11 +1,9 @@
 //! The experiment's tables, from its file alone.
 
-use super::Paper;
-use super::run::{FILE, FrobeniusRow};
-use crate::files::write_whole;
-use crate::statistics::Mean;
-use crate::table::Table;
+use crate::paper::Paper;
+use crate::run::{FILE, FrobeniusRow};
 use anyhow::Result;
+use burlap::report::{Mean, Table, write_whole};
 use std::fmt::Write;
 
 /// The method that the others are compared with.
@@ -68,7 +66,7 @@ impl Paper {
     ///
     /// # Errors
     /// When the files do not fit or cannot be written.
-    pub fn table(&self) -> Result<String> {
+    pub(crate) fn table(&self) -> Result<String> {
         let results = self.results()?;
         let all: Vec<&FrobeniusRow> = results.rows().iter().collect();
         let mut text = format!(

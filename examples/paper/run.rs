@@ -1,59 +1,59 @@
 //! Training with ‖H‖²_F measured after every epoch.
 
-use super::{Paper, PaperMethod};
-use crate::curvature::hessian_of_first;
-use crate::experiment::{Epoch, Experiment, Files};
-use crate::results::Results;
-use crate::{say, writable_folder};
+use crate::method::PaperMethod;
+use crate::paper::Paper;
 use anyhow::{Context, Result, bail};
+use burlap::cli::results::Results;
+use burlap::cli::{Epoch, Experiment, Files, say};
 use burlap::optim::curvature::{Probes, frobenius_norm};
+use burlap::report::writable_folder;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What is known of a run after an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FrobeniusRow {
+pub(crate) struct FrobeniusRow {
     /// full, S or C.
-    pub variant: String,
+    pub(crate) variant: String,
     /// The method, as on the command line.
-    pub method: String,
+    pub(crate) method: String,
     /// The seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The number of epochs done.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// The mean of ‖Hv‖² over Gaussian v.
-    pub frobenius_squared: f64,
+    pub(crate) frobenius_squared: f64,
     /// Its standard error over v.
-    pub frobenius_squared_se: f64,
+    pub(crate) frobenius_squared_se: f64,
     /// The mean of the batches' losses during the epoch.
-    pub epoch_loss: f64,
+    pub(crate) epoch_loss: f64,
     /// Mean loss on the test set.
-    pub test_loss: f64,
+    pub(crate) test_loss: f64,
     /// Accuracy on the test set.
-    pub test_accuracy: f64,
+    pub(crate) test_accuracy: f64,
 }
 
 /// The file of all variants.
-pub(super) const FILE: &str = "mnist-frobenius";
+pub(crate) const FILE: &str = "mnist-frobenius";
 
 impl Paper {
-    pub(super) fn results(&self) -> Result<Results<FrobeniusRow>> {
-        Results::open(&self.args.out.join(format!("{FILE}.csv")), &self.settings())
+    pub(crate) fn results(&self) -> Result<Results<FrobeniusRow>> {
+        Ok(Results::open(&self.args.out.join(format!("{FILE}.csv")), &self.settings())?)
     }
 
     /// Trains all methods with all seeds, as far as this has not been done.
     ///
     /// # Errors
     /// What the data, the runs or the files report.
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         writable_folder(&self.args.out, [format!("{FILE}.md")])?;
         let mut results = self.results()?;
         for &seed in &self.args.seeds {
             let mut sets = None;
-            for method in &self.methods {
+            for method in self.methods() {
                 if self.epochs_done(&results, method, seed) == self.args.epochs {
                     // Killed after its last line.
                     self.forget(method, seed)?;
@@ -64,10 +64,10 @@ impl Paper {
                     Some(sets) => sets,
                     None => {
                         let (train, test) = args.data.load(seed)?;
-                        sets.insert((Rc::new(train), Rc::new(test)))
+                        sets.insert((Arc::new(train), Arc::new(test)))
                     }
                 };
-                let experiment = Experiment::on(&args, Rc::clone(train), Rc::clone(test))?;
+                let experiment = Experiment::on(&args, Arc::clone(train), Arc::clone(test))?;
                 self.one(&experiment, method, seed, &mut results)?;
             }
         }
@@ -96,12 +96,12 @@ impl Paper {
         // A saved run without results is that of a file that is gone.
         let known = self.epochs_done(results, method, seed) > 0 && file.exists();
         let files = Files { save: Some(file.clone()), resume: known.then(|| file.clone()) };
-        experiment.fit(method.optimizer(), &files, |epoch| {
+        experiment.fit_observed(method.optimizer(), &files, |epoch| {
             if results.has(|row| self.is(row, method, seed) && row.epoch == epoch.number) {
                 return Ok(());
             }
             let row = self.measure(experiment, epoch, method, seed)?;
-            let said = format!(
+            let description = format!(
                 "{}, {method}, seed {seed}, epoch {}: ‖H‖²_F {:.1} ± {:.1}, loss {:.4}, accuracy {:.4}",
                 row.variant,
                 row.epoch,
@@ -111,7 +111,7 @@ impl Paper {
                 row.test_accuracy,
             );
             results.push(row)?;
-            say!("{said}")
+            anyhow::Ok(say!("{description}")?)
         })?;
         if self.epochs_done(results, method, seed) != self.args.epochs {
             bail!("{}: the saved run is ahead of the results; remove it", file.display());
@@ -147,8 +147,8 @@ impl Paper {
     ) -> Result<FrobeniusRow> {
         let a = &self.args;
         let x = epoch.training.parameters();
-        let (data, objective) = (&experiment.train, epoch.training.objective());
-        let mut hessian = hessian_of_first(a.hessian_examples, data, objective, x)?;
+        let objective = epoch.training.objective();
+        let mut hessian = experiment.hessian(objective, x, a.hessian_examples)?;
         let norm = frobenius_norm(&mut hessian, Probes::Gaussian, a.hessian_probes, seed)?;
         let (test_loss, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
         Ok(FrobeniusRow {

@@ -1,7 +1,12 @@
 //! The paper's MNIST experiment on the digits: its settings, and going on after a kill.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use crate::options::PaperArgs;
+use crate::paper::Paper;
+use crate::run::FrobeniusRow;
 use burlap::autodiff::Array;
+use burlap::cli::results::Results;
+use burlap::cli::{Experiment, Files, batch_arrays, model};
 use burlap::nn::data::digits_split;
 use burlap::optim::{Method, Sharpness, SharpnessMethod};
 use clap::Parser;
@@ -9,9 +14,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::paper::{FrobeniusRow, Paper, PaperArgs};
-use support::results::Results;
-use support::{Experiment, arrays, model};
 
 #[derive(Parser)]
 struct Line {
@@ -53,7 +55,7 @@ fn a_killed_run_goes_on_and_ends_with_the_same_file() {
     let killed = tempfile::tempdir().unwrap();
     for lines in [5, 20, 40] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["child", "--exact", "--ignored"])
+            .args(["tests::child", "--exact", "--ignored"])
             .env(OUT, killed.path())
             .stdout(Stdio::null())
             .spawn()
@@ -91,19 +93,19 @@ fn an_epoch_that_was_observed_but_not_saved_is_observed_again() {
     let method = &paper.methods()[1];
     let experiment = Experiment::new(&paper.training(method, 1)).unwrap();
     let file = dir.path().join("run");
-    let files = support::Files { save: Some(file.clone()), resume: None };
+    let files = Files { save: Some(file.clone()), resume: None };
     let mut first = Vec::new();
-    let stopped = experiment.fit(method.optimizer(), &files, |epoch| {
+    let stopped = experiment.fit_observed(method.optimizer(), &files, |epoch| {
         first.push((epoch.number, epoch.loss));
         if epoch.number == 3 { anyhow::bail!("the disk is full") } else { Ok(()) }
     });
     assert_eq!(stopped.unwrap_err().to_string(), "the disk is full");
-    let files = support::Files { save: None, resume: Some(file) };
+    let files = Files { save: None, resume: Some(file) };
     let mut second = Vec::new();
     experiment
-        .fit(method.optimizer(), &files, |epoch| {
+        .fit_observed(method.optimizer(), &files, |epoch| {
             second.push((epoch.number, epoch.loss));
-            Ok(())
+            anyhow::Ok(())
         })
         .unwrap();
     assert_eq!((first[2].0, second[0]), (3, first[2]));
@@ -117,8 +119,7 @@ fn the_weight_is_that_of_the_published_update() {
     let method = &paper.methods()[1];
     let args = paper.training(method, 1);
     let experiment = Experiment::new(&args).unwrap();
-    let (_, named) = experiment.training(method.optimizer()).unwrap();
-    let s = named.settings;
+    let (_, s) = experiment.training(method.optimizer()).unwrap();
     let found = (s.number("rho").unwrap(), s.number("lambda").unwrap());
     assert_eq!((found, s.count("samples").unwrap()), ((0.01, 0.00125), 2));
     let settings = args.method.settings(1, experiment.model.layout()).unwrap();
@@ -130,7 +131,7 @@ fn the_weight_is_that_of_the_published_update() {
     let x = experiment.model.init(1, objective.dtype());
     let indices: Vec<usize> = (0..64).collect();
     let train = &experiment.train;
-    let batch = arrays(train.gather(&indices).unwrap(), train.dim()).unwrap();
+    let batch = batch_arrays(train.gather(&indices).unwrap(), train.dim()).unwrap();
     let gradient = |method: &mut dyn Method| {
         method.evaluate(&objective, &x, &batch, 0).unwrap().gradient.to_f64_vec()
     };
@@ -192,11 +193,11 @@ fn the_measured_norm_is_that_of_the_dense_hessian() {
     paper.run().unwrap();
     let rows: Vec<FrobeniusRow> = Results::read(&dir.path().join("mnist-frobenius.csv")).unwrap();
     let experiment = Experiment::new(&paper.training(&paper.methods()[0], 1)).unwrap();
-    let fitted = experiment.fit("sgd", &support::Files::default(), |_| Ok(())).unwrap();
+    let fitted = experiment.fit("sgd", &Files::default()).unwrap();
     let x = fitted.training.parameters();
     let indices: Vec<usize> = (0..100).collect();
     let train = &experiment.train;
-    let batch = arrays(train.gather(&indices).unwrap(), train.dim()).unwrap();
+    let batch = batch_arrays(train.gather(&indices).unwrap(), train.dim()).unwrap();
     let objective = experiment.objective();
     // Column by column along the axes.
     let dim = x.len();

@@ -20,18 +20,18 @@ const RATES: [f64; 2] = [0.03, 0.08];
 
 /// A method of a study.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StudyMethod {
+pub(crate) struct StudyMethod {
     /// What it is called in a study.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What the library calls it.
-    pub optimizer: &'static str,
+    pub(crate) optimizer: &'static str,
     /// How it obtains curvatures.
-    pub estimator: Option<Estimator>,
+    pub(crate) estimator: Option<Estimator>,
     grid: Grid,
 }
 
 /// The methods that a study knows.
-pub const STUDY_METHODS: &[StudyMethod] = &[
+pub(crate) const STUDY_METHODS: &[StudyMethod] = &[
     StudyMethod {
         name: "sgd",
         optimizer: "sgd",
@@ -84,18 +84,18 @@ pub const STUDY_METHODS: &[StudyMethod] = &[
 
 /// Settings that a method may be given; what is `None` is the method's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The learning rate.
-    pub lr: f64,
+    pub(crate) lr: f64,
     /// The radius ρ.
-    pub rho: Option<f64>,
+    pub(crate) rho: Option<f64>,
     /// The weight λ.
-    pub lambda: Option<f64>,
+    pub(crate) lambda: Option<f64>,
 }
 
 impl Candidate {
     /// The radius or the weight, in words; empty where there is neither.
-    pub fn strength(&self) -> String {
+    pub(crate) fn strength(&self) -> String {
         match (self.rho, self.lambda) {
             (Some(rho), _) => format!("ρ = {rho}"),
             (_, Some(lambda)) => format!("λ = {lambda}"),
@@ -119,7 +119,7 @@ impl StudyMethod {
     ///
     /// # Errors
     /// For a name that is none of [`STUDY_METHODS`].
-    pub fn named(name: &str) -> Result<&'static StudyMethod> {
+    pub(crate) fn named(name: &str) -> Result<&'static StudyMethod> {
         match STUDY_METHODS.iter().find(|m| m.name == name) {
             Some(method) => Ok(method),
             None => {
@@ -130,7 +130,7 @@ impl StudyMethod {
     }
 
     /// The settings among which one is chosen.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let with = |strengths: &[f64], candidate: fn(f64, f64) -> Candidate| {
             let pairs = RATES.iter().flat_map(|&lr| strengths.iter().map(move |&s| (lr, s)));
             pairs.map(|(lr, s)| candidate(lr, s)).collect()
@@ -149,7 +149,7 @@ impl StudyMethod {
     }
 
     /// What of a candidate lies at the edge of the grid, so that a better one may lie outside.
-    pub fn at_edge(&self, chosen: &Candidate) -> Vec<&'static str> {
+    pub(crate) fn at_edge(&self, chosen: &Candidate) -> Vec<&'static str> {
         let all = self.candidates();
         let edge = |of: fn(&Candidate) -> Option<f64>| {
             let values = all.iter().filter_map(of);

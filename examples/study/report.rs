@@ -1,11 +1,12 @@
 //! The study's tables, from its files alone.
 
-use super::{Candidate, RunRow, Study, StudyMethod, TABLE, TIMES, TimeRow};
-use crate::files::write_whole;
-use crate::results::Results;
-use crate::statistics::Mean;
-use crate::table::Table;
+use crate::grid::{Candidate, StudyMethod};
+use crate::run::RunRow;
+use crate::study::{Study, TABLE, TIMES};
+use crate::time::TimeRow;
 use anyhow::{Result, bail};
+use burlap::cli::results::Results;
+use burlap::report::{Mean, Table, write_whole};
 use std::fmt::Write;
 
 impl Study {
@@ -13,7 +14,7 @@ impl Study {
     ///
     /// # Errors
     /// When there are no runs, or the files do not fit.
-    pub fn table(&self) -> Result<String> {
+    pub(crate) fn table(&self) -> Result<String> {
         let runs = self.runs()?;
         if runs.rows().is_empty() {
             bail!("study-run.csv has no runs yet; run `study run` first");

@@ -1,45 +1,46 @@
 //! The runs that are judged on the test set.
 
-use super::{Candidate, Study, Trial, fit};
-use crate::curvature::Curvature;
-use crate::results::{Results, Settings};
-use crate::say;
+use crate::grid::Candidate;
+use crate::study::{Study, Trial, fit};
 use anyhow::{Result, bail};
+use burlap::cli::results::{Results, Settings};
+use burlap::cli::say;
 use burlap::nn::data::Dataset;
+use burlap::report::CurvatureSummary;
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a run with the chosen settings found; what is not known of a run that diverged is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRow {
+pub(crate) struct RunRow {
     /// Part of the training labels that was flipped.
-    pub label_noise: f64,
+    pub(crate) label_noise: f64,
     /// The method.
-    pub method: String,
+    pub(crate) method: String,
     /// The seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The learning rate.
-    pub lr: f64,
+    pub(crate) lr: f64,
     /// The radius, where it was chosen.
-    pub rho: Option<f64>,
+    pub(crate) rho: Option<f64>,
     /// The weight, where it was chosen.
-    pub lambda: Option<f64>,
+    pub(crate) lambda: Option<f64>,
     /// Accuracy on the test set.
-    pub test_accuracy: Option<f64>,
+    pub(crate) test_accuracy: Option<f64>,
     /// Mean loss on the test set.
-    pub test_loss: Option<f64>,
+    pub(crate) test_loss: Option<f64>,
     /// Mean loss on the training set with its flipped labels.
-    pub train_loss: Option<f64>,
+    pub(crate) train_loss: Option<f64>,
     /// tr H of the training loss.
-    pub trace: Option<f64>,
+    pub(crate) trace: Option<f64>,
     /// Its standard error over probes.
-    pub trace_se: Option<f64>,
+    pub(crate) trace_se: Option<f64>,
     /// ‖H‖_F.
-    pub frobenius: Option<f64>,
+    pub(crate) frobenius: Option<f64>,
     /// Its standard error over probes.
-    pub frobenius_se: Option<f64>,
+    pub(crate) frobenius_se: Option<f64>,
     /// λ_max by Lanczos.
-    pub lambda_max: Option<f64>,
+    pub(crate) lambda_max: Option<f64>,
 }
 
 impl Study {
@@ -49,8 +50,8 @@ impl Study {
         settings
     }
 
-    pub(super) fn runs(&self) -> Result<Results<RunRow>> {
-        Results::open(&self.file("study-run.csv"), &self.run_settings())
+    pub(crate) fn runs(&self) -> Result<Results<RunRow>> {
+        Ok(Results::open(&self.file("study-run.csv"), &self.run_settings())?)
     }
 
     /// Trains each method with its chosen settings and every seed, and judges the results on the
@@ -59,7 +60,7 @@ impl Study {
     /// # Errors
     /// When the selection is not complete or not the one of runs that are there; what the data,
     /// the runs or the file report.
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         let mut results = self.runs()?;
         for &noise in &self.args.label_noise {
             let chosen = self.chosen(noise)?;
@@ -75,7 +76,7 @@ impl Study {
                     continue;
                 }
                 let (train, test) = self.data(noise).final_sets(self.args.validation, seed)?;
-                let (train, test) = (Rc::new(train), Rc::new(test));
+                let (train, test) = (Arc::new(train), Arc::new(test));
                 for trial in missing {
                     let row = self.judged(&trial, &train, &test)?;
                     let accuracy = row.test_accuracy;
@@ -87,7 +88,7 @@ impl Study {
         Ok(())
     }
 
-    fn judged(&self, trial: &Trial, train: &Rc<Dataset>, test: &Rc<Dataset>) -> Result<RunRow> {
+    fn judged(&self, trial: &Trial, train: &Arc<Dataset>, test: &Arc<Dataset>) -> Result<RunRow> {
         let Trial { noise, method, candidate: Candidate { lr, rho, lambda }, seed } = *trial;
         let mut row = RunRow {
             label_noise: noise,
@@ -106,12 +107,12 @@ impl Study {
             lambda_max: None,
         };
         let experiment = self.experiment(trial, train, test)?;
-        let Some(fitted) = fit(&experiment, method)? else { return Ok(row) };
-        let x = fitted.training.parameters();
+        let Some(run) = fit(&experiment, method)? else { return Ok(row) };
+        let x = run.training.parameters();
         let (test_loss, test_accuracy) = experiment.evaluate(test, x)?;
         let (train_loss, _) = experiment.evaluate(train, x)?;
-        let Curvature { trace, frobenius, top } =
-            experiment.curvature(fitted.training.objective(), x, self.args.probes)?;
+        let CurvatureSummary { trace, frobenius, top } =
+            experiment.curvature(run.training.objective(), x, self.args.probes)?;
         row.test_accuracy = Some(test_accuracy);
         row.test_loss = Some(test_loss);
         row.train_loss = Some(train_loss);

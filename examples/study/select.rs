@@ -1,30 +1,30 @@
 //! Choosing settings by the validation set.
 
-use super::{Candidate, Study, StudyMethod, Trial, fit};
-use crate::data::Selection;
-use crate::results::Results;
-use crate::say;
+use crate::grid::{Candidate, StudyMethod};
+use crate::study::{Study, Trial, fit};
 use anyhow::{Result, bail};
+use burlap::cli::results::Results;
+use burlap::cli::{Selection, say};
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What the validation set says of one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SelectRow {
+pub(crate) struct SelectRow {
     /// Part of the training labels that was flipped.
-    pub label_noise: f64,
+    pub(crate) label_noise: f64,
     /// The method.
-    pub method: String,
+    pub(crate) method: String,
     /// The learning rate.
-    pub lr: f64,
+    pub(crate) lr: f64,
     /// The radius, where it was chosen.
-    pub rho: Option<f64>,
+    pub(crate) rho: Option<f64>,
     /// The weight, where it was chosen.
-    pub lambda: Option<f64>,
+    pub(crate) lambda: Option<f64>,
     /// The seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The accuracy on the validation set; empty where the run diverged.
-    pub validation_accuracy: Option<f64>,
+    pub(crate) validation_accuracy: Option<f64>,
 }
 
 impl SelectRow {
@@ -43,7 +43,7 @@ impl Study {
     ///
     /// # Errors
     /// What the data, the runs or the file report.
-    pub fn select(&self) -> Result<()> {
+    pub(crate) fn select(&self) -> Result<()> {
         let mut results = self.selection()?;
         for &noise in &self.args.label_noise {
             for &seed in &self.args.selection_seeds {
@@ -58,7 +58,7 @@ impl Study {
                 }
                 let Selection { training, validation } =
                     self.data(noise).selection(self.args.validation, seed)?;
-                let (training, validation) = (Rc::new(training), Rc::new(validation));
+                let (training, validation) = (Arc::new(training), Arc::new(validation));
                 for trial in missing {
                     let experiment = self.experiment(&trial, &training, &validation)?;
                     let accuracy = match fit(&experiment, trial.method)? {
@@ -86,11 +86,11 @@ impl Study {
     }
 
     fn selection(&self) -> Result<Results<SelectRow>> {
-        Results::open(&self.file("study-select.csv"), &self.settings())
+        Ok(Results::open(&self.file("study-select.csv"), &self.settings())?)
     }
 
     /// The chosen candidates of the methods.
-    pub(super) fn chosen(&self, noise: f64) -> Result<Vec<(&'static StudyMethod, Candidate)>> {
+    pub(crate) fn chosen(&self, noise: f64) -> Result<Vec<(&'static StudyMethod, Candidate)>> {
         let results = self.selection()?;
         self.methods.iter().map(|&m| Ok((m, self.best(results.rows(), noise, m)?))).collect()
     }

@@ -1,13 +1,17 @@
 //! A study of small runs, end to end.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use crate::grid::STUDY_METHODS;
+use crate::options::StudyArgs;
+use crate::run::RunRow;
+use crate::select::SelectRow;
+use crate::study::Study;
+use burlap::cli::DataArgs;
+use burlap::cli::results::Results;
 use burlap::nn::data::{Dataset, digits_split};
 use clap::Parser;
 use std::fs;
 use std::path::Path;
-use support::DataArgs;
-use support::results::Results;
-use support::study::{RunRow, STUDY_METHODS, SelectRow, Study, StudyArgs};
 
 /// As on a command line.
 #[derive(Parser)]

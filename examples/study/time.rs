@@ -1,29 +1,28 @@
 //! What a step of each method costs, the methods taking turns.
 
-use super::{Study, TIMES, Trial};
-use crate::command::cpu;
-use crate::data::arrays;
-use crate::results::{self, Settings};
-use crate::statistics::median;
+use crate::study::{Study, TIMES, Trial};
 use anyhow::{Context, Result, ensure};
+use burlap::cli::results::{self, Settings};
+use burlap::cli::{self, batch_arrays, cpu};
 use burlap::nn::data::Dataset;
+use burlap::report::median;
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a step of a method costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TimeRow {
+pub(crate) struct TimeRow {
     /// The method.
-    pub method: String,
+    pub(crate) method: String,
     /// Median over rounds of the milliseconds of a step.
-    pub milliseconds: f64,
+    pub(crate) milliseconds: f64,
     /// Median over rounds of the ratio to the first method's step in the same round.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Rounds in which all methods took their turn.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Steps of each turn.
-    pub steps: usize,
+    pub(crate) steps: usize,
 }
 
 impl Study {
@@ -32,7 +31,7 @@ impl Study {
     ///
     /// # Errors
     /// When the selection is not complete; what the data, the steps or the file report.
-    pub fn time(&self, rounds: usize, steps: usize) -> Result<()> {
+    pub(crate) fn time(&self, rounds: usize, steps: usize) -> Result<()> {
         ensure!(
             rounds > 0 && steps > 0,
             "--rounds {rounds} --steps {steps}: at least 1 of both are needed"
@@ -40,7 +39,7 @@ impl Study {
         let (noise, seed) = (self.args.label_noise[0], self.args.seeds[0]);
         let chosen = self.chosen(noise)?;
         let (train, _) = self.data(noise).final_sets(self.args.validation, seed)?;
-        let train: Rc<Dataset> = Rc::new(train);
+        let train: Arc<Dataset> = Arc::new(train);
         let mut runs = Vec::new();
         for &(method, candidate) in &chosen {
             let trial = Trial { noise, method, candidate, seed };
@@ -55,8 +54,8 @@ impl Study {
                 let count = if round == 0 { 1 } else { steps };
                 let batches = loader.epoch(round as u64).cycle().take(count);
                 let batches: Vec<_> = batches
-                    .map(|indices| arrays(train.gather(&indices)?, train.dim()))
-                    .collect::<Result<_>>()?;
+                    .map(|indices| batch_arrays(train.gather(&indices)?, train.dim()))
+                    .collect::<cli::Result<_>>()?;
                 let begin = Instant::now();
                 for batch in &batches {
                     training.step(batch)?;
@@ -80,6 +79,6 @@ impl Study {
                 steps,
             });
         }
-        results::write(&self.file(TIMES), &settings, &rows)
+        Ok(results::write(&self.file(TIMES), &settings, &rows)?)
     }
 }

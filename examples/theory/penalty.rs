@@ -1,16 +1,15 @@
 //! Away from critical points the one-sided estimator of ‖H‖²_F is a penalty of the gradient's norm.
 
-use super::{number, with_error};
-use crate::Table;
-use crate::plot::{Axis, Chart, Picture};
+use crate::estimate::with_error;
 use anyhow::Result;
 use burlap::autodiff::{Array, Cpu, DType, Var};
 use burlap::optim::{Estimate, Estimator, Objective, Sharpness};
+use burlap::report::{Axis, Chart, Picture, Table, short_number};
 
 /// L(x) = Σ (a y²/2 + b y³/6 + c y⁴/24) of y = Qx with a reflection Q = I − 2uuᵀ: dense Hessians,
 /// of which everything is known. 0 is a critical point.
 #[derive(Clone, Debug)]
-pub struct Polynomial {
+pub(crate) struct Polynomial {
     a: Vec<f64>,
     b: Vec<f64>,
     c: Vec<f64>,
@@ -19,7 +18,7 @@ pub struct Polynomial {
 
 impl Polynomial {
     /// One of `dim` variables, with curvatures from 1 to 2.
-    pub fn new(dim: usize) -> Polynomial {
+    pub(crate) fn new(dim: usize) -> Polynomial {
         let at = |i: usize| i as f64 / dim.max(2) as f64;
         let of = |f: &dyn Fn(f64) -> f64| (0..dim).map(|i| f(at(i))).collect::<Vec<f64>>();
         let u = of(&|s| 1.0 + s);
@@ -43,7 +42,7 @@ impl Polynomial {
     }
 
     /// As an objective, of the batch below.
-    pub fn objective(&self) -> Objective {
+    pub(crate) fn objective(&self) -> Objective {
         Objective::new(Cpu::new(), DType::F64, self.dim(), |x: Var, batch: &[Var]| {
             let [a, b, c, u] = [batch[0], batch[1], batch[2], batch[3]];
             let y = x - 2.0 * (u * x).sum() * u;
@@ -53,12 +52,12 @@ impl Polynomial {
     }
 
     /// The vectors a, b, c and u.
-    pub fn batch(&self) -> [Array; 4] {
+    pub(crate) fn batch(&self) -> [Array; 4] {
         [&self.a, &self.b, &self.c, &self.u].map(|v| Array::vector(v.clone()))
     }
 
     /// A point at some distance from the critical point 0.
-    pub fn point(&self, distance: f64) -> Vec<f64> {
+    pub(crate) fn point(&self, distance: f64) -> Vec<f64> {
         let part = distance / (self.dim() as f64).sqrt();
         self.reflected(&vec![part; self.dim()])
     }
@@ -73,22 +72,22 @@ impl Polynomial {
     }
 
     /// ‖∇L‖².
-    pub fn gradient_square(&self, x: &[f64]) -> f64 {
+    pub(crate) fn gradient_square(&self, x: &[f64]) -> f64 {
         self.derivatives(x).map(|d| d[0] * d[0]).sum()
     }
 
     /// ‖H‖²_F.
-    pub fn frobenius_square(&self, x: &[f64]) -> f64 {
+    pub(crate) fn frobenius_square(&self, x: &[f64]) -> f64 {
         self.derivatives(x).map(|d| d[1] * d[1]).sum()
     }
 
     /// ‖∇L‖² + ρ²(½‖H‖²_F + ∇Lᵀ∇tr H), which is Var L(x+ρv)/ρ² up to O(ρ⁴).
-    pub fn formula(&self, x: &[f64], rho: f64) -> f64 {
+    pub(crate) fn formula(&self, x: &[f64], rho: f64) -> f64 {
         self.derivatives(x).map(|[g, h, t, _]| g * g + rho * rho * (0.5 * h * h + g * t)).sum()
     }
 
     /// Var L(x+ρv)/ρ² itself for v ~ N(0, I), by the moments 1, 3, 15, 105 of a normal variable.
-    pub fn variance(&self, x: &[f64], rho: f64) -> f64 {
+    pub(crate) fn variance(&self, x: &[f64], rho: f64) -> f64 {
         let r2 = rho * rho;
         self.derivatives(x)
             .map(|[g, h, t, c]| {
@@ -102,21 +101,21 @@ impl Polynomial {
 
 /// What was found at one distance and one radius.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// The distance to the critical point.
-    pub distance: f64,
+    pub(crate) distance: f64,
     /// The radius ρ.
-    pub rho: f64,
+    pub(crate) rho: f64,
     /// ‖∇L‖.
-    pub gradient: f64,
+    pub(crate) gradient: f64,
     /// ‖H‖²_F.
-    pub frobenius: f64,
+    pub(crate) frobenius: f64,
     /// 2/ρ² times [`Polynomial::formula`]: what the one-sided estimator tends to, up to O(ρ²).
-    pub formula: f64,
+    pub(crate) formula: f64,
     /// 2/ρ² times [`Polynomial::variance`]: the one-sided estimator's expectation.
-    pub expected: f64,
+    pub(crate) expected: f64,
     /// Estimates of ‖H‖²_F by the one-sided, the central and the exact estimator.
-    pub estimates: [Estimate; 3],
+    pub(crate) estimates: [Estimate; 3],
 }
 
 /// The estimators of a [`Cell`] in their order.
@@ -127,7 +126,7 @@ const ESTIMATORS: [Estimator; 3] = [Estimator::OneSided, Estimator::Central, Est
 ///
 /// # Errors
 /// What the estimators report.
-pub fn one_sided_penalty(
+pub(crate) fn one_sided_penalty(
     distances: &[f64],
     radii: &[f64],
     samples: usize,
@@ -159,12 +158,12 @@ pub fn one_sided_penalty(
 }
 
 /// As a table.
-pub fn penalty_table(cells: &[Cell]) -> Table {
+pub(crate) fn penalty_table(cells: &[Cell]) -> Table {
     let mut table =
         Table::new(["distance", "ρ", "‖∇L‖", "‖H‖²_F", "formula", "one-sided", "central", "exact"]);
     for c in cells {
         let mut row: Vec<String> =
-            [c.distance, c.rho, c.gradient, c.frobenius, c.formula].map(number).to_vec();
+            [c.distance, c.rho, c.gradient, c.frobenius, c.formula].map(short_number).to_vec();
         row.extend(c.estimates.iter().map(with_error));
         table.row(row);
     }
@@ -172,7 +171,7 @@ pub fn penalty_table(cells: &[Cell]) -> Table {
 }
 
 /// What the table shows.
-pub fn penalty_conclusion(cells: &[Cell]) -> String {
+pub(crate) fn penalty_conclusion(cells: &[Cell]) -> String {
     let largest = |f: &dyn Fn(&Cell) -> f64| cells.iter().map(f).fold(0.0, f64::max);
     let ratio = largest(&|c| c.estimates[0].value / c.frobenius);
     let deviation =
@@ -184,7 +183,7 @@ pub fn penalty_conclusion(cells: &[Cell]) -> String {
         "The one-sided estimate of ‖H‖²_F is up to {} times ‖H‖²_F and follows the formula instead, within \
          {:.1} % (at most {errors:.1} standard errors from its expectation); the central estimate is within {:.1} %, \
          the exact one within {:.1} % of ‖H‖²_F at every distance.",
-        number(ratio),
+        short_number(ratio),
         100.0 * from_formula,
         100.0 * deviation(1),
         100.0 * deviation(2),
@@ -192,7 +191,7 @@ pub fn penalty_conclusion(cells: &[Cell]) -> String {
 }
 
 /// Estimates by radius at the largest distance, and by distance at the smallest radius.
-pub fn penalty_picture(cells: &[Cell]) -> Picture {
+pub(crate) fn penalty_picture(cells: &[Cell]) -> Picture {
     let far = cells.iter().map(|c| c.distance).fold(0.0, f64::max);
     let small = cells.iter().map(|c| c.rho).fold(f64::INFINITY, f64::min);
     let chart =

@@ -1,40 +1,39 @@
 //! L = (x₁x₂ − 1)² does not change when x becomes (c x₁, x₂/c); most measures of sharpness do.
 
-use super::{number, with_error};
-use crate::Table;
-use crate::plot::{Axis, Chart, Picture};
+use crate::estimate::with_error;
 use anyhow::Result;
 use burlap::autodiff::{Array, Cpu, DType, Var};
 use burlap::optim::{Estimate, Estimator, Objective, Sharpness};
+use burlap::report::{Axis, Chart, Picture, Table, short_number};
 
 /// What is measured at (c x₁, x₂/c).
 #[derive(Clone, Debug)]
-pub struct Rescaled {
+pub(crate) struct Rescaled {
     /// The factor c.
-    pub c: f64,
+    pub(crate) c: f64,
     /// L.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// SAM's sharpness to first order, L(x + ρ∇L/‖∇L‖) − L(x).
-    pub sam: f64,
+    pub(crate) sam: f64,
     /// tr H.
-    pub trace: Estimate,
+    pub(crate) trace: Estimate,
     /// ‖H‖²_F.
-    pub frobenius: Estimate,
+    pub(crate) frobenius: Estimate,
     /// tr DHD with D = diag|x|.
-    pub invariant_trace: Estimate,
+    pub(crate) invariant_trace: Estimate,
     /// ‖DHD‖²_F.
-    pub invariant_frobenius: Estimate,
+    pub(crate) invariant_frobenius: Estimate,
 }
 
 /// x₁ and x₂ at c = 1: near the minima, where the gradient tells SAM a direction.
-pub const POINT: [f64; 2] = [1.0, 1.1];
+pub(crate) const POINT: [f64; 2] = [1.0, 1.1];
 const RHO: f64 = 0.05;
 
 /// Measures at (c x₁, x₂/c) for each c, by the exact estimator with the same directions.
 ///
 /// # Errors
 /// What the estimators report.
-pub fn rescaled(factors: &[f64], samples: usize, seed: u64) -> Result<Vec<Rescaled>> {
+pub(crate) fn rescaled(factors: &[f64], samples: usize, seed: u64) -> Result<Vec<Rescaled>> {
     let loss = |x: Var, _: &[Var]| (x.at(0) * x.at(1) - 1.0).square();
     let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
     let at = |&c: &f64| {
@@ -62,10 +61,10 @@ pub fn rescaled(factors: &[f64], samples: usize, seed: u64) -> Result<Vec<Rescal
 }
 
 /// As a table.
-pub fn rescaling_table(rows: &[Rescaled]) -> Table {
+pub(crate) fn rescaling_table(rows: &[Rescaled]) -> Table {
     let mut table = Table::new(["c", "L", "SAM", "tr H", "‖H‖²_F", "tr DHD", "‖DHD‖²_F"]);
     for r in rows {
-        let mut row: Vec<String> = [r.c, r.loss, r.sam].map(number).to_vec();
+        let mut row: Vec<String> = [r.c, r.loss, r.sam].map(short_number).to_vec();
         let estimates = [&r.trace, &r.frobenius, &r.invariant_trace, &r.invariant_frobenius];
         row.extend(estimates.map(with_error));
         table.row(row);
@@ -86,7 +85,7 @@ const MEASURES: [Measure; 5] = [
 ];
 
 /// What the table shows.
-pub fn rescaling_conclusion(rows: &[Rescaled]) -> String {
+pub(crate) fn rescaling_conclusion(rows: &[Rescaled]) -> String {
     let span = |f: &dyn Fn(&Rescaled) -> f64| {
         let all = || rows.iter().map(f);
         all().fold(0.0, f64::max) / all().fold(f64::INFINITY, f64::min)
@@ -96,16 +95,16 @@ pub fn rescaling_conclusion(rows: &[Rescaled]) -> String {
     format!(
         "While the loss stays the same (within {} of it), SAM's sharpness varies by a factor of {}, tr H of {}, ‖H‖²_F of {}; \
          the scale-invariant measures vary by {} of their values.",
-        number(loss),
-        number(sam),
-        number(trace),
-        number(frobenius),
-        number((a - 1.0).max(b - 1.0)),
+        short_number(loss),
+        short_number(sam),
+        short_number(trace),
+        short_number(frobenius),
+        short_number((a - 1.0).max(b - 1.0)),
     )
 }
 
 /// Each measure by c, as a multiple of its value at the c nearest to 1.
-pub fn rescaling_picture(rows: &[Rescaled]) -> Picture {
+pub(crate) fn rescaling_picture(rows: &[Rescaled]) -> Picture {
     let axes = (Axis::log("factor c"), Axis::log("measure / its value at c = 1"));
     let middle = rows.iter().min_by(|a, b| a.c.ln().abs().total_cmp(&b.c.ln().abs()));
     let mut chart = Chart::new("", axes.0, axes.1);

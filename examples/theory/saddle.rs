@@ -1,14 +1,13 @@
 //! L = a² − b²: its trace vanishes, its Frobenius norm does not.
 
-use super::{number, with_error};
-use crate::Table;
-use crate::plot::{Axis, Chart, Picture};
+use crate::estimate::with_error;
 use anyhow::Result;
 use burlap::autodiff::{Array, Cpu, DType, Var};
 use burlap::optim::{
     Decay, Estimate, Estimator, Method, Objective, Optimizer, Plain, Schedule, Sgd, Sharpness,
     SharpnessMethod, Training,
 };
+use burlap::report::{Axis, Chart, Picture, Table, short_number};
 
 /// a² − b² of x = (a, b): H = diag(2, −2), tr H = 0, ‖H‖²_F = 8.
 fn saddle() -> Objective {
@@ -26,7 +25,7 @@ fn family() -> Objective {
 ///
 /// # Errors
 /// What the estimators report.
-pub fn saddle_measures(samples: usize, seed: u64) -> Result<[Estimate; 2]> {
+pub(crate) fn saddle_measures(samples: usize, seed: u64) -> Result<[Estimate; 2]> {
     let objective = saddle();
     let of = |sharpness: Sharpness| {
         let mut exact = sharpness.with_estimator(Estimator::Exact);
@@ -35,24 +34,24 @@ pub fn saddle_measures(samples: usize, seed: u64) -> Result<[Estimate; 2]> {
     Ok([of(Sharpness::trace())?, of(Sharpness::frobenius())?])
 }
 
-/// The way of a method.
+/// The iterates of a method.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub(crate) struct Path {
     /// The function.
-    pub function: &'static str,
+    pub(crate) function: &'static str,
     /// The method with its settings.
-    pub method: String,
+    pub(crate) method: String,
     /// Parameters before the first step and after each.
-    pub points: Vec<Vec<f64>>,
+    pub(crate) points: Vec<Vec<f64>>,
 }
 
 /// The weight λ at which one-sided Frob-SAM is at rest along b: its penalty λρ²R_ρ is 2λ‖∇L‖² up to
 /// a constant, so that b moves by −(−2 + 16λ) b.
-pub const CRITICAL_WEIGHT: f64 = 0.125;
+pub(crate) const CRITICAL_WEIGHT: f64 = 0.125;
 
 const RHO: f64 = 0.1;
 
-fn way(
+fn path(
     (function, objective): (&'static str, Objective),
     (name, method): (String, Box<dyn Method>),
     start: &[f64],
@@ -75,7 +74,7 @@ fn way(
 ///
 /// # Errors
 /// What training reports.
-pub fn saddle_paths(samples: usize, seed: u64) -> Result<Vec<Path>> {
+pub(crate) fn saddle_paths(samples: usize, seed: u64) -> Result<Vec<Path>> {
     let penalised = |name: &str, sharpness: Sharpness, estimator: Estimator, lambda: f64| {
         let sharpness = sharpness.with_estimator(estimator).with_rho(RHO);
         let method = SharpnessMethod::new(sharpness, lambda, samples, seed)?;
@@ -93,7 +92,7 @@ pub fn saddle_paths(samples: usize, seed: u64) -> Result<Vec<Path>> {
     ];
     let mut paths = Vec::new();
     for method in quadratic {
-        paths.push(way(("a² − b²", saddle()), method, &[0.5, 0.05], (40, 0.05))?);
+        paths.push(path(("a² − b²", saddle()), method, &[0.5, 0.05], (40, 0.05))?);
     }
     let along = [
         plain(),
@@ -102,13 +101,13 @@ pub fn saddle_paths(samples: usize, seed: u64) -> Result<Vec<Path>> {
     ];
     for method in along {
         let family = ("(1 + c²)(a² − b²)", family());
-        paths.push(way(family, method, &[0.0, 0.0, 1.0], (40, 0.02))?);
+        paths.push(path(family, method, &[0.0, 0.0, 1.0], (40, 0.02))?);
     }
     Ok(paths)
 }
 
 /// As a table of where each method ends.
-pub fn saddle_table(paths: &[Path]) -> Table {
+pub(crate) fn saddle_table(paths: &[Path]) -> Table {
     let mut table = Table::new(["L", "method", "steps", "a", "b", "c", "‖H‖²_F at (0, 0, c)"]);
     for path in paths {
         let Some(end) = path.points.last() else { continue };
@@ -117,17 +116,17 @@ pub fn saddle_table(paths: &[Path]) -> Table {
             path.method.clone(),
             (path.points.len() - 1).to_string(),
         ];
-        row.extend(end.iter().map(|&v| number(v)));
+        row.extend(end.iter().map(|&v| short_number(v)));
         row.resize(6, "–".into());
         let c = end.get(2).copied().unwrap_or(0.0);
-        row.push(number(8.0 * (1.0 + c * c).powi(2)));
+        row.push(short_number(8.0 * (1.0 + c * c).powi(2)));
         table.row(row);
     }
     table
 }
 
 /// What the estimates and the paths show.
-pub fn saddle_conclusion(measures: &[Estimate; 2], paths: &[Path]) -> String {
+pub(crate) fn saddle_conclusion(measures: &[Estimate; 2], paths: &[Path]) -> String {
     let end = |path: &Path, k: usize| path.points.last().and_then(|p| p.get(k)).copied();
     let moved = |path: &&Path| match (path.points.first(), path.points.last()) {
         (Some(a), Some(b)) => b[1].abs() > a[1].abs(),
@@ -142,7 +141,7 @@ pub fn saddle_conclusion(measures: &[Estimate; 2], paths: &[Path]) -> String {
     let stays = named(quadratic().filter(|p| !moved(p)).collect());
     let lasts: Vec<String> = paths
         .iter()
-        .filter_map(|p| end(p, 2).map(|c| format!("{} ends at c = {}", p.method, number(c))))
+        .filter_map(|p| end(p, 2).map(|c| format!("{} ends at c = {}", p.method, short_number(c))))
         .collect();
     format!(
         "tr H = {} and ‖H‖²_F = {} (0 and 8 are true): the trace does not see this saddle. On a² − b² these leave it: \
@@ -154,7 +153,7 @@ pub fn saddle_conclusion(measures: &[Estimate; 2], paths: &[Path]) -> String {
 }
 
 /// |b| by step on a² − b², and c by step on the family.
-pub fn saddle_picture(paths: &[Path]) -> Picture {
+pub(crate) fn saddle_picture(paths: &[Path]) -> Picture {
     let chart = |title: &str, axis: Axis, coordinate: usize, dim: usize| {
         let chart = Chart::new(title, Axis::count("step"), axis);
         paths.iter().filter(|p| p.points[0].len() == dim).fold(chart, |chart, path| {

@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::penalty::{Polynomial, one_sided_penalty, penalty_conclusion};
+use crate::rescaling::{POINT, rescaled, rescaling_conclusion};
+use crate::saddle::{saddle_conclusion, saddle_measures, saddle_paths};
 use burlap::autodiff::Array;
-use support::theory::{
-    POINT, Polynomial, one_sided_penalty, penalty_conclusion, rescaled, rescaling_conclusion,
-    saddle_conclusion, saddle_measures, saddle_paths,
-};
 
 #[test]
 fn the_known_derivatives_are_those_of_the_engine() {

@@ -1,10 +1,11 @@
 //! What all commands have in common: how their lines are parsed, what they print, how they end.
 
-use crate::data::Normalize;
-use anyhow::{Context, Result};
-use burlap::autodiff::Cpu;
+use super::data::Normalize;
+use super::error::{Error, OfFlag, Result, usage};
+use crate::autodiff::Cpu;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use std::any::TypeId;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ pub fn parse<T: CommandFactory + FromArgMatches>() -> T {
     T::from_arg_matches(&command::<T>().get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-/// The command of some options, whose numbers may be negative: `--lr -1` is a value out of range and not
+/// The command of options whose numbers may be negative: `--lr -1` is a value out of range and not
 /// an unknown flag.
 pub fn command<T: CommandFactory>() -> Command {
     signed(T::command()).after_help(
@@ -40,52 +41,48 @@ fn signed(command: Command) -> Command {
 
 /// Prints a line on the standard output, as `println!` does; that nobody reads it any more is an error,
 /// which [`exit`] passes over in silence.
+///
+/// ```
+/// burlap::cli::say!("{} steps", 3)?;
+/// # Ok::<(), burlap::cli::Error>(())
+/// ```
+#[doc(hidden)]
 #[macro_export]
-macro_rules! say {
+macro_rules! __say {
     ($($arg:tt)*) => {
-        $crate::print(format_args!("{}\n", format_args!($($arg)*)))
+        $crate::cli::print(format_args!("{}\n", format_args!($($arg)*)))
     };
 }
 
 /// Prints on the standard output.
 ///
 /// # Errors
-/// [`OutputClosed`] when nobody reads it any more; what else the system reports.
+/// [`Error::OutputClosed`] when nobody reads it any more, else [`Error::Output`].
 pub fn print(text: fmt::Arguments<'_>) -> Result<()> {
     match io::stdout().lock().write_fmt(text) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
-        other => other.context("the standard output cannot be written"),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Error::OutputClosed),
+        other => other.map_err(Error::Output),
     }
 }
-
-/// Nobody reads the standard output any more, as after `| head -1`.
-#[derive(Clone, Copy, Debug)]
-pub struct OutputClosed;
-
-impl fmt::Display for OutputClosed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the standard output any more")
-    }
-}
-
-impl std::error::Error for OutputClosed {}
 
 /// Exit code where nobody reads the output: that of programs which the signal SIGPIPE (13) ends.
 const CLOSED: u8 = 128 + 13;
 
 /// Runs a program's `main`: an error is one sentence with its causes, and exit code 1. Where nobody
 /// reads the output any more, the program ends without a word, with exit code 141 as other programs do
-/// in a shell.
-pub fn exit(result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.chain().any(|cause| cause.is::<OutputClosed>()) => CLOSED.into(),
-        Err(error) => {
-            // A backtrace would tell of the program only.
-            complain(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
+/// in a shell. Errors may be [`Error`] or `anyhow::Error`.
+pub fn exit<E: AsRef<dyn StdError + 'static>>(result: std::result::Result<(), E>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let causes = || std::iter::successors(Some(error.as_ref()), |&cause| cause.source());
+    let is_closed = |cause: &(dyn StdError + 'static)| {
+        matches!(cause.downcast_ref(), Some(Error::OutputClosed))
+    };
+    if causes().any(is_closed) {
+        return CLOSED.into();
     }
+    let sentence: Vec<String> = causes().map(ToString::to_string).collect();
+    complain(format_args!("error: {}", sentence.join(": ")));
+    ExitCode::FAILURE
 }
 
 /// A line on the standard error; there is nowhere to tell that nobody reads it.
@@ -93,8 +90,8 @@ fn complain(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The backend with so many threads; not more than processors, since threads that wait for each
-/// other's processors take a hundred times as long. `None` is one for each processor.
+/// The CPU backend with a number of threads, at most one for each processor, which is also the
+/// default: threads that wait for each other's processors take a hundred times as long.
 ///
 /// # Errors
 /// For 0 threads, or when the system does not grant them.
@@ -109,5 +106,26 @@ pub fn cpu(threads: Option<usize>) -> Result<Cpu> {
             ));
         });
     }
-    Cpu::with_threads(asked.min(processors)).context("--threads")
+    Cpu::with_threads(asked.min(processors)).of_flag("--threads")
+}
+
+/// Refuses a list that is empty or names something twice.
+///
+/// ```
+/// let error = burlap::cli::distinct("--seeds", &[1, 2, 1]).map_err(|e| e.to_string());
+/// assert_eq!(error, Err("--seeds: 1 occurs twice".into()));
+/// ```
+///
+/// # Errors
+/// [`Error::Usage`] with the flag.
+pub fn distinct<T: PartialEq + fmt::Display>(flag: &str, values: &[T]) -> Result<()> {
+    if values.is_empty() {
+        return usage(format!("{flag}: at least one value is needed"));
+    }
+    for (i, value) in values.iter().enumerate() {
+        if values[..i].contains(value) {
+            return usage(format!("{flag}: {value} occurs twice"));
+        }
+    }
+    Ok(())
 }

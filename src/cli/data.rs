@@ -1,11 +1,12 @@
 //! The data sets and networks that the flags name.
 
-use crate::numbers;
-use anyhow::{Context, Result, bail, ensure};
-use burlap::autodiff::Array;
-use burlap::nn::data::{self, Batch, Dataset};
-use burlap::nn::{Activation, Linear, Model, Sequential, SimpleNet, mlp};
+use super::error::{Error, OfFlag, Result, usage};
+use super::numbers;
+use crate::autodiff::Array;
+use crate::nn::data::{self, Batch, Dataset};
+use crate::nn::{Activation, Linear, Model, Sequential, SimpleNet, mlp};
 use std::fmt;
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -37,9 +38,9 @@ pub struct DataArgs {
 /// Features become (feature − mean)/std.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
-    /// What is subtracted.
+    /// The number that is subtracted.
     pub mean: f32,
-    /// What is divided by.
+    /// The divisor.
     pub std: f32,
 }
 
@@ -74,9 +75,9 @@ impl fmt::Display for Normalize {
 /// A training set in two parts, by which settings are chosen. There is no test set in it.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// What is trained on.
+    /// The examples that are trained on.
     pub training: Dataset,
-    /// What settings are chosen by: its labels are those of the data set, never flipped.
+    /// The examples that settings are chosen by: their labels are those of the data set, never flipped.
     pub validation: Dataset,
 }
 
@@ -148,9 +149,9 @@ impl DataArgs {
             path if Path::new(path).exists() => {
                 data::csv_dataset(path)?.stratified_split(0.2, 0)?
             }
-            path => bail!(
+            path => usage(format!(
                 "--data {path}: neither digits, mnist, fashion-mnist, nor an existing file or folder"
-            ),
+            ))?,
         })
     }
 }
@@ -162,7 +163,7 @@ impl DataArgs {
 /// # Errors
 /// For any other name.
 pub fn model(name: &str, data: &Dataset) -> Result<Model> {
-    network(name, data).with_context(|| format!("--model {name}"))
+    network(name, data).of_flag(format!("--model {name}"))
 }
 
 fn network(name: &str, data: &Dataset) -> Result<Model> {
@@ -170,14 +171,16 @@ fn network(name: &str, data: &Dataset) -> Result<Model> {
         Some(("mlp", sizes)) => {
             let parsed: std::result::Result<_, _> =
                 sizes.split(',').map(|s| s.trim().parse()).collect();
-            parsed.context("hidden sizes are numbers separated by commas")?
+            parsed.map_err(|error: ParseIntError| {
+                Error::Usage(format!("hidden sizes are numbers separated by commas: {error}"))
+            })?
         }
         None if name == "mlp" => vec![64],
         None if name == "simple" => {
             return Ok(Model::new(SimpleNet::new(data.dim(), data.classes()))?);
         }
         None if name == "paper" => return Ok(Model::new(paper_network(data))?),
-        _ => bail!("there are mlp, mlp:H1,H2,…, simple and paper"),
+        _ => return usage("there are mlp, mlp:H1,H2,…, simple and paper".into()),
     };
     let sizes: Vec<usize> =
         std::iter::once(data.dim()).chain(hidden).chain([data.classes()]).collect();
@@ -209,7 +212,7 @@ fn paper_network(data: &Dataset) -> Sequential {
 ///
 /// # Errors
 /// What the engine reports.
-pub fn arrays(batch: Batch, dim: usize) -> Result<Vec<Array>> {
+pub fn batch_arrays(batch: Batch, dim: usize) -> Result<Vec<Array>> {
     let features = Array::from_vec([batch.len, dim], batch.features)?;
     Ok(vec![features, Array::vector(batch.labels)])
 }
@@ -217,9 +220,11 @@ pub fn arrays(batch: Batch, dim: usize) -> Result<Vec<Array>> {
 /// A data set in consecutive batches of at most `size` examples, `limit` in all.
 ///
 /// # Errors
-/// For pieces of no examples, or none at all; what the engine reports.
-pub fn pieces(data: &Dataset, size: usize, limit: usize) -> Result<Vec<Vec<Array>>> {
-    ensure!(size > 0 && limit > 0, "{}: pieces of at least one example are needed", data.name());
+/// For batches of no examples, or none at all; what the engine reports.
+pub fn batches(data: &Dataset, size: usize, limit: usize) -> Result<Vec<Vec<Array>>> {
+    if size == 0 || limit == 0 {
+        return usage(format!("{}: batches of at least one example are needed", data.name()));
+    }
     let indices: Vec<usize> = (0..data.len().min(limit)).collect();
-    indices.chunks(size).map(|part| arrays(data.gather(part)?, data.dim())).collect()
+    indices.chunks(size).map(|part| batch_arrays(data.gather(part)?, data.dim())).collect()
 }

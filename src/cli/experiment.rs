@@ -1,26 +1,22 @@
 //! A network, its data and the settings of a run; training with any optimizer.
 
-use crate::command::cpu;
-use crate::curvature::Curvature;
-use crate::data::{DataArgs, arrays, model, pieces};
-use crate::method_args::MethodArgs;
-use crate::numbers;
-use crate::saved;
-use anyhow::{Context, Result, bail};
-use burlap::autodiff::{Array, Cpu, DType, Tape};
-use burlap::nn::data::{Dataset, Loader};
-use burlap::nn::{Model, loss, memory};
-use burlap::optim::{
-    self, Decay, Evaluation, Objective, Optimizer, ResolvedMethod, Schedule, Sgd, Training,
+use super::command::cpu;
+use super::data::{DataArgs, batch_arrays, batches, model};
+use super::error::{Error, OfFlag, Result, usage};
+use super::method_args::MethodArgs;
+use super::{numbers, progress, saved};
+use crate::autodiff::{Array, Cpu, DType, Tape};
+use crate::nn::data::{Dataset, Loader};
+use crate::nn::{Model, loss, memory};
+use crate::optim::{
+    self, Decay, Evaluation, MethodSettings, Objective, Optimizer, Schedule, Sgd, Training,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Examples in one piece when a whole set is evaluated: bounds memory.
-const PIECE: usize = 1024;
+/// Examples in one batch when a whole set is evaluated: bounds memory.
+const EVALUATION_BATCH: usize = 1024;
 
 /// Vectors of the parameters' length that a training has at the same time, at least: parameters,
 /// their neighbour, momenta, two gradients, the step, and the doubles that first values are drawn in.
@@ -28,7 +24,7 @@ const VECTORS: u64 = 8;
 
 /// How the learning rate falls.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Falling {
+pub enum ScheduleKind {
     /// Along half a cosine to zero at the end.
     #[default]
     Cosine,
@@ -58,7 +54,7 @@ pub struct TrainingArgs {
 
     /// How the learning rate falls
     #[arg(long, value_enum, default_value = "cosine")]
-    pub schedule: Falling,
+    pub schedule: ScheduleKind,
 
     /// Momentum
     #[arg(long, default_value_t = 0.9, value_parser = numbers::below_one)]
@@ -109,15 +105,17 @@ pub struct Epoch<'a> {
     pub loss: f64,
     /// The mean of the method's own sharpness estimates, where it makes any.
     pub sharpness: Option<f64>,
+    /// The time of the epoch's steps.
+    pub seconds: f64,
 }
 
 /// A finished run.
 #[derive(Debug)]
-pub struct Fitted {
+pub struct TrainedRun {
     /// The run.
     pub training: Training,
-    /// The method's settings.
-    pub named: ResolvedMethod,
+    /// The method's effective settings.
+    pub settings: MethodSettings,
     /// The time of the steps.
     pub time: Duration,
 }
@@ -132,9 +130,9 @@ pub struct Experiment {
     /// The network.
     pub model: Arc<Model>,
     /// The training set.
-    pub train: Rc<Dataset>,
+    pub train: Arc<Dataset>,
     /// The set that the run is judged on.
-    pub test: Rc<Dataset>,
+    pub test: Arc<Dataset>,
 }
 
 impl Experiment {
@@ -144,19 +142,19 @@ impl Experiment {
     /// For settings out of range, and what reading the data reports.
     pub fn new(args: &TrainingArgs) -> Result<Experiment> {
         let (train, test) = args.data.load(args.seed)?;
-        Experiment::on(args, Rc::new(train), Rc::new(test))
+        Experiment::on(args, Arc::new(train), Arc::new(test))
     }
 
     /// On data that have been read: the first set is trained on, the run is judged on the other.
     ///
     /// # Errors
     /// For settings out of range.
-    pub fn on(args: &TrainingArgs, train: Rc<Dataset>, test: Rc<Dataset>) -> Result<Experiment> {
+    pub fn on(args: &TrainingArgs, train: Arc<Dataset>, test: Arc<Dataset>) -> Result<Experiment> {
         let backend = cpu(args.threads)?;
         let model = Arc::new(model(&args.model, &train)?);
         let total = model.layout().total();
         memory::check(VECTORS * size_of::<f32>() as u64 * total as u64)
-            .with_context(|| format!("--model {}: training {total} parameters", args.model))?;
+            .of_flag(format!("--model {}: training {total} parameters", args.model))?;
         Ok(Experiment { args: args.clone(), backend, model, train, test })
     }
 
@@ -178,7 +176,9 @@ impl Experiment {
         let loader =
             Loader::new(examples, batch)?.shuffled(self.args.seed).drop_last(self.args.drop_last);
         if loader.batches_per_epoch() == 0 {
-            bail!("--drop-last: {examples} examples do not fill a batch of {batch}");
+            return usage(format!(
+                "--drop-last: {examples} examples do not fill a batch of {batch}"
+            ));
         }
         Ok(loader)
     }
@@ -191,76 +191,89 @@ impl Experiment {
         names.iter().try_for_each(|name| self.training(name).map(drop))
     }
 
-    /// A run at its start, and its method's settings.
+    /// A run at its start, and its method's effective settings.
     ///
     /// # Errors
     /// For an unknown method or a setting out of range.
-    pub fn training(&self, name: &str) -> Result<(Training, ResolvedMethod)> {
+    pub fn training(&self, name: &str) -> Result<(Training, MethodSettings)> {
         let a = &self.args;
         let settings = a.method.settings(a.seed, self.model.layout())?.applicable_to(name)?;
-        let mut named = optim::method(name, &settings)?;
+        let resolved = optim::method(name, &settings)?;
         let objective = self.objective();
         let rule = Sgd::new().with_momentum(a.momentum).with_weight_decay(a.weight_decay);
         let optimizer = Optimizer::new(rule, &self.backend, DType::F32, objective.dim())?;
         let steps = a.epochs * self.loader()?.batches_per_epoch() as u64;
         let decay = match a.schedule {
-            Falling::Cosine => Decay::Cosine { total: steps.max(1), floor: 0.0 },
-            Falling::Constant => Decay::Constant,
+            ScheduleKind::Cosine => Decay::Cosine { total: steps.max(1), floor: 0.0 },
+            ScheduleKind::Constant => Decay::Constant,
         };
         let schedule = Schedule::new(a.lr, decay)?;
         let start = self.model.init(a.seed, DType::F32);
-        let method = std::mem::replace(&mut named.method, Box::new(optim::Plain));
-        Ok((Training::boxed(objective, method, optimizer, schedule, start)?, named))
+        let training = Training::boxed(objective, resolved.method, optimizer, schedule, start)?;
+        Ok((training, resolved.settings))
     }
 
-    /// Trains with one optimizer, saving and resuming where files are named. What `observe` does
-    /// after each epoch is not part of the time. An epoch is saved after it has been observed: a run
-    /// that was killed between the two observes it once more, from the same parameters.
+    /// Trains with one method, saving and resuming where files are named.
+    ///
+    /// # Errors
+    /// What training and the files report.
+    pub fn fit(&self, name: &str, files: &Files) -> Result<TrainedRun> {
+        self.fit_observed(name, files, |_| Ok(()))
+    }
+
+    /// [Trains](Experiment::fit), and calls `observe` after each epoch; its time is not part of the
+    /// run's. An epoch is saved after it has been observed: a run that was killed between the two
+    /// observes it once more, from the same parameters. The observer may have errors of its own.
     ///
     /// # Errors
     /// What training, the files or the observer report.
-    pub fn fit(
+    pub fn fit_observed<E: From<Error>>(
         &self,
         name: &str,
         files: &Files,
-        mut observe: impl FnMut(&Epoch<'_>) -> Result<()>,
-    ) -> Result<Fitted> {
+        mut observe: impl FnMut(&Epoch<'_>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<TrainedRun, E> {
         let a = &self.args;
         let mut begin = Instant::now();
         let mut time = Duration::ZERO;
-        let (mut training, named) = self.training(name)?;
+        let (mut training, settings) = self.training(name)?;
         let loader = self.loader()?;
         let per_epoch = loader.batches_per_epoch() as u64;
         if let Some(path) = &files.resume {
             saved::resume(path, name, a, &mut training)?;
         }
-        let bar = ProgressBar::new(a.epochs * per_epoch);
-        bar.set_style(ProgressStyle::with_template(
-            "{prefix:>13} {bar:30} {pos}/{len} {msg} {eta}",
-        )?);
-        bar.set_prefix(name.to_owned());
+        let template = "{prefix:>13} {bar:30} {pos}/{len} {msg} {eta}";
+        let bar = progress::bar(template, a.epochs * per_epoch, name);
         bar.set_position(training.steps());
         for epoch in training.steps() / per_epoch.max(1)..a.epochs {
             let mut means = Means::default();
             for indices in loader.epoch(epoch) {
-                let batch = arrays(self.train.gather(&indices)?, self.train.dim())?;
-                let found = training
-                    .step(&batch)
-                    .with_context(|| format!("{name}, step {}", training.steps()))?;
-                bar.set_message(format!("loss {:.4}", found.loss));
+                let evaluation = self.step(name, &mut training, &indices)?;
+                bar.set_message(format!("loss {:.4}", evaluation.loss));
                 bar.inc(1);
-                means.add(&found);
+                means.add(&evaluation);
             }
-            time += begin.elapsed();
-            let (loss, sharpness) = means.of();
-            observe(&Epoch { number: epoch + 1, training: &training, loss, sharpness })?;
+            let elapsed = begin.elapsed();
+            time += elapsed;
+            let (loss, sharpness) = means.values();
+            let (number, seconds) = (epoch + 1, elapsed.as_secs_f64());
+            observe(&Epoch { number, training: &training, loss, sharpness, seconds })?;
             begin = Instant::now();
             if let Some(path) = &files.save {
                 saved::save(path, name, a, &training)?;
             }
         }
         bar.finish_and_clear();
-        Ok(Fitted { training, named, time: time + begin.elapsed() })
+        Ok(TrainedRun { training, settings, time: time + begin.elapsed() })
+    }
+
+    fn step(&self, name: &str, training: &mut Training, indices: &[usize]) -> Result<Evaluation> {
+        let batch = batch_arrays(self.train.gather(indices)?, self.train.dim())?;
+        training.step(&batch).map_err(|cause| Error::Step {
+            method: name.to_owned(),
+            step: training.steps(),
+            cause: Box::new(cause),
+        })
     }
 
     /// Mean loss and accuracy over a data set.
@@ -269,28 +282,20 @@ impl Experiment {
     /// What the engine reports.
     pub fn evaluate(&self, set: &Dataset, x: &Array) -> Result<(f64, f64)> {
         let (mut total_loss, mut correct) = (0.0, 0.0);
-        for piece in pieces(set, PIECE, usize::MAX)? {
+        for batch in batches(set, EVALUATION_BATCH, usize::MAX)? {
             let tape = Tape::new();
             let params = tape.input("parameters", DType::F32, x.shape());
-            let features = tape.input("features", DType::F32, piece[0].shape());
-            let labels = tape.input("labels", DType::U32, piece[1].shape());
+            let features = tape.input("features", DType::F32, batch[0].shape());
+            let labels = tape.input("labels", DType::U32, batch[1].shape());
             let logits = self.model.forward(params, features);
             let outputs = [loss::cross_entropy(logits, labels), loss::accuracy(logits, labels)];
-            let found = tape.compile(&self.backend, &outputs)?.run(&[x, &piece[0], &piece[1]])?;
-            let count = piece[1].len() as f64;
-            total_loss += count * found[0].item()?;
-            correct += count * found[1].item()?;
+            let means = tape.compile(&self.backend, &outputs)?.run(&[x, &batch[0], &batch[1]])?;
+            let count = batch[1].len() as f64;
+            total_loss += count * means[0].item()?;
+            correct += count * means[1].item()?;
         }
         let n = set.len() as f64;
         Ok((total_loss / n, correct / n))
-    }
-
-    /// Curvature of the training loss at a point.
-    ///
-    /// # Errors
-    /// What the engine reports.
-    pub fn curvature(&self, objective: &Objective, x: &Array, probes: usize) -> Result<Curvature> {
-        Curvature::measure(objective, x, &self.train, probes, self.args.seed)
     }
 }
 
@@ -304,16 +309,16 @@ struct Means {
 }
 
 impl Means {
-    fn add(&mut self, found: &Evaluation) {
-        self.loss += found.loss;
+    fn add(&mut self, evaluation: &Evaluation) {
+        self.loss += evaluation.loss;
         self.steps += 1.0;
-        if let Some(sharpness) = found.sharpness {
+        if let Some(sharpness) = evaluation.sharpness {
             self.sharpness += sharpness;
             self.measured += 1.0;
         }
     }
 
-    fn of(&self) -> (f64, Option<f64>) {
+    fn values(&self) -> (f64, Option<f64>) {
         let sharpness = (self.measured > 0.0).then(|| self.sharpness / self.measured);
         (self.loss / self.steps, sharpness)
     }

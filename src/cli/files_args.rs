@@ -1,8 +1,9 @@
 //! Runs of several optimizers from the command line.
 
-use crate::experiment::Files;
-use anyhow::{Context, Result, bail};
-use burlap::nn::files;
+use super::error::{OfFlag, Result, usage};
+use super::experiment::Files;
+use crate::nn::files;
+use crate::optim;
 use std::path::PathBuf;
 
 /// Where runs are kept.
@@ -25,19 +26,19 @@ impl FilesArgs {
     /// Says what is wrong.
     pub fn check(&self, optimizers: &[String]) -> Result<Files> {
         if optimizers.len() != 1 && (self.save.is_some() || self.resume.is_some()) {
-            bail!("--save and --resume need exactly one --optimizer");
+            return usage("--save and --resume need exactly one --optimizer".into());
         }
         for (k, name) in optimizers.iter().enumerate() {
-            burlap::optim::method(name, &Default::default())?;
+            optim::method(name, &Default::default())?;
             if optimizers[..k].contains(name) {
-                bail!("--optimizer names {name} twice");
+                return usage(format!("--optimizer names {name} twice"));
             }
         }
         if let Some(path) = &self.save {
-            files::check_replaceable(path).context("--save")?;
+            files::check_replaceable(path).of_flag("--save")?;
         }
         if let Some(path) = &self.resume {
-            files::open(path).context("--resume")?;
+            files::open(path).of_flag("--resume")?;
         }
         Ok(Files { save: self.save.clone(), resume: self.resume.clone() })
     }

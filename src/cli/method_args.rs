@@ -1,9 +1,9 @@
 //! The flags of the methods' settings, which are those of the library's registry.
 
-use crate::numbers;
-use anyhow::{Result, bail};
-use burlap::nn::Layout;
-use burlap::optim::{
+use super::error::{Error, Result};
+use super::numbers;
+use crate::nn::Layout;
+use crate::optim::{
     Estimator, METHODS, Member, MethodSettings, Setting, SettingKind, SettingValue,
 };
 use clap::{Arg, ArgMatches, Command};
@@ -60,7 +60,7 @@ fn help(name: &str) -> String {
     text
 }
 
-fn parse(kind: SettingKind, text: &str) -> Result<SettingValue, String> {
+fn parse(kind: SettingKind, text: &str) -> std::result::Result<SettingValue, String> {
     match kind {
         SettingKind::Number => numbers::finite(text).map(SettingValue::from),
         SettingKind::Count => numbers::whole_u64(1..=numbers::MANY_U64)(text).map(Into::into),
@@ -76,6 +76,8 @@ impl clap::Args for MethodArgs {
         let flag = |(word, setting): (&'static str, &'static Setting)| {
             let kind = setting.kind;
             let arg = Arg::new(word).long(word).value_parser(move |text: &str| parse(kind, text));
+            // `--rho -1` is a value out of range and not an unknown flag.
+            let arg = arg.allow_hyphen_values(kind != SettingKind::Estimator);
             if word == setting.name {
                 arg.help(help(word))
             } else {
@@ -94,13 +96,16 @@ impl clap::Args for MethodArgs {
 }
 
 impl clap::FromArgMatches for MethodArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<MethodArgs, clap::Error> {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<MethodArgs, clap::Error> {
         let mut args = MethodArgs::default();
         args.update_from_arg_matches(matches)?;
         Ok(args)
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
         for (word, _) in words() {
             if let Some(value) = matches.get_one::<SettingValue>(word) {
                 self.given.set(word, value.clone());
@@ -164,7 +169,7 @@ fn ranges(names: &[String], layout: &Layout) -> Result<Vec<Range<usize>>> {
     let known = || layout.names().collect::<Vec<_>>().join(", ");
     for name in names {
         if !layout.names().any(|n| n.starts_with(name.as_str())) {
-            bail!("--layers {name}: the network has {}", known());
+            return Err(Error::Usage(format!("--layers {name}: the network has {}", known())));
         }
     }
     let chosen = |name: &str| names.iter().any(|n| name.starts_with(n.as_str()));

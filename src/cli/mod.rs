@@ -1,62 +1,59 @@
-//! What the examples share: their common flags, data sets and networks by name, training runs
-//! that can be watched and resumed, the measurement of curvature at a solution, pictures, results
-//! on disk with their statistics, and the study that compares methods.
+//! What commands share: flags with their ranges, output, exit codes, data sets and networks by name,
+//! methods' settings from the registry, training runs that are saved and gone on from, records of
+//! results on disk.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`parse`], [`numbers`] | command lines; numbers within ranges that the message names |
+//! | [`say!`](say), [`exit`] | output and exit codes: 0, 1, 2, and 141 where nobody reads |
+//! | [`DataArgs`], [`model`] | data sets and networks by name |
+//! | [`MethodArgs`] | the settings of all methods as flags, from the registry |
+//! | [`Experiment`] | a network, its data and settings; training with any method, measuring |
+//! | [`FilesArgs`] | `--save` and `--resume` |
+//! | [`results`] | CSV files that grow by whole lines and survive a kill at any byte |
+//!
+//! ```
+//! use burlap::cli::{Experiment, Files, TrainingArgs};
+//! use clap::Parser;
+//!
+//! #[derive(Parser)]
+//! struct Options {
+//!     #[command(flatten)]
+//!     training: TrainingArgs,
+//! }
+//!
+//! let line = "train --model mlp:8 --epochs 2 --fraction 0.2 --lr 0.1";
+//! let options = Options::try_parse_from(line.split(' '))?;
+//! let experiment = Experiment::new(&options.training)?;
+//! let run = experiment.fit("sam", &Files::default())?;
+//! let (loss, accuracy) = experiment.evaluate(&experiment.test, run.training.parameters())?;
+//! assert!(loss < 2.3 && accuracy > 0.2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // Both panic where nobody reads: `say!` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod command;
-mod curvature;
-mod curves;
 mod data;
+mod error;
 mod experiment;
-mod files;
-mod landscape;
+mod files_args;
+mod history;
+mod measure;
 mod method_args;
 pub mod numbers;
-pub mod paper;
-pub mod plot;
 mod progress;
-mod report;
 pub mod results;
-mod runs;
 mod saved;
-mod spectrum;
-pub mod statistics;
-pub mod study;
-mod table;
-pub mod theory;
 
-pub use command::{OutputClosed, command, cpu, exit, parse, print};
-pub use curvature::{CURVATURE_EXAMPLES, Curvature};
-pub use curves::{History, Moment, curves_caption, curves_picture};
-pub use data::{DataArgs, Normalize, Selection, arrays, model, pieces};
-pub use experiment::{Epoch, Experiment, Falling, Files, Fitted, TrainingArgs};
-pub use files::{writable_folder, write_whole};
-pub use landscape::{
-    Landscape, LandscapeArgs, filter_normalised, landscapes_caption, landscapes_picture,
-};
+pub use crate::__say as say;
+pub use command::{command, cpu, distinct, exit, parse, print};
+pub use data::{DataArgs, Normalize, Selection, batch_arrays, batches, model};
+pub use error::{Error, Result};
+pub use experiment::{Epoch, Experiment, Files, ScheduleKind, TrainedRun, TrainingArgs};
+pub use files_args::FilesArgs;
+pub use history::{History, curves_caption};
+pub use measure::{CURVATURE_EXAMPLES, LandscapeArgs, SpectrumArgs};
 pub use method_args::MethodArgs;
-pub use progress::watched;
-pub use report::Report;
-pub use runs::FilesArgs;
-pub use spectrum::{Spectrum, SpectrumArgs, spectra_caption, spectra_picture};
-pub use table::Table;
-
-/// A text with the letters that mean something in HTML and XML as references.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Not a character of XML.
-            c if c.is_control() && !matches!(c, '\n' | '\t' | '\r') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
+pub use progress::with_progress_bar;

@@ -1,12 +1,12 @@
 //! Tables of results on disk that grow by whole lines, so that a killed program can go on.
 
-use crate::files::write_whole;
-use anyhow::{Context, Result, bail, ensure};
-use burlap::nn::files;
+use super::error::{Error, Result};
+use crate::nn::files;
+use crate::report::write_whole;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What all lines of a file have in common, by name.
@@ -33,6 +33,14 @@ const LONGEST: u64 = 1 << 30;
 fn heading(settings: &Settings) -> String {
     let pairs: Vec<String> = settings.iter().map(|(k, v)| format!("{k}={}", quoted(v))).collect();
     format!("# {}", pairs.join("; "))
+}
+
+fn fail<T>(path: &Path, problem: String) -> Result<T> {
+    Err(Error::Results { path: path.to_owned(), problem })
+}
+
+fn io(path: &Path, cause: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), cause }
 }
 
 /// Whether a line names the same settings with perhaps other values.
@@ -70,20 +78,22 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// belongs to other settings, or has a line that does not fit.
     pub fn open(path: &Path, settings: &Settings) -> Result<Results<R>> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+            fs::create_dir_all(folder).map_err(|cause| io(folder, cause))?;
         }
         let file = files::open_to_append(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("{}: another process is writing it", path.display())
+                return fail(path, "another process is writing it".into());
             }
-            Err(TryLockError::Error(e)) => return Err(e).context(path.display().to_string()),
+            Err(TryLockError::Error(cause)) => return Err(io(path, cause)),
         }
         let mut text = String::new();
         let taken = (&file).take(LONGEST + 1).read_to_string(&mut text);
-        taken.with_context(|| format!("{}", path.display()))?;
-        ensure!(text.len() as u64 <= LONGEST, "{}: more than {LONGEST} bytes", path.display());
+        taken.map_err(|cause| io(path, cause))?;
+        if text.len() as u64 > LONGEST {
+            return fail(path, format!("more than {LONGEST} bytes"));
+        }
         let heading = heading(settings);
         let mut whole = whole_lines(path, &text, &heading)?;
         let first = whole.lines().next().unwrap_or_default();
@@ -92,7 +102,7 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
             whole = "";
         }
         if whole.len() < text.len() {
-            file.set_len(whole.len() as u64).with_context(|| format!("{}", path.display()))?;
+            file.set_len(whole.len() as u64).map_err(|cause| io(path, cause))?;
         }
         let rows = if whole.is_empty() { Vec::new() } else { parse(path, whole, Some(settings))? };
         let rest = whole.split_once('\n').map_or("", |(_, rest)| rest);
@@ -107,7 +117,7 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// When the file cannot be read, or has a line that does not fit.
     pub fn read(path: &Path) -> Result<Vec<R>> {
         let bytes = files::read(path, LONGEST)?;
-        let text = String::from_utf8(bytes).with_context(|| format!("{}", path.display()))?;
+        let text = String::from_utf8(bytes).or_else(|error| fail(path, error.to_string()))?;
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         parse(path, &text[..end], None)
     }
@@ -130,12 +140,12 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
         let mut text = self.heading.clone().unwrap_or_default().into_bytes();
         let own = names(&lines(std::slice::from_ref(&row), true)?)?;
         if let Some(columns) = self.columns.as_ref().filter(|columns| **columns != own) {
-            let path = self.path.display();
-            bail!("{path}: its columns are {}, not {}", listed(columns), listed(&own));
+            let problem = format!("its columns are {}, not {}", listed(columns), listed(&own));
+            return fail(&self.path, problem);
         }
         text.extend(lines(std::slice::from_ref(&row), self.columns.is_none())?);
         let written = self.file.write_all(&text);
-        written.with_context(|| format!("{} cannot be written", self.path.display()))?;
+        written.or_else(|cause| fail(&self.path, format!("cannot be written: {cause}")))?;
         (self.heading, self.columns) = (None, Some(own));
         self.rows.push(row);
         Ok(())
@@ -148,14 +158,14 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
 /// When the file cannot be written.
 pub fn write<R: Serialize>(path: &Path, settings: &Settings, rows: &[R]) -> Result<()> {
     let text = [format!("{}\n", heading(settings)).into_bytes(), lines(rows, true)?].concat();
-    write_whole(path, &text)
+    Ok(write_whole(path, &text)?)
 }
 
 /// Records, each on a line, perhaps below the names of the columns.
 fn lines<R: Serialize>(rows: &[R], named: bool) -> Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(named).from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
-    Ok(writer.into_inner().map_err(|e| e.into_error())?)
+    Ok(writer.into_inner().map_err(|e| csv::Error::from(e.into_error()))?)
 }
 
 /// The names of the columns; none of a file without any line.
@@ -172,7 +182,7 @@ fn whole_lines<'a>(path: &Path, text: &'a str, heading: &str) -> Result<&'a str>
     match text.rfind('\n') {
         Some(end) if text.starts_with("# ") => Ok(&text[..=end]),
         None if heading.starts_with(text) => Ok(""),
-        _ => bail!("{}: not a file of results", path.display()),
+        _ => fail(path, "not a file of results".into()),
     }
 }
 
@@ -186,12 +196,12 @@ fn parse<R: DeserializeOwned>(
         && first != heading(settings)
     {
         let how = difference(first, settings).unwrap_or("written by something else".into());
-        bail!("{}: {how}", path.display());
+        return fail(path, how);
     }
     let records = csv::Reader::from_reader(rest.as_bytes()).into_deserialize();
     let rows = records.enumerate().map(|(i, record)| {
         // After the settings and the names of the columns.
-        record.with_context(|| format!("{}, line {}", path.display(), i + 3))
+        record.map_err(|cause| Error::Line { path: path.to_owned(), line: i + 3, cause })
     });
     rows.collect()
 }

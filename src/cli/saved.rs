@@ -1,10 +1,10 @@
 //! Saved runs: parameters, momenta, step and seeds, with the settings they belong to.
 
-use crate::experiment::TrainingArgs;
-use crate::method_args::MethodArgs;
-use anyhow::{Result, bail};
-use burlap::nn::Checkpoint;
-use burlap::optim::{Member, State, Training};
+use super::error::{Error, Result};
+use super::experiment::TrainingArgs;
+use super::method_args::MethodArgs;
+use crate::nn::Checkpoint;
+use crate::optim::{Member, State, Training};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -46,7 +46,7 @@ fn present(key: &str, value: &str, method: &str) -> Result<String> {
 /// Marks whole numbers of the state among the metadata.
 const NUMBER: &str = "number:";
 
-pub(crate) fn save(
+pub(super) fn save(
     path: &Path,
     name: &str,
     args: &TrainingArgs,
@@ -62,28 +62,27 @@ pub(crate) fn save(
     Ok(())
 }
 
-pub(crate) fn resume(
+pub(super) fn resume(
     path: &Path,
     name: &str,
     args: &TrainingArgs,
     training: &mut Training,
 ) -> Result<()> {
+    let fail = |problem| Err(Error::SavedRun { path: path.to_owned(), problem });
     let checkpoint = Checkpoint::load(path)?;
     for (key, now) in settings(name, args)? {
         let then = checkpoint.metadata.get(&key);
         match then.map(|then| present(&key, then, name)).transpose()? {
             Some(then) if then == now => {}
-            Some(then) => {
-                bail!("{}: saved with --{key} {then}, resumed with {now}", path.display())
-            }
-            None => bail!("{}: not a saved run, it has no {key}", path.display()),
+            Some(then) => return fail(format!("saved with --{key} {then}, resumed with {now}")),
+            None => return fail(format!("not a saved run, it has no {key}")),
         }
     }
     let mut state = State { arrays: checkpoint.arrays.into_iter().collect(), ..State::default() };
     for (key, value) in &checkpoint.metadata {
         if let Some(name) = key.strip_prefix(NUMBER) {
             let Ok(number) = value.parse() else {
-                bail!("{}: {name} is {value:?}, not a number", path.display());
+                return fail(format!("{name} is {value:?}, not a number"));
             };
             state.numbers.insert(name.to_owned(), number);
         }

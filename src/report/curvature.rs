@@ -1,64 +1,61 @@
-//! Trace, Frobenius norm and largest eigenvalue of the Hessian at a solution.
+//! Trace, Frobenius norm and largest eigenvalue of a curvature matrix.
 
-use crate::data::pieces;
-use crate::progress::watched;
-use anyhow::Result;
-use burlap::autodiff::Array;
-use burlap::nn::data::Dataset;
-use burlap::optim::Objective;
-use burlap::optim::curvature::{
-    Eigenpair, Estimated, HessianOperator, Lanczos, Probes, frobenius_norm, trace,
+use super::Result;
+use crate::optim::curvature::{
+    Eigenpair, Estimated, Lanczos, LinearOperator, Probes, frobenius_norm, trace,
 };
 
-/// Examples of the training set on which curvature is measured, at most.
-pub const CURVATURE_EXAMPLES: usize = 2048;
-
-/// The Hessian of the mean loss of the first `limit` examples of a data set at a point.
+/// tr A, ‖A‖_F and λ_max(A) of a symmetric operator A, such as the Hessian of a loss.
 ///
-/// # Errors
-/// What the engine reports.
-pub(crate) fn hessian_of_first<'a>(
-    limit: usize,
-    data: &Dataset,
-    objective: &'a Objective,
-    x: &Array,
-) -> Result<HessianOperator<'a>> {
-    let batches = pieces(data, limit, limit)?;
-    let batches: Vec<&[Array]> = batches.iter().map(Vec::as_slice).collect();
-    Ok(HessianOperator::new(objective, x, &batches)?)
-}
-
-/// What is measured of a Hessian.
+/// ```
+/// use burlap::optim::curvature::{HessianOperator, Probes};
+/// use burlap::prelude::*;
+/// use burlap::report::CurvatureSummary;
+///
+/// // H = diag(1, 2, 3) at every point.
+/// let loss = |x: Var, batch: &[Var]| 0.5 * (batch[0] * x.square()).sum();
+/// let objective = Objective::new(Cpu::new(), DType::F64, 3, loss);
+/// let batch = [Array::vector([1.0, 2.0, 3.0])];
+/// let mut hessian = HessianOperator::new(&objective, &Array::vector([0.0; 3]), &[&batch])?;
+/// let found = CurvatureSummary::measure(&mut hessian, 4, 1)?;
+/// assert_eq!(found.trace.value.round(), 6.0);
+/// assert_eq!(found.top.value.round(), 3.0);
+/// # Ok::<(), burlap::report::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Curvature {
-    /// tr H.
+pub struct CurvatureSummary {
+    /// tr A.
     pub trace: Estimated,
-    /// ‖H‖_F.
+    /// ‖A‖_F.
     pub frobenius: Estimated,
-    /// The largest eigenvalue.
+    /// The largest eigenvalue, with its eigenvector.
     pub top: Eigenpair,
 }
 
-impl Curvature {
-    /// Of the mean loss of the first [`CURVATURE_EXAMPLES`] of a data set at a point.
+/// How the largest eigenvalue is found.
+const LANCZOS: Lanczos = Lanczos { max_matvecs: 60, tolerance: 1e-4 };
+
+impl CurvatureSummary {
+    /// Trace and Frobenius norm by `probes` Rademacher vectors each, the largest eigenvalue by
+    /// Lanczos.
     ///
     /// # Errors
-    /// What the engine reports.
-    pub fn measure(
-        objective: &Objective,
-        x: &Array,
-        data: &Dataset,
+    /// What the operator and the estimators report.
+    pub fn measure<A: LinearOperator>(
+        operator: &mut A,
         probes: usize,
         seed: u64,
-    ) -> Result<Curvature> {
-        let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
-        let lanczos = Lanczos { max_matvecs: 60, tolerance: 1e-4 };
-        let total = probes.saturating_mul(2).saturating_add(lanczos.max_matvecs);
-        let mut hessian = watched(hessian, "curvature", total)?;
-        Ok(Curvature {
-            trace: trace(&mut hessian, Probes::Rademacher, probes, seed)?,
-            frobenius: frobenius_norm(&mut hessian, Probes::Rademacher, probes, seed)?,
-            top: lanczos.largest(&mut hessian, seed)?,
+    ) -> Result<CurvatureSummary> {
+        Ok(CurvatureSummary {
+            trace: trace(operator, Probes::Rademacher, probes, seed)?,
+            frobenius: frobenius_norm(operator, Probes::Rademacher, probes, seed)?,
+            top: LANCZOS.largest(operator, seed)?,
         })
+    }
+
+    /// The largest number of products that a measurement takes, for progress bars.
+    #[must_use]
+    pub fn max_matvecs(probes: usize) -> usize {
+        probes.saturating_mul(2).saturating_add(LANCZOS.max_matvecs)
     }
 }

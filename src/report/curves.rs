@@ -1,104 +1,118 @@
-//! What a run looks like over time: loss, accuracy and sharpness by epoch.
+//! Runs over time: training loss, validation metrics and measurements by epoch.
 
-use crate::curvature::{CURVATURE_EXAMPLES, Curvature};
-use crate::experiment::{Epoch, Experiment};
-use crate::plot::{Axis, Chart, Picture};
-use anyhow::Result;
+use super::plot::{Axis, Chart, Picture};
+use crate::train::EpochRecord;
 
-/// What is known after an epoch.
-#[derive(Clone, Debug)]
-pub struct Moment {
-    /// The number of epochs done.
-    pub epoch: u64,
-    /// The mean of the batches' losses during the epoch.
-    pub loss: f64,
-    /// The part of the test set that is classified right.
-    pub test_accuracy: f64,
-    /// The Hessian, in the epochs in which it is measured.
-    pub curvature: Option<Curvature>,
-}
+/// The name of a [measurement](EpochRecord::measured) that is the error of another: `tr H ±` is drawn
+/// as a band of that half width around `tr H`.
+pub const ERROR_SUFFIX: &str = " ±";
 
-/// A run over time.
-#[derive(Clone, Debug)]
-pub struct History {
-    /// The optimizer.
+/// The records of a run by epoch, with the run's name in legends.
+///
+/// ```
+/// use burlap::prelude::*;
+/// use burlap::report::{RunHistory, training_curves};
+/// use burlap::train::{Data, Loader, Task, Trainer, metric};
+///
+/// let (train, test) = burlap::nn::data::digits_split()?;
+/// let (train, test) = (Data::from(train).first(200)?, Data::from(test));
+/// let model = Model::new(mlp(&[64, 8, 10], Activation::Relu)?)?;
+/// let task = Task::new(&model, &Cpu::new(), &train, |out, batch| {
+///     loss::cross_entropy(out, batch["labels"])
+/// })?;
+/// let training = Training::new(task.objective()?, Plain, Sgd::new(), 0.1, task.init(1))?;
+/// let run = Trainer::new(&task, training, Loader::new(&train, 50)?.shuffled(7))
+///     .validate(&test, [metric::accuracy()])
+///     .fit(3)?;
+/// let picture = training_curves(&[RunHistory::new("sgd", run.history())]);
+/// let svg = picture.svg()?;
+/// assert!(svg.contains("training loss") && svg.contains("accuracy"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunHistory {
+    /// The name of the run.
     pub name: String,
-    /// Epoch by epoch.
-    pub moments: Vec<Moment>,
-    every: u64,
-    probes: usize,
+    /// Its epochs, in their order.
+    pub epochs: Vec<EpochRecord>,
 }
 
-impl History {
-    /// Nothing yet; curvature will be measured every so many epochs and after the last, with so
-    /// many probes.
-    pub fn new(name: &str, every: u64, probes: usize) -> History {
-        History { name: name.to_owned(), moments: Vec::new(), every: every.max(1), probes }
-    }
-
-    /// Appends what is known after an epoch: hand this to [`Experiment::fit`].
-    ///
-    /// # Errors
-    /// What measuring reports.
-    pub fn observe(&mut self, experiment: &Experiment, epoch: &Epoch<'_>) -> Result<()> {
-        let x = epoch.training.parameters();
-        let (_, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
-        let due = epoch.number.is_multiple_of(self.every) || epoch.number == experiment.args.epochs;
-        let curvature = due
-            .then(|| experiment.curvature(epoch.training.objective(), x, self.probes))
-            .transpose()?;
-        self.moments.push(Moment {
-            epoch: epoch.number,
-            loss: epoch.loss,
-            test_accuracy,
-            curvature,
-        });
-        Ok(())
+impl RunHistory {
+    /// The history of a run.
+    #[must_use]
+    pub fn new(name: &str, epochs: &[EpochRecord]) -> RunHistory {
+        RunHistory { name: name.to_owned(), epochs: epochs.to_vec() }
     }
 }
 
-/// A chart's name and axis, and what is drawn: a number with its standard error.
-type Drawn = (&'static str, fn(&str) -> Axis, fn(&Moment) -> Option<(f64, f64)>);
+/// A value with its error, in the epochs that have one.
+type Reading = Box<dyn Fn(&EpochRecord) -> Option<(f64, f64)>>;
 
-const DRAWN: [Drawn; 5] = [
-    ("training loss", Axis::log, |m| Some((m.loss, 0.0))),
-    ("test accuracy", Axis::linear, |m| Some((m.test_accuracy, 0.0))),
-    ("tr H", Axis::log, |m| m.curvature.as_ref().map(|c| (c.trace.value, c.trace.standard_error))),
-    ("‖H‖_F", Axis::log, |m| {
-        m.curvature.as_ref().map(|c| (c.frobenius.value, c.frobenius.standard_error))
-    }),
-    ("λ_max", Axis::log, |m| m.curvature.as_ref().map(|c| (c.top.value, c.top.residual))),
-];
+/// What is drawn in a chart.
+struct Quantity {
+    name: String,
+    axis: fn(&str) -> Axis,
+    of: Reading,
+}
 
-/// Loss, accuracy, and trace, Frobenius norm and largest eigenvalue of the Hessian, by epoch.
-pub fn curves_picture(histories: &[History]) -> Picture {
+/// The training loss, each validation metric and each measurement by epoch, a chart each with the
+/// curves of all runs. Axes are logarithmic but for metrics, and for measurements that are not
+/// positive in some epoch.
+#[must_use]
+pub fn training_curves(runs: &[RunHistory]) -> Picture {
     let mut picture = Picture::new("Training").chart_size(440.0, 270.0);
-    for (name, axis, of) in DRAWN {
+    for quantity in quantities(runs) {
+        let Quantity { name, axis, of } = &quantity;
         let mut chart = Chart::new("", Axis::count("epoch"), axis(name));
-        for h in histories {
-            let known: Vec<(f64, f64, f64)> = h
-                .moments
+        for run in runs {
+            let known: Vec<(f64, f64, f64)> = run
+                .epochs
                 .iter()
-                .filter_map(|m| of(m).map(|(value, error)| (m.epoch as f64, value, error)))
+                .filter_map(|r| of(r).map(|(value, error)| (r.epoch as f64, value, error)))
                 .collect();
             if known.iter().any(|k| k.2 > 0.0) {
-                chart = chart.band(&h.name, known.iter().map(|&(x, y, e)| (x, y - e, y + e)));
+                chart = chart.band(&run.name, known.iter().map(|&(x, y, e)| (x, y - e, y + e)));
             }
-            chart = chart.line(&h.name, known.iter().map(|&(x, y, _)| (x, y)));
+            chart = chart.line(&run.name, known.iter().map(|&(x, y, _)| (x, y)));
         }
         picture = picture.chart(chart);
     }
     picture
 }
 
-/// What was measured, for the caption of the picture.
-pub fn curves_caption(histories: &[History], experiment: &Experiment) -> String {
-    let (every, probes) = histories.first().map_or((1, 0), |h| (h.every, h.probes));
-    format!(
-        "By epoch: mean of the batches' cross-entropies; accuracy on {} test examples; trace and Frobenius norm of the \
-         Hessian of the mean training loss of {} examples ({probes} random ±1 probes, bands: ± one standard error) and \
-         its largest eigenvalue (Lanczos), measured every {every} epochs and after the last.",
-        experiment.test.len(),
-        experiment.train.len().min(CURVATURE_EXAMPLES),
-    )
+fn quantities(runs: &[RunHistory]) -> Vec<Quantity> {
+    let epochs = || runs.iter().flat_map(|run| &run.epochs);
+    let mut all = vec![Quantity {
+        name: "training loss".into(),
+        axis: Axis::log,
+        of: Box::new(|r| Some((r.loss, 0.0))),
+    }];
+    for name in distinct(epochs().flat_map(|r| &r.scores).map(|(name, _)| name)) {
+        let key = name.clone();
+        let of = Box::new(move |r: &EpochRecord| r.get(&key).map(|value| (value, 0.0)));
+        all.push(Quantity { name, axis: Axis::linear, of });
+    }
+    let measured = epochs().flat_map(|r| &r.measured).map(|(name, _)| name);
+    for name in distinct(measured.filter(|name| !name.ends_with(ERROR_SUFFIX))) {
+        let (key, error) = (name.clone(), format!("{name}{ERROR_SUFFIX}"));
+        let of = move |r: &EpochRecord| {
+            let find = |name: &str| r.measured.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
+            find(&key).map(|value| (value, find(&error).unwrap_or(0.0)))
+        };
+        let positive = epochs().filter_map(&of).all(|(value, _)| value > 0.0);
+        let axis = if positive { Axis::log } else { Axis::linear };
+        all.push(Quantity { name, axis, of: Box::new(of) });
+    }
+    all
+}
+
+/// Names in the order in which they first occur.
+fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for name in names {
+        if !seen.contains(name) {
+            seen.push(name.clone());
+        }
+    }
+    seen
 }

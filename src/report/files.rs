@@ -1,14 +1,14 @@
-//! Files that are there whole or not at all, and folders of them.
+//! Files that are there whole or not at all, and the folders that hold them.
 
-use anyhow::{Context, Result, anyhow};
-use burlap::nn::files;
-use std::fs;
+use super::{Error, Result};
+use crate::nn::files;
 use std::path::Path;
+use std::{fs, io};
 
-/// Writes a file by way of a temporary one beside it, making its folder if it is not there.
+/// Replaces a file by way of a temporary one beside it, making its folder where there is none.
 ///
 /// # Errors
-/// What the file system reports, with the name of the file; that it is no regular one, or read-only.
+/// [`Error::Folder`] and [`Error::File`], such as a path that is no regular file or read-only.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         make(folder)?;
@@ -16,11 +16,20 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(files::replace(path, |out| out.write_all(bytes))?)
 }
 
-/// Makes a folder and sees whether files of these names can be written there, so that work is not
-/// done in vain.
+/// Makes a folder and checks that files of these names can be written there, before the work that
+/// they are to hold.
+///
+/// ```
+/// let dir = tempfile::tempdir()?;
+/// let folder = dir.path().join("out");
+/// burlap::report::writable_folder(&folder, ["report.html"])?;
+/// std::fs::create_dir(folder.join("report.html"))?;
+/// assert!(burlap::report::writable_folder(&folder, ["report.html"]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
-/// What the file system reports, with the name of the folder or the file.
+/// [`Error::Folder`] and [`Error::File`], with the name of the folder or the file.
 pub fn writable_folder<N: AsRef<Path>>(
     folder: &Path,
     names: impl IntoIterator<Item = N>,
@@ -30,9 +39,9 @@ pub fn writable_folder<N: AsRef<Path>>(
 }
 
 fn make(folder: &Path) -> Result<()> {
-    let said = || format!("cannot write into {}", folder.display());
-    if folder.exists() && !folder.is_dir() {
-        return Err(anyhow!("it is no folder").context(said()));
-    }
-    fs::create_dir_all(folder).with_context(said)
+    let made = match folder.exists() && !folder.is_dir() {
+        true => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder")),
+        false => fs::create_dir_all(folder),
+    };
+    made.map_err(|cause| Error::Folder { folder: folder.to_owned(), cause })
 }

@@ -1,15 +1,14 @@
 //! A report as one page of HTML that needs nothing else.
 
-use crate::files::write_whole;
-use crate::plot::{GRID, INK, MUTED, PAPER, Picture};
-use crate::{Table, escaped};
-use anyhow::Result;
+use super::files::write_whole;
+use super::plot::{GRID, INK, MUTED, PAPER, Picture};
+use super::{Result, Table};
 use std::path::Path;
 
 /// A page in the making: headings, texts, tables and pictures, in order.
 ///
 /// ```
-/// use support::Report;
+/// use burlap::report::Report;
 /// let mut report = Report::new("Runs of <today>");
 /// report.heading("Settings");
 /// report.text("One run.");
@@ -88,6 +87,7 @@ impl Report {
     }
 
     /// The whole page.
+    #[must_use]
     pub fn html(&self) -> String {
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
@@ -106,4 +106,22 @@ impl Report {
     pub fn write(&self, path: &Path) -> Result<()> {
         write_whole(path, self.html().as_bytes())
     }
+}
+
+/// A text with the letters that mean something in HTML and XML as references.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // Not a character of XML.
+            c if c.is_control() && !matches!(c, '\n' | '\t' | '\r') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -1,81 +1,98 @@
 //! The spectrum of a Hessian: density by stochastic Lanczos quadrature, ends by Lanczos.
 
-use crate::curvature::{CURVATURE_EXAMPLES, hessian_of_first};
-use crate::numbers;
-use crate::plot::{Axis, Chart, Picture};
-use crate::progress::watched;
-use anyhow::{Context, Result};
-use burlap::autodiff::Array;
-use burlap::nn::data::Dataset;
-use burlap::optim::Objective;
-use burlap::optim::curvature::{Lanczos, Probes, Quadrature, Which};
+use super::number::short_number;
+use super::plot::{Axis, Chart, Picture};
+use super::{Error, Result};
+use crate::optim::curvature::{Eigenpair, Lanczos, LinearOperator, Probes, Quadrature, Which};
 
-/// How a spectrum is measured.
-#[derive(clap::Args, Clone, Copy, Debug)]
-pub struct SpectrumArgs {
-    /// Random probes of the spectral density
-    #[arg(long, default_value_t = 10, value_parser = numbers::count)]
-    pub density_probes: usize,
-
-    /// Products with the Hessian for each probe of the spectral density
-    #[arg(long, default_value_t = 60, value_parser = numbers::whole(1..=10_000))]
-    pub density_steps: usize,
+/// How a spectral density is estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpectrumSettings {
+    /// The number of random probes, 10 by default.
+    pub probes: usize,
+    /// The number of products for each probe, 60 by default.
+    pub steps: usize,
 }
 
-/// A Hessian's spectral quadrature and the ends of its spectrum.
+impl Default for SpectrumSettings {
+    fn default() -> SpectrumSettings {
+        SpectrumSettings { probes: 10, steps: 60 }
+    }
+}
+
+/// How the ends of a spectrum are found.
+const LANCZOS: Lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-4 };
+
+impl SpectrumSettings {
+    /// The largest number of products that a measurement takes, for progress bars.
+    #[must_use]
+    pub fn max_matvecs(&self) -> usize {
+        self.probes.saturating_mul(self.steps).saturating_add(LANCZOS.max_matvecs)
+    }
+}
+
+/// The spectral quadrature of a symmetric operator and the ends of its spectrum.
+///
+/// ```
+/// use burlap::optim::curvature::MatrixOperator;
+/// use burlap::prelude::*;
+/// use burlap::report::{Spectrum, SpectrumSettings, spectra_picture};
+///
+/// let a = Array::from_vec([3, 3], vec![1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 9.0])?;
+/// let mut a = MatrixOperator::new(&a)?;
+/// let spectrum = Spectrum::measure("A", &mut a, SpectrumSettings::default(), 1)?;
+/// assert_eq!((spectrum.low.0.round(), spectrum.high.0.round()), (1.0, 9.0));
+/// assert!(spectra_picture(&[spectrum])?.svg()?.contains("eigenvalue"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Spectrum {
-    /// The optimizer that found the point.
+    /// What it is the spectrum of: the title of its chart.
     pub name: String,
     /// The smallest eigenvalue and its residual.
     pub low: (f64, f64),
     /// The largest eigenvalue and its residual.
     pub high: (f64, f64),
-    /// How many examples the loss is a mean of.
-    pub examples: usize,
-    /// The settings.
-    pub args: SpectrumArgs,
+    /// How the density is estimated.
+    pub settings: SpectrumSettings,
     quadrature: Quadrature,
 }
 
-/// How many points a density is drawn through.
+/// The number of points that a density is drawn through.
 const POINTS: usize = 400;
 
 impl Spectrum {
-    /// Of the mean loss of the first [`CURVATURE_EXAMPLES`] of a data set at a point.
+    /// The spectrum of an operator: density by stochastic Lanczos quadrature with Rademacher
+    /// probes, ends by Lanczos.
     ///
     /// # Errors
-    /// For no probes or steps, or what the engine reports.
-    pub fn measure(
+    /// For no probes or steps, and what the operator reports; [`Error::Eigenvalues`] for an operator
+    /// of size 0.
+    pub fn measure<A: LinearOperator>(
         name: &str,
-        objective: &Objective,
-        x: &Array,
-        data: &Dataset,
-        args: SpectrumArgs,
+        operator: &mut A,
+        settings: SpectrumSettings,
         seed: u64,
     ) -> Result<Spectrum> {
-        let hessian = hessian_of_first(CURVATURE_EXAMPLES, data, objective, x)?;
-        let (count, steps) = (args.density_probes, args.density_steps);
-        let lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-4 };
-        let total = count.saturating_mul(steps).saturating_add(lanczos.max_matvecs);
-        let mut hessian = watched(hessian, name, total)?;
-        let quadrature = Quadrature::new(&mut hessian, Probes::Rademacher, count, steps, seed)?;
-        let ends = lanczos.eigenpairs(&mut hessian, Which::BothEnds(1, 1), None, seed)?;
-        let end = |pair: Option<&burlap::optim::curvature::Eigenpair>| {
-            pair.map(|p| (p.value, p.residual)).context("a network without parameters")
+        let SpectrumSettings { probes, steps } = settings;
+        let quadrature = Quadrature::new(operator, Probes::Rademacher, probes, steps, seed)?;
+        let ends = LANCZOS.eigenpairs(operator, Which::BothEnds(1, 1), None, seed)?;
+        let end = |pair: Option<&Eigenpair>| match pair {
+            Some(pair) => Ok((pair.value, pair.residual)),
+            None => Err(Error::Eigenvalues { count: 1, dim: operator.dim() }),
         };
         Ok(Spectrum {
             name: name.to_owned(),
             low: end(ends.last())?,
             high: end(ends.first())?,
-            examples: data.len().min(CURVATURE_EXAMPLES),
-            args,
+            settings,
             quadrature,
         })
     }
 }
 
-/// The densities side by side, on the same axes and with the same width of the broadening.
+/// The densities side by side, on the same axes and with the same width of the broadening, 1 % of the
+/// common range; dashed lines mark the smallest and the largest eigenvalue.
 ///
 /// # Errors
 /// What the quadrature reports.
@@ -117,19 +134,20 @@ pub fn spectra_picture(spectra: &[Spectrum]) -> Result<Picture> {
 }
 
 fn signed(x: f64) -> String {
-    crate::theory::number(x).replace('-', "−")
+    short_number(x).replace('-', "−")
 }
 
-/// What was measured, for the caption of the picture.
-pub fn spectra_caption(spectra: &[Spectrum]) -> String {
+/// What was measured, for the caption of the picture; `subject` names the operator, such as "the
+/// Hessian of the mean training loss of 2048 examples".
+#[must_use]
+pub fn spectra_caption(spectra: &[Spectrum], subject: &str) -> String {
     let Some(first) = spectra.first() else { return String::new() };
     format!(
-        "Eigenvalue density of the Hessian of the mean training loss of {} examples, (1/d) Σᵢ N(λ; λᵢ, σ²) with σ = 1 % \
+        "Eigenvalue density of {subject}, (1/d) Σᵢ N(λ; λᵢ, σ²) with σ = 1 % \
          of the range, by stochastic Lanczos quadrature ({} Rademacher probes of {} products each); dashed: smallest \
          and largest eigenvalue by Lanczos, residuals at most {:.0e}.",
-        first.examples,
-        first.args.density_probes,
-        first.args.density_steps,
+        first.settings.probes,
+        first.settings.steps,
         spectra.iter().map(|s| s.low.1.max(s.high.1)).fold(0.0, f64::max),
     )
 }

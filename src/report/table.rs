@@ -1,9 +1,20 @@
 //! Tables of text: aligned in a terminal, as HTML, as Markdown.
 
-use crate::escaped;
+use super::page::escaped;
 use std::fmt;
 
-/// A heading and rows of cells; cells that are missing are empty.
+/// A heading and rows of cells; cells that are missing are empty. `Display` aligns the columns for a
+/// terminal, the first to the left and the others to the right.
+///
+/// ```
+/// use burlap::report::Table;
+/// let mut table = Table::new(["method", "λ_max"]);
+/// table.row(["sgd", "2.393"]);
+/// table.row(["logdet-sam", "1.006"]);
+/// assert_eq!(table.to_string(), "method      λ_max\nsgd         2.393\nlogdet-sam  1.006\n");
+/// assert!(table.markdown().ends_with("| logdet-sam | 1.006 |\n"));
+/// assert!(table.html().contains("<td>2.393</td>"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     heading: Vec<String>,
@@ -23,7 +34,8 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// In Markdown; all columns but the first are aligned to the right.
+    /// The table in Markdown; all columns but the first are aligned to the right.
+    #[must_use]
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             let cells = cells.iter().map(|c| format!(" {} |", c.replace('|', "\\|")));
@@ -35,7 +47,8 @@ impl Table {
         format!("{}{rule}{rows}", line(&self.heading))
     }
 
-    /// As an element of HTML.
+    /// The table as an element of HTML.
+    #[must_use]
     pub fn html(&self) -> String {
         let line = |cells: &[String], tag: &str| {
             let cells = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escaped(c)));

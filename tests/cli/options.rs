@@ -1,21 +1,22 @@
 //! The options of all commands: each number has a range, and what is outside is told with its name.
-#![allow(clippy::unwrap_used, dead_code, missing_docs)]
 
-#[path = "../../bench/options.rs"]
+#[path = "../../examples/bench/options.rs"]
 mod bench;
-#[path = "../../study/options.rs"]
+#[path = "../../examples/paper/options.rs"]
+mod paper;
+#[path = "../../examples/study/options.rs"]
 mod study;
-#[path = "../../theory/options.rs"]
+#[path = "../../examples/theory/options.rs"]
 mod theory;
-#[path = "../../train/options.rs"]
+#[path = "../../examples/train/options.rs"]
 mod train;
 
+use burlap::cli::{self, FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, command};
+use burlap::optim::{METHODS, SettingKind};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, Parser};
-use support::paper::PaperArgs;
-use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, command};
 
-/// The options of `paper`, `landscape` and `spectrum` are those of the library, and two words.
+/// The options of `landscape` and `spectrum` are those of the library, and two words.
 #[derive(Parser)]
 struct Alone<A: Args> {
     #[command(flatten)]
@@ -26,7 +27,7 @@ struct Alone<A: Args> {
 fn commands() -> Vec<(Command, &'static [&'static str])> {
     vec![
         (command::<train::Options>(), &["train"]),
-        (command::<Alone<PaperArgs>>(), &["paper", "mnist-frobenius"]),
+        (command::<paper::Options>(), &["paper", "mnist-frobenius"]),
         (command::<Alone<LandscapeArgs>>(), &["landscape"]),
         (command::<Alone<SpectrumArgs>>(), &["spectrum"]),
         (command::<Alone<TrainingArgs>>(), &["landscape"]),
@@ -71,6 +72,14 @@ fn numbers(command: &Command, words: &[&str]) -> Vec<String> {
     names.filter(|name| !WORDS.contains(&name.as_str())).collect()
 }
 
+/// Whether a setting of methods has this name, now or formerly, and is a real number, whose range is the
+/// library's to judge.
+fn is_real_setting(name: &str) -> bool {
+    let settings = METHODS.iter().flat_map(|member| member.all_settings());
+    let mut reals = settings.filter(|setting| setting.kind == SettingKind::Number);
+    reals.any(|setting| setting.name == name || setting.former_name == Some(name))
+}
+
 /// What is said of a value; `None` if it is taken.
 fn said(command: &Command, words: &[&str], option: &str, value: &str) -> Option<String> {
     let option = format!("--{option}");
@@ -94,8 +103,7 @@ fn every_number_has_a_range_and_is_named_when_it_is_outside() {
             }
             // Either a whole number, or one with an end on this side.
             let negative = said(&command, words, &option, "-1");
-            let signed = "rho lambda alpha beta gamma sigma eta tau sparsity";
-            if words[0] == "paper" || !signed.split(' ').any(|s| s == option) {
+            if words[0] == "paper" || !is_real_setting(&option) {
                 let text = negative.unwrap_or_default();
                 assert!(text.contains(" is needed"), "{words:?} --{option} -1: {text}");
             }
@@ -108,12 +116,12 @@ fn every_number_has_a_range_and_is_named_when_it_is_outside() {
 #[test]
 fn defaults_are_within_their_ranges_and_of_the_types_that_are_asked_for() {
     train::Options::try_parse_from(["train"]).unwrap();
-    Alone::<PaperArgs>::try_parse_from(["paper", "mnist-frobenius"]).unwrap();
+    paper::Options::try_parse_from(["paper", "mnist-frobenius"]).unwrap();
     Alone::<TrainingArgs>::try_parse_from(["landscape"]).unwrap();
     study::Options::try_parse_from(["study", "time"]).unwrap();
     theory::Options::try_parse_from(["theory"]).unwrap();
     let whole = "train --samples 2 --every 3 --micro-batch 4 --threads 1 --rho 0.5 --tau -1";
-    let options = support::command::<train::Options>().try_get_matches_from(whole.split(' '));
+    let options = cli::command::<train::Options>().try_get_matches_from(whole.split(' '));
     let options = <train::Options as clap::FromArgMatches>::from_arg_matches(&options.unwrap());
     assert_eq!(options.unwrap().training.method.given.number("tau").ok(), Some(-1.0));
     let whole = "bench w5 --threads 1 --batch 8 --t0 5 --budget 0.5";
@@ -124,20 +132,20 @@ fn defaults_are_within_their_ranges_and_of_the_types_that_are_asked_for() {
     }
     assert_eq!(bench::sizes("3x4x5").unwrap(), [3, 4, 5]);
     // Another option is not a value, except of numbers, which refuse it.
-    let train = support::command::<train::Options>();
+    let train = cli::command::<train::Options>();
     let error = train.try_get_matches_from(["train", "--save", "--resume", "x"]).unwrap_err();
     assert!(error.to_string().contains("a value is required for '--save <FILE>'"), "{error}");
-    let paper = support::command::<Alone<PaperArgs>>();
+    let paper = cli::command::<paper::Options>();
     let line = "paper mnist-frobenius --normalize -0.5,2";
     let found = paper.try_get_matches_from(line.split(' ')).unwrap();
-    let found = <Alone<PaperArgs> as clap::FromArgMatches>::from_arg_matches(&found).unwrap();
-    assert_eq!(found.args.normalize.mean, -0.5);
+    let found = <paper::Options as clap::FromArgMatches>::from_arg_matches(&found).unwrap();
+    assert_eq!(found.paper.normalize.mean, -0.5);
 }
 
 #[test]
 fn more_threads_than_processors_are_not_used() {
     let processors = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(support::cpu(Some(1000 + processors)).unwrap().threads(), processors);
-    assert_eq!(support::cpu(Some(1)).unwrap().threads(), 1);
-    assert!(support::cpu(Some(0)).is_err());
+    assert_eq!(cli::cpu(Some(1000 + processors)).unwrap().threads(), processors);
+    assert_eq!(cli::cpu(Some(1)).unwrap().threads(), 1);
+    assert!(cli::cpu(Some(0)).is_err());
 }

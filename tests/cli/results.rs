@@ -1,11 +1,10 @@
 //! Files of results grow by whole lines and survive a kill at any byte.
-#![allow(clippy::unwrap_used, missing_docs)]
 
+use burlap::cli::results::{Results, Settings};
+use burlap::report::Table;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
-use support::Table;
-use support::results::{Results, Settings};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {

@@ -1,10 +1,8 @@
 //! Pictures are well-formed, draw all that is given and nothing that is not a number, and keep
 //! their texts apart and within their borders.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+use burlap::report::{Axis, Chart, Field, Levels, Picture};
 use std::path::Path;
-use support::plot::{Axis, Chart, Field, Levels, Picture};
 
 fn bowl(n: usize, f: impl Fn(f64, f64) -> f64) -> Field {
     let at: Vec<f64> = (0..n).map(|i| 2.0 * i as f64 / (n - 1) as f64 - 1.0).collect();

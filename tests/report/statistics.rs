@@ -1,7 +1,6 @@
 //! Means and standard errors against numbers worked out by hand.
-#![allow(clippy::unwrap_used, missing_docs)]
 
-use support::statistics::{Mean, median};
+use burlap::report::{Mean, median};
 
 /// A few roundings of numbers near 1.
 const TOLERANCE: f64 = 1e-15;

@@ -1,6 +1,14 @@
 //! Axes: ranges, ticks and their labels.
 
 /// An axis: what it shows, linear or logarithmic, over a range that is given or that of the data.
+///
+/// ```
+/// use burlap::report::{Axis, Chart, Picture};
+/// let chart = Chart::new("", Axis::count("step"), Axis::log("loss").with_range(1e-3, 10.0))
+///     .line("sgd", [(0.0, 2.0), (1.0, 0.02)]);
+/// assert!(Picture::new("").chart(chart).svg()?.contains("0.001"));
+/// # Ok::<(), burlap::report::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     pub(super) label: String,
@@ -12,16 +20,19 @@ pub struct Axis {
 
 impl Axis {
     /// A linear axis.
+    #[must_use]
     pub fn linear(label: &str) -> Axis {
         Axis { label: label.to_owned(), logarithmic: false, range: None, whole: false }
     }
 
     /// A logarithmic axis, on which only positive numbers have a place.
+    #[must_use]
     pub fn log(label: &str) -> Axis {
         Axis { logarithmic: true, ..Axis::linear(label) }
     }
 
     /// A linear axis of things counted.
+    #[must_use]
     pub fn count(label: &str) -> Axis {
         Axis { whole: true, ..Axis::linear(label) }
     }

@@ -6,9 +6,20 @@ use super::frame::Frame;
 use super::items::{Anchor, Items, Place, Shape};
 use super::palette::{GRID, INK, MUTED, PAPER, Style};
 use super::render::text_width;
-use anyhow::Result;
+use crate::report::Result;
 
-/// Two axes and what is drawn between them.
+/// Two axes and what is drawn between them, by the name of the series.
+///
+/// ```
+/// use burlap::report::{Axis, Chart, Picture};
+/// let chart = Chart::new("noise", Axis::linear("x"), Axis::linear("y"))
+///     .band("mean", [(0.0, 0.9, 1.1), (1.0, 1.8, 2.2)])
+///     .line("mean", [(0.0, 1.0), (1.0, 2.0)])
+///     .scatter("runs", [(0.0, 0.95), (1.0, 2.1)])
+///     .rule("mean", 0.5, "half");
+/// assert!(Picture::new("").chart(chart).svg()?.contains("half"));
+/// # Ok::<(), burlap::report::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chart {
     pub(super) title: String,
@@ -40,6 +51,7 @@ pub(super) const BOTTOM: f64 = 2.0 * GAP + SMALL + GAP + NORMAL + GAP;
 
 impl Chart {
     /// An empty chart; the title may be empty.
+    #[must_use]
     pub fn new(title: &str, x: Axis, y: Axis) -> Chart {
         Chart { title: title.to_owned(), x, y, marks: Vec::new() }
     }

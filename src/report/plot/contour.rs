@@ -1,9 +1,22 @@
 //! Fields over a plane: the outlines of {f ≥ level}, by marching squares.
 
-use anyhow::{Result, ensure};
+use crate::report::{Error, Result};
 use std::collections::HashMap;
 
 /// Numbers on a rectangular grid; NaN and infinities are gaps.
+///
+/// ```
+/// use burlap::report::{Axis, Chart, Field, Levels, Picture};
+///
+/// let at = vec![-1.0, 0.0, 1.0];
+/// let values = vec![2.0, 1.0, 2.0, 1.0, 0.5, 1.0, 2.0, 1.0, f64::NAN];
+/// let field = Field::new(at.clone(), at, values)?;
+/// assert_eq!((field.points(), field.gaps()), ([3, 3], 1));
+/// let levels = Levels::spanning([&field], true, 8);
+/// let chart = Chart::new("", Axis::linear("a"), Axis::linear("b")).heat(field, levels);
+/// assert!(Picture::new("A bowl").chart(chart).svg()?.starts_with("<svg"));
+/// # Ok::<(), burlap::report::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     pub(super) xs: Vec<f64>,
@@ -15,29 +28,34 @@ impl Field {
     /// From ascending coordinates and the values, those of the first y first.
     ///
     /// # Errors
-    /// For fewer than two coordinates a side, or a number of values that is not their product.
+    /// [`Error::FieldCoordinates`] for fewer than two coordinates a side, [`Error::FieldValues`] for a
+    /// number of values that is not their product.
     pub fn new(xs: Vec<f64>, ys: Vec<f64>, values: Vec<f64>) -> Result<Field> {
         let ascends = |c: &[f64]| c.len() > 1 && c.windows(2).all(|w| w[0] < w[1]);
-        ensure!(
-            ascends(&xs) && ascends(&ys),
-            "a field needs at least two coordinates a side, in ascending order"
-        );
-        ensure!(
-            values.len() == xs.len() * ys.len(),
-            "a field of {} by {} points cannot have {} values",
-            xs.len(),
-            ys.len(),
-            values.len()
-        );
+        if !ascends(&xs) || !ascends(&ys) {
+            return Err(Error::FieldCoordinates);
+        }
+        if values.len() != xs.len() * ys.len() {
+            let (columns, rows, values) = (xs.len(), ys.len(), values.len());
+            return Err(Error::FieldValues { columns, rows, values });
+        }
         Ok(Field { xs, ys, values })
     }
 
-    /// The values.
+    /// The values, those of the first y first.
+    #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// How many values are NaN or infinite.
+    /// The numbers of x and of y coordinates.
+    #[must_use]
+    pub fn points(&self) -> [usize; 2] {
+        [self.xs.len(), self.ys.len()]
+    }
+
+    /// The number of values that are NaN or infinite.
+    #[must_use]
     pub fn gaps(&self) -> usize {
         self.values.iter().filter(|v| !v.is_finite()).count()
     }
@@ -66,6 +84,7 @@ pub struct Levels {
 impl Levels {
     /// `count` levels from the least to the largest value of some fields, equally far apart, by
     /// their logarithms if so asked and all are positive.
+    #[must_use]
     pub fn spanning<'a>(
         fields: impl IntoIterator<Item = &'a Field>,
         logarithmic: bool,

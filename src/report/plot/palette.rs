@@ -1,16 +1,16 @@
 //! Colours that people with any kind of colour vision can tell apart.
 
 /// Red, green and blue.
-pub(super) type Rgb = (u8, u8, u8);
+pub(crate) type Rgb = (u8, u8, u8);
 
 /// Text.
-pub const INK: (u8, u8, u8) = (0x22, 0x22, 0x22);
+pub(crate) const INK: Rgb = (0x22, 0x22, 0x22);
 /// Axes and what is not the subject.
-pub const MUTED: (u8, u8, u8) = (0x66, 0x66, 0x67);
+pub(crate) const MUTED: Rgb = (0x66, 0x66, 0x67);
 /// Lines of the grid.
-pub const GRID: (u8, u8, u8) = (0xE2, 0xE2, 0xE3);
+pub(crate) const GRID: Rgb = (0xE2, 0xE2, 0xE3);
 /// The background.
-pub const PAPER: (u8, u8, u8) = (0xFF, 0xFF, 0xFF);
+pub(crate) const PAPER: Rgb = (0xFF, 0xFF, 0xFF);
 
 /// The colours of Okabe and Ito (Color Universal Design, 2008) that are dark enough for lines.
 const SERIES: [Rgb; 6] = [

@@ -6,8 +6,8 @@ use super::contour::Levels;
 use super::items::{Anchor, Items, Shape};
 use super::palette::{INK, MUTED, Style, heat};
 use super::render::{self, text_width};
-use crate::files::write_whole;
-use anyhow::Result;
+use crate::report::Result;
+use crate::report::files::write_whole;
 use std::path::{Path, PathBuf};
 
 /// The space around a picture.
@@ -20,7 +20,19 @@ const BAR: f64 = 70.0;
 /// A series, what the legend says of it, and how far right.
 type Key<'a> = (&'a str, String, f64);
 
-/// Charts side by side, with a title, a legend of all series, and a bar of the colours of levels.
+/// Charts side by side, with a title, a legend of all series, and a bar of the colours of levels. A
+/// series has one colour in all charts.
+///
+/// ```
+/// use burlap::report::{Axis, Chart, Picture};
+/// let chart = Chart::new("", Axis::linear("epoch"), Axis::log("loss"))
+///     .line("sgd", [(0.0, 2.3), (1.0, 0.4), (2.0, 0.1)]);
+/// let picture = Picture::new("Training").chart(chart);
+/// let dir = tempfile::tempdir()?;
+/// let [svg, png] = picture.write(dir.path(), "training")?;
+/// assert!(std::fs::read_to_string(svg)?.contains("epoch") && png.ends_with("training.png"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Picture {
     title: String,
@@ -36,6 +48,7 @@ pub struct Picture {
 
 impl Picture {
     /// An empty picture; the title may be empty.
+    #[must_use]
     pub fn new(title: &str) -> Picture {
         Picture {
             title: title.to_owned(),
@@ -60,14 +73,14 @@ impl Picture {
         self
     }
 
-    /// Charts in so many columns; otherwise two.
+    /// The number of columns, 2 by default.
     #[must_use]
     pub fn columns(mut self, columns: usize) -> Picture {
         self.columns = columns.max(1);
         self
     }
 
-    /// The size of a chart with its labels, in points; otherwise 440 by 300.
+    /// The size of a chart with its labels in points, 440 by 300 by default.
     #[must_use]
     pub fn chart_size(mut self, width: f64, height: f64) -> Picture {
         self.cell = (width.max(160.0), height.max(120.0));
@@ -82,11 +95,13 @@ impl Picture {
     }
 
     /// The title.
+    #[must_use]
     pub fn title(&self) -> &str {
         &self.title
     }
 
     /// Each chart as a picture of its own, with the colours of the whole and without its title.
+    #[must_use]
     pub fn parts(&self) -> Vec<Picture> {
         let one = |chart: &Chart| Picture {
             title: String::new(),
@@ -116,7 +131,8 @@ impl Picture {
         render::png(&items.0, size)
     }
 
-    /// The files of a picture.
+    /// The names of the files that [`write`](Picture::write) makes.
+    #[must_use]
     pub fn files(name: &str) -> [String; 2] {
         ["svg", "png"].map(|kind| format!("{name}.{kind}"))
     }

@@ -2,7 +2,8 @@
 
 use super::items::{Anchor, Item, Place, Shape};
 use super::palette::PAPER;
-use anyhow::{Context, Result, anyhow};
+use crate::report::page::escaped;
+use crate::report::{Error, Result};
 use plotters::prelude::{
     BitMapBackend, Circle, DrawingArea, DrawingBackend, IntoDrawingArea, IntoFont, PathElement,
     Polygon, RGBColor, SVGBackend, Text,
@@ -19,19 +20,20 @@ const PIXEL: usize = 2;
 const LINE: f64 = 1.24;
 
 const FAMILY: &str = "sans-serif";
-static FONT: &[u8] = include_bytes!("../../fonts/DejaVuSans-subset.ttf");
+static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
 fn with_font() -> Result<()> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let good = *REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
-    good.then_some(()).context("the embedded font is damaged")
+    good.then_some(()).ok_or_else(|| Error::Drawing("the embedded font is damaged".into()))
 }
 
 /// The width of a text of some size in points.
 pub(super) fn text_width(text: &str, size: f64) -> Result<f64> {
     with_font()?;
     let font = (FAMILY, size * UNITS * LINE).into_font();
-    let (width, _) = font.box_size(text).map_err(|e| anyhow!("measuring {text:?}: {e}"))?;
+    let (width, _) =
+        font.box_size(text).map_err(|e| Error::Drawing(format!("measuring {text:?}: {e}")))?;
     Ok(f64::from(width) / UNITS)
 }
 
@@ -45,13 +47,14 @@ pub(super) fn svg(items: &[Item], size: (f64, f64), title: &str) -> Result<Strin
     let (width, height) = units(size);
     let mut body = String::new();
     draw(SVGBackend::with_string(&mut body, (width, height)).into_drawing_area(), items, 0.0)?;
-    let (_, body) = body.split_once('>').context("no picture was drawn")?;
+    let (_, body) =
+        body.split_once('>').ok_or_else(|| Error::Drawing("plotters drew nothing".into()))?;
     Ok(format!(
         "<svg width=\"{:.0}\" height=\"{:.0}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
          xmlns=\"http://www.w3.org/2000/svg\">\n<title>{}</title>{}",
         size.0,
         size.1,
-        crate::escaped(title),
+        escaped(title),
         body.replace(" opacity=\"1\"", "").replace(" \"/>", "\"/>"),
     ))
 }
@@ -80,9 +83,10 @@ pub(super) fn png(items: &[Item], size: (f64, f64)) -> Result<Vec<u8>> {
     encoder.set_compression(png::Compression::Best);
     // Areas of one colour: what repeats is found best where no filter has touched it.
     encoder.set_filter(png::FilterType::NoFilter);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&pixels)?;
-    writer.finish()?;
+    let failed = |e: png::EncodingError| Error::Drawing(format!("encoding a PNG: {e}"));
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&pixels).map_err(failed)?;
+    writer.finish().map_err(failed)?;
     Ok(bytes)
 }
 
@@ -92,7 +96,8 @@ fn draw<B: DrawingBackend>(
     items: &[Item],
     lower: f64,
 ) -> Result<()> {
-    let failed = |e: plotters::drawing::DrawingAreaErrorKind<B::ErrorType>| anyhow!("drawing: {e}");
+    let failed =
+        |e: plotters::drawing::DrawingAreaErrorKind<B::ErrorType>| Error::Drawing(e.to_string());
     let unit = |&(x, y): &Place| ((x * UNITS).round() as i32, (y * UNITS).round() as i32);
     let colour = |(r, g, b)| RGBColor(r, g, b);
     area.fill(&colour(PAPER)).map_err(failed)?;
