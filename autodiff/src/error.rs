@@ -201,6 +201,21 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// An array that is needed in another memory than the one that it lives in.
+    #[error(
+        "{op}: {what} is in the memory of {found}, not of {expected}; `Array::download` copies an \
+         array to the host"
+    )]
+    Elsewhere {
+        /// What needs it.
+        op: &'static str,
+        /// The array.
+        what: String,
+        /// Where it lives.
+        found: &'static str,
+        /// Where it should.
+        expected: &'static str,
+    },
     /// A backend that cannot be set up as asked.
     #[error("backend {backend}: {problem}")]
     Backend {

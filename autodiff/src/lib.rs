@@ -23,9 +23,10 @@
 //! | `graph` | what a recorded computation is: nodes, the closed set of primitives |
 //! | `work` | kinds of work: what kernels read, write and cost |
 //! | `tape` | variables, recording, deferred errors |
-//! | `ops` | each primitive's shape rule and one derivative fact |
+//! | `ops` | a section for each primitive with all that is true of it |
 //! | `transform` | forward and reverse mode, their nestings, and vectorisation |
 //! | `plan` | layout, fusion, kernels, steps, memory |
+//! | `array`, `backend` | values where their backend has them, and what a backend is |
 //! | `cpu`, `interpreter` | the kernels, and the oracle they are tested against |
 //! | `program` | compiled programs, and their staging |
 //! | `testing` | derivative checks for your own functions |
@@ -42,7 +43,6 @@ mod interpreter;
 mod ops;
 pub mod plan;
 mod program;
-mod recycle;
 mod scalar;
 mod shape;
 mod tape;
@@ -50,7 +50,7 @@ pub mod testing;
 mod transform;
 mod work;
 
-pub use array::Array;
+pub use array::{Array, Storage};
 pub use backend::{Backend, Executable};
 pub use cpu::{Cpu, InstructionSet, ProductKernel, philox4x32_blocks};
 pub use dtype::{DType, Element};
@@ -60,7 +60,7 @@ pub use graph::{
 };
 pub use interpreter::Interpreter;
 pub use ops::Operand;
-pub use plan::Plan;
+pub use plan::{Costs, Plan};
 pub use program::{Bound, Program};
 pub use scalar::{Real, Scalar, philox4x32};
 pub use shape::Shape;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{
-    Array, Backend, Cpu, DType, Error, Executable, Interpreter, Plan, Program, Result, Shape, Tape,
-    Var,
+    Array, Backend, Costs, Cpu, DType, Error, Executable, Interpreter, Plan, Program, Result,
+    Shape, Tape, Var,
 };
 use std::sync::{Arc, Mutex};
 
@@ -307,6 +307,10 @@ impl<B: Backend + Clone + 'static> Backend for Keeping<B> {
 
     fn boxed(&self) -> Box<dyn Backend> {
         Box::new(self.clone())
+    }
+
+    fn costs(&self) -> Costs {
+        self.0.costs()
     }
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {

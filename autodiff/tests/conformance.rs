@@ -1,7 +1,7 @@
 //! The CPU backend agrees with the interpreter on random programs over all primitives.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use burlap_autodiff::testing::conformance;
+use burlap_autodiff::testing::{Device, conformance};
 use burlap_autodiff::{Cpu, InstructionSet, Interpreter, ProductKernel};
 
 #[test]
@@ -25,6 +25,16 @@ fn kernels_of_every_instruction_set_agree() {
 fn other_product_kernels_agree() {
     let cpu = Cpu::with_threads(2).unwrap().with_products(ProductKernel::MatrixMultiply);
     assert_eq!(conformance(&cpu, 300).unwrap().programs, 600);
+}
+
+/// Values that the host cannot address go through every kind of run and binding.
+#[test]
+fn a_device_with_memory_of_its_own_agrees() {
+    let device = Device::new();
+    assert_eq!(conformance(&device, 100).unwrap().programs, 200);
+    let all = device.transfers();
+    assert!(all.uploads > 1000 && all.downloads > 1000, "{all:?}");
+    assert_eq!(device.bytes(), 0, "all that was allocated has been freed");
 }
 
 /// What is compared with itself agrees exactly in F64: nothing else hides in the tolerance.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Folders and files of the crate's root; those of one layer may know one another.
 const LAYERS: &[&[&str]] = &[
-    &["error", "dtype", "shape", "array", "recycle"],
+    &["error", "dtype", "shape", "array"],
     &["scalar"],
     &["graph"],
     &["work"],

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{
-    Array, Backend, Contraction, Cpu, DType, Error, Executable, Padding, Plan, Result, Shape, Tape,
-    Var, checkpoint, vmap,
+    Array, Backend, Contraction, Costs, Cpu, DType, Error, Executable, Padding, Plan, Result,
+    Shape, Tape, Var, checkpoint, vmap,
 };
 
 /// Reproducible choices (SplitMix64).
@@ -239,6 +239,10 @@ impl Backend for Looking {
 
     fn boxed(&self) -> Box<dyn Backend> {
         Box::new(Looking)
+    }
+
+    fn costs(&self) -> Costs {
+        Cpu::new().costs()
     }
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{
-    Array, Binary, Compare, Cpu, DType, Interpreter, Op, Padding, Tape, Unary, Var,
+    Array, Backend, Binary, Compare, Cpu, DType, Interpreter, Op, Padding, Tape, Unary, Var,
 };
 use std::collections::BTreeSet;
 
@@ -16,125 +16,12 @@ fn pad3(before: usize, between: usize, after: usize) -> Padding {
     Padding { before, between, after }
 }
 
-fn record(f: Unary, x: Var) -> Var {
-    match f {
-        Unary::Neg => -x,
-        Unary::Abs => x.abs(),
-        Unary::Sign => x.sign(),
-        Unary::Exp => x.exp(),
-        Unary::ExpStrong => x.exp_strong(),
-        Unary::Expm1 => x.expm1(),
-        Unary::Log => x.log(),
-        Unary::Log1p => x.log1p(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Root => x.root(),
-        Unary::Rsqrt => x.rsqrt(),
-        Unary::Recip => x.recip(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Atan => x.atan(),
-        Unary::Tanh => x.tanh(),
-        Unary::Sech2 => x.sech2(),
-        Unary::Sigmoid => x.sigmoid(),
-        Unary::Softplus => x.softplus(),
-        Unary::Erf => x.erf(),
-        Unary::Asin => x.asin(),
-        Unary::Acos => x.acos(),
-        Unary::CosAtan => x.cos_atan(),
-        Unary::SecAsin => x.sec_asin(),
-        Unary::Sinh => x.sinh(),
-        Unary::Cosh => x.cosh(),
-        Unary::LogCosh => x.log_cosh(),
-        Unary::Asinh => x.asinh(),
-        Unary::Acosh => x.acosh(),
-        Unary::Atanh => x.atanh(),
-        Unary::Erfc => x.erfc(),
-        Unary::Gaussian => x.gaussian(),
-        Unary::NormalCdf => x.normal_cdf(),
-        Unary::NormalPdf => x.normal_pdf(),
-        Unary::Exp2 => x.exp2(),
-        Unary::Log2 => x.log2(),
-        Unary::Log10 => x.log10(),
-        Unary::Floor => x.floor(),
-    }
-}
-
-/// Values against plain Rust, on both backends and in both float types.
+/// Comparisons against plain Rust, on both backends and in both float types. The values of other
+/// elementwise primitives are those of `tests/range`, which has a case of each.
 #[test]
-fn values_of_elementwise_primitives() {
-    let xs = [0.3, 0.5, 1.0, 1.7, 2.5];
-    let ys = [1.3, 0.5, -1.0, 2.0, 0.25];
-    // The series 2/√π exp(−x²) Σ 2ⁿ x²ⁿ⁺¹/(1 · 3 · … · (2n + 1)), of positive terms.
-    let erf = |x: f64| {
-        let mut term = x;
-        let mut sum = 0.0;
-        for n in 0..100 {
-            sum += term;
-            term *= 2.0 * x * x / (2.0 * f64::from(n) + 3.0);
-        }
-        sum * (-x * x).exp() * std::f64::consts::FRAC_2_SQRT_PI
-    };
-    let unary = |f: Unary, x: f64| match f {
-        Unary::Neg => -x,
-        Unary::Abs => x.abs(),
-        Unary::Sign => x.signum(),
-        Unary::Exp | Unary::ExpStrong => x.exp(),
-        Unary::Expm1 => x.exp_m1(),
-        Unary::Log => x.ln(),
-        Unary::Log1p => x.ln_1p(),
-        Unary::Sqrt | Unary::Root => x.sqrt(),
-        Unary::Rsqrt => 1.0 / x.sqrt(),
-        Unary::Recip => 1.0 / x,
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Atan => x.atan(),
-        Unary::Tanh => x.tanh(),
-        Unary::Sech2 => x.cosh().powi(-2),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Unary::Softplus => (1.0 + x.exp()).ln(),
-        Unary::Erf => erf(x),
-        Unary::Asin => x.asin(),
-        Unary::Acos => x.acos(),
-        Unary::CosAtan => x.atan().cos(),
-        Unary::SecAsin => (1.0 - x * x).sqrt().recip(),
-        Unary::Sinh => 0.5 * (x.exp() - (-x).exp()),
-        Unary::Cosh => 0.5 * (x.exp() + (-x).exp()),
-        Unary::LogCosh => x.cosh().ln(),
-        Unary::Asinh => (x + (x * x + 1.0).sqrt()).ln(),
-        Unary::Acosh => (x + (x * x - 1.0).sqrt()).ln(),
-        Unary::Atanh => 0.5 * ((1.0 + x) / (1.0 - x)).ln(),
-        Unary::Erfc => libm::erfc(x),
-        Unary::Gaussian => (-x * x).exp(),
-        Unary::NormalCdf => 0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
-        Unary::NormalPdf => (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt(),
-        Unary::Exp2 => 2f64.powf(x),
-        Unary::Log2 => x.ln() / std::f64::consts::LN_2,
-        Unary::Log10 => x.ln() / std::f64::consts::LN_10,
-        Unary::Floor => x.floor(),
-    };
-    let binary = |f: Binary, a: f64, b: f64| match f {
-        Binary::Add => a + b,
-        Binary::Sub => a - b,
-        Binary::Mul | Binary::StrongMul | Binary::StrongMulBoth => a * b,
-        Binary::Div => a / b,
-        Binary::Pow => a.powf(b),
-        Binary::Max => {
-            if a > b {
-                a
-            } else {
-                b
-            }
-        }
-        Binary::Min => {
-            if a < b {
-                a
-            } else {
-                b
-            }
-        }
-        Binary::LogAddExp => (a.exp() + b.exp()).ln(),
-        Binary::Atan2 => a.atan2(b),
-    };
+fn values_of_comparisons() {
+    let xs = [0.3, 0.5, 1.0, 1.7, f64::NAN];
+    let ys = [1.3, 0.5, -1.0, f64::NAN, 0.25];
     let compare = |f: Compare, a: f64, b: f64| match f {
         Compare::Eq => a == b,
         Compare::Ne => a != b,
@@ -143,63 +30,28 @@ fn values_of_elementwise_primitives() {
         Compare::Gt => a > b,
         Compare::Ge => a >= b,
     };
+    let record = |f: Compare, a: Var, b: Var| match f {
+        Compare::Eq => a.equal(b),
+        Compare::Ne => a.not_equal(b),
+        Compare::Lt => a.lt(b),
+        Compare::Le => a.le(b),
+        Compare::Gt => a.gt(b),
+        Compare::Ge => a.ge(b),
+    };
     for dtype in [DType::F32, DType::F64] {
         let tape = Tape::new();
         let [a, b] = ["a", "b"].map(|name| tape.input(name, dtype, [5]));
-        let mut outputs = Vec::new();
-        let mut expected: Vec<(&str, Vec<f64>)> = Vec::new();
-        // The numbers that the inputs have after rounding.
-        let [xs, ys] = [xs, ys].map(|v| v.map(|x| dtype.round(x)));
-        for &f in Unary::ALL {
-            outputs.push(record(f, a));
-            expected.push((f.name(), xs.iter().map(|&x| unary(f, x)).collect()));
-        }
-        for &f in Binary::ALL {
-            outputs.push(match f {
-                Binary::Add => a + b,
-                Binary::Sub => a - b,
-                Binary::Mul => a * b,
-                Binary::StrongMul => a.strong_mul(b),
-                Binary::StrongMulBoth => a.strong_mul_both(b),
-                Binary::Div => a / b,
-                Binary::Pow => a.pow(b),
-                Binary::Max => a.max(b),
-                Binary::Min => a.min(b),
-                Binary::LogAddExp => a.logaddexp(b),
-                Binary::Atan2 => a.atan2(b),
-            });
-            expected.push((f.name(), xs.iter().zip(&ys).map(|(&a, &b)| binary(f, a, b)).collect()));
-        }
-        for &f in Compare::ALL {
-            outputs.push(match f {
-                Compare::Eq => a.equal(b),
-                Compare::Ne => a.not_equal(b),
-                Compare::Lt => a.lt(b),
-                Compare::Le => a.le(b),
-                Compare::Gt => a.gt(b),
-                Compare::Ge => a.ge(b),
-            });
-            let mask = xs.iter().zip(&ys).map(|(&a, &b)| f64::from(u8::from(compare(f, a, b))));
-            expected.push((f.name(), mask.collect()));
-        }
+        let outputs: Vec<Var> = Compare::ALL.iter().map(|&f| record(f, a, b)).collect();
         let inputs = [xs, ys].map(|v| Array::from_f64(dtype, [5], &v).unwrap());
-        let epsilon = if dtype == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
         let cpu = tape.compile(&Cpu::with_threads(1).unwrap(), &outputs).unwrap();
         let interpreter = tape.compile(&Interpreter, &outputs).unwrap();
         for program in [cpu, interpreter] {
             let out = program.run(&[&inputs[0], &inputs[1]]).unwrap();
-            for ((name, expected), out) in expected.iter().zip(&out) {
-                for (e, o) in expected.iter().zip(out.to_f64_vec()) {
-                    // Infinite at a bound of the domain, and NaN outside of it.
-                    if *e == o || (e.is_nan() && o.is_nan()) {
-                        continue;
-                    }
-                    // Sixteen roundings: the references round a few times themselves.
-                    assert!(
-                        (e - o).abs() <= 16.0 * epsilon * e.abs(),
-                        "{name} in {dtype}: {expected:?}, {out:?}"
-                    );
-                }
+            for (&f, out) in Compare::ALL.iter().zip(&out) {
+                // No two of these round to the same number.
+                let expected = xs.iter().zip(&ys).map(|(&x, &y)| compare(f, x, y));
+                let expected: Vec<f64> = expected.map(|e| f64::from(u8::from(e))).collect();
+                assert_eq!(out.to_f64_vec(), expected, "{} in {dtype}", f.name());
             }
         }
     }
@@ -221,6 +73,7 @@ fn values_of_structural_primitives() {
         ),
         ("stop_gradient", &[2], |_, x| x.stop_gradient() + 1.0, &[1., 2.]),
         ("sum", &[2, 3], |_, x| x.sum_axes(&[1]), &[3., 12.]),
+        ("cumsum", &[2, 3], |_, x| x.cumsum(1), &[0., 1., 3., 3., 7., 12.]),
         ("max_over", &[2, 3], |_, x| x.max_axes(&[0]), &[3., 4., 5.]),
         ("min_over", &[2, 3], |_, x| (-x).min_axes(&[1]), &[-2., -5.]),
         ("argmax", &[2, 3], |_, x| (-(x - 1.0).square()).argmax(1).cast(DType::F64), &[1., 0.]),
@@ -274,6 +127,57 @@ fn values_of_structural_primitives() {
     for name in Op::names() {
         assert!(covered.contains(name) || elementwise(name) || elsewhere.contains(&name), "{name}");
     }
+}
+
+/// Running sums from either end, of each type, on both backends, for any place of the axis: in the order
+/// that is told, with one rounding each where the type is F32.
+#[test]
+fn running_sums() {
+    for (shape, axis) in [([3, 5, 130], 1), ([4, 7, 1], 1), ([2, 3, 4], 2), ([5, 2, 3], 0)] {
+        for dtype in [DType::F64, DType::F32, DType::U32] {
+            let n: usize = shape.iter().product();
+            let number = |i: usize| match dtype {
+                DType::U32 => f64::from(u32::MAX - 7 * i as u32),
+                DType::F32 | DType::F64 | DType::Bool => dtype.round((1.3 * i as f64).sin()),
+            };
+            let values: Vec<f64> = (0..n).map(number).collect();
+            let tape = Tape::new();
+            let x = tape.input("x", dtype, shape);
+            let forward = x.cumsum(axis);
+            let mut outputs = vec![forward];
+            if dtype.is_float() {
+                outputs.push(forward.vjp(x, x));
+            }
+            let at = Array::from_f64(dtype, shape, &values).unwrap();
+            let inner: usize = shape[axis + 1..].iter().product();
+            // What comes before an element, nearest last.
+            let sum = |i: usize, reverse: bool| {
+                let j = i / inner % shape[axis];
+                let from = |k: usize| values[i + k * inner - j * inner];
+                let plus = |a: f64, b: f64| match dtype {
+                    DType::U32 => f64::from((a as u32).wrapping_add(b as u32)),
+                    DType::F32 | DType::F64 | DType::Bool => a + b,
+                };
+                let all = match reverse {
+                    false => (0..=j).map(from).reduce(plus),
+                    true => (j..shape[axis]).rev().map(from).reduce(plus),
+                };
+                dtype.round(all.unwrap())
+            };
+            let (cpu, interpreter) = (Cpu::with_threads(2).unwrap(), Interpreter);
+            for backend in [&cpu as &dyn Backend, &interpreter] {
+                let out = tape.compile(backend, &outputs).unwrap().run(&[&at]).unwrap();
+                for (found, reverse) in out.iter().zip([false, true]) {
+                    let expected: Vec<f64> = (0..n).map(|i| sum(i, reverse)).collect();
+                    assert_eq!(found.to_f64_vec(), expected, "{dtype} {shape:?} {axis} {reverse}");
+                }
+            }
+        }
+    }
+    let tape = Tape::new();
+    let wrong = tape.input("x", DType::Bool, [2]).cumsum(0);
+    let error = tape.compile(&Interpreter, &[wrong]).unwrap_err().to_string();
+    assert!(error.starts_with("cumsum: the operand must be numeric; cast masks first"), "{error}");
 }
 
 /// Random numbers depend on key and stream alone, and have the moments they should.

@@ -37,5 +37,5 @@ pub(crate) fn training(mlp: &Mlp, cpu: &Cpu, what: &str) -> Result<Training> {
     let rule = Sgd::new().with_momentum(0.9);
     let optimizer = Optimizer::new(rule, cpu, DType::F32, dim)?;
     let schedule = Schedule::new(RATE, Decay::Constant)?;
-    Ok(Training::boxed(objective, method, optimizer, schedule, mlp.params.clone())?)
+    Ok(Training::new(objective, method, optimizer, schedule, mlp.params.clone())?)
 }

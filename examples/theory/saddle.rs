@@ -60,7 +60,7 @@ fn path(
     let optimizer = Optimizer::new(Sgd::new(), &Cpu::new(), DType::F64, objective.dim())?;
     let schedule = Schedule::new(rate, Decay::Constant)?;
     let start = Array::vector(start.to_vec());
-    let mut training = Training::boxed(objective, method, optimizer, schedule, start)?;
+    let mut training = Training::new(objective, method, optimizer, schedule, start)?;
     let mut points = vec![training.parameters().to_f64_vec()];
     for _ in 0..steps {
         training.step(&[])?;

@@ -159,6 +159,7 @@ impl Layout {
     /// [`Error::FlatShape`] if `flat` is not of shape `[total]`.
     pub fn split(&self, flat: &Array) -> Result<Vec<(String, Array)>> {
         self.check_flat(flat.shape())?;
+        let flat = &flat.download()?;
         let part = |entry: &Entry| -> Result<(String, Array)> {
             let array = match flat.dtype() {
                 DType::F32 => part::<f32>(flat, entry),
@@ -229,7 +230,7 @@ fn part<T: Element>(flat: &Array, entry: &Entry) -> Result<Array> {
 fn joined<T: Element>(parts: &[&Array], total: usize) -> Result<Array> {
     let mut flat = Vec::with_capacity(total);
     for part in parts {
-        flat.extend_from_slice(part.as_slice::<T>()?);
+        flat.extend_from_slice(part.download()?.as_slice::<T>()?);
     }
     Ok(Array::vector(flat))
 }

@@ -4,8 +4,10 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use burlap_autodiff::{Array, DType};
+use burlap_autodiff::testing::Device;
+use burlap_autodiff::{Array, Backend, DType, Storage};
 use burlap_nn::files::FileError;
 use burlap_nn::{Activation, Checkpoint, CheckpointError, Error, Model, mlp};
 
@@ -55,6 +57,41 @@ fn what_is_saved_is_loaded() {
     let loaded = Checkpoint::load(&path).unwrap();
     let bits = loaded.get("x").unwrap().as_slice::<f64>().unwrap()[0].to_bits();
     assert_eq!(bits, not_a_number.to_bits());
+}
+
+/// What a device has is downloaded, and a device that fails leaves the file as it was.
+#[test]
+fn arrays_of_a_device_are_saved_as_those_of_the_host() {
+    #[derive(Debug)]
+    struct Lost;
+    impl Storage for Lost {
+        fn backend(&self) -> &'static str {
+            "lost"
+        }
+        fn download(&self) -> burlap_autodiff::Result<Array> {
+            Err(burlap_autodiff::Error::Backend { backend: "lost", problem: "it is gone".into() })
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (path, there) = (dir.path().join("c.safetensors"), dir.path().join("d.safetensors"));
+    let device = Device::new();
+    let mut checkpoint = small();
+    checkpoint.save(&path).unwrap();
+    checkpoint.arrays.iter_mut().for_each(|(_, array)| *array = device.upload(array).unwrap());
+    checkpoint.save(&there).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(&there).unwrap());
+
+    checkpoint.insert("lost", Array::in_storage(DType::F32, [2], Arc::new(Lost)));
+    let error = checkpoint.save(&path).unwrap_err().to_string();
+    assert!(error.ends_with("\"lost\" cannot be downloaded: backend lost: it is gone"), "{error}");
+    assert_eq!(Checkpoint::load(&path).unwrap(), small());
+
+    let model = Model::new(mlp(&[2, 3, 1], Activation::Tanh).unwrap()).unwrap();
+    let params = model.init(1, DType::F32);
+    let parts = model.layout().split(&device.upload(&params).unwrap()).unwrap();
+    assert_eq!(parts, model.layout().split(&params).unwrap());
+    let parts: Vec<_> = parts.into_iter().map(|(n, a)| (n, device.upload(&a).unwrap())).collect();
+    assert_eq!(model.layout().join(&parts).unwrap(), params);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
-//! | `update` | SGD, Adam, AdamW; [groups](Group) of parameters; schedules; clipping |
+//! | `update` | SGD, Adam, AdamW, Lion; [groups](Group) of parameters; schedules; clipping |
 //! | [`penalty`] | φ, ψ, μ; estimators; the named instances |
 //! | [`sam`] | SAM and its relatives on one two-point step |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
@@ -35,12 +35,12 @@ pub use gradient::{Evaluation, Method, Plain, penalty, sam};
 pub use objective::{BatchSpec, Loss, Objective, Recording, Role};
 pub use parameters::Parameter;
 pub use registry::{
-    METHODS, Member, MethodSettings, ResolvedMethod, Setting, SettingKind, SettingValue, method,
-    methods_table,
+    METHODS, Member, MethodSettings, ResolvedMethod, RuleMember, Setting, SettingKind,
+    SettingValue, UPDATE_RULES, method, methods_table, update_rule, update_rules_table,
 };
 pub use state::{State, Stateful};
 pub use training::Training;
 pub use update::{
-    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Optimizer, Schedule,
+    Adam, AdamW, Decay, Group, Grouped, IntoOptimizer, IntoSchedule, Lion, Optimizer, Schedule,
     Selection, Sgd, Update, UpdateRule,
 };

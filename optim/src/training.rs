@@ -49,20 +49,6 @@ impl Training {
         schedule: impl IntoSchedule,
         parameters: Array,
     ) -> Result<Training> {
-        Training::boxed(objective, Box::new(method), optimizer, schedule, parameters)
-    }
-
-    /// As [`Training::new`], for a method chosen while running.
-    ///
-    /// # Errors
-    /// As [`Training::new`].
-    pub fn boxed(
-        objective: Objective,
-        method: Box<dyn Method>,
-        optimizer: impl IntoOptimizer,
-        schedule: impl IntoSchedule,
-        parameters: Array,
-    ) -> Result<Training> {
         let (optimizer, schedule) =
             (optimizer.into_optimizer(&objective)?, schedule.into_schedule()?);
         objective.check_vector("training", "parameters", &parameters)?;
@@ -74,16 +60,23 @@ impl Training {
                 found: format!("{} of {dtype}[{dim}]", optimizer.name()),
             });
         }
-        Ok(Training { objective, method, optimizer, schedule, parameters })
+        objective.move_buffers()?;
+        let parameters = objective.resident(&parameters)?;
+        Ok(Training { objective, method: Box::new(method), optimizer, schedule, parameters })
     }
 
     /// One step on a batch. On an error nothing has changed.
+    ///
+    /// On a backend with a device, parameters, state and gradients stay there: the batch goes in once,
+    /// and scalars come out, such as the loss. What a method's decisions need besides, its own
+    /// documentation says.
     ///
     /// # Errors
     /// What the method and the optimizer report.
     pub fn step(&mut self, batch: &[Array]) -> Result<Evaluation> {
         let step = self.optimizer.steps();
         let former = self.method.state();
+        let batch = &self.objective.resident_batch(batch)?;
         let found = self.method.evaluate(&self.objective, &self.parameters, batch, step);
         let stepped = found.and_then(|found| {
             let rate = self.schedule.rate(step);
@@ -131,6 +124,11 @@ impl Training {
         &self.schedule
     }
 
+    /// Sets the schedule of the learning rate; steps are counted as before.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
     /// The optimizer, which knows the last [gradient's norm](Optimizer::gradient_norm).
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
@@ -174,6 +172,8 @@ impl Training {
     pub fn restore(&mut self, state: &State) -> Result<()> {
         let state = &state.with_present_names();
         let parameters = state.array("training", "parameters", &self.parameters)?;
+        // Arrays of another device do not fit either.
+        let parameters = self.objective.resident(&parameters)?;
         state.number("training", &self.marker())?;
         let buffers = self.objective.buffers_of(&state.part("buffers"))?;
         let former = self.optimizer.state();
@@ -184,6 +184,7 @@ impl Training {
             return Err(error);
         }
         self.parameters = parameters;
-        self.objective.set_buffers(&buffers)
+        self.objective.set_buffers(&buffers)?;
+        self.objective.move_buffers()
     }
 }

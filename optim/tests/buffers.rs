@@ -17,9 +17,13 @@ fn normalised(x: Var, batch: &[Var], buffers: &[Var]) -> (Var, Vec<Var>) {
     let h = x.at(0) * batch[0] + 0.1 * batch[0].square() * x.at(2);
     let (mean, variance) = (h.mean(), h.variance(&[0], 0));
     let z = (h - mean) / (variance + 1e-3).sqrt();
-    let loss = (x.at(1) * z + x.at(2) - batch[1]).square().mean();
+    let output = x.at(1) * z + x.at(2);
     let count = (buffers[2].cast(DType::F64) + 1.0).cast(DType::U32);
-    (loss, vec![0.9 * buffers[0] + 0.1 * mean, 0.9 * buffers[1] + 0.1 * variance, count])
+    (output, vec![0.9 * buffers[0] + 0.1 * mean, 0.9 * buffers[1] + 0.1 * variance, count])
+}
+
+fn squared_error(output: Var, batch: &[Var]) -> Var {
+    (output - batch[1]).square().mean()
 }
 
 /// Mean and variance of h in plain loops.
@@ -46,7 +50,8 @@ fn objective() -> Objective {
         ("count", Array::scalar(0u32)),
     ];
     let buffers = buffers.map(|(name, a)| (name.to_owned(), a)).into();
-    Objective::with_buffers(Cpu::with_threads(1).unwrap(), DType::F64, 3, buffers, normalised)
+    let (cpu, loss) = (Cpu::with_threads(1).unwrap(), squared_error);
+    Objective::model_and_loss_with_buffers(cpu, DType::F64, 3, buffers, normalised, loss)
 }
 
 fn training(method: Box<dyn Method>, objective: Objective) -> Training {
@@ -54,7 +59,7 @@ fn training(method: Box<dyn Method>, objective: Objective) -> Training {
     let optimizer = Optimizer::new(rule, objective.backend(), DType::F64, 3).unwrap();
     let schedule = Schedule::new(RATE, Decay::Constant).unwrap();
     let x = Array::vector([1.2, 0.4, 0.3]);
-    Training::boxed(objective, method, optimizer, schedule, x).unwrap()
+    Training::new(objective, method, optimizer, schedule, x).unwrap()
 }
 
 fn values(run: &Training) -> Vec<f64> {

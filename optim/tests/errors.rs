@@ -11,9 +11,11 @@ use burlap_optim::{
 };
 
 fn quadratic(dtype: DType, factors: [f64; 2]) -> Objective {
-    Objective::new(Cpu::new(), dtype, 2, move |x: Var, _: &[Var]| {
+    let loss = move |x: Var, _: &[Var]| {
         0.5 * (factors[0] * x.at(0).square() + factors[1] * x.at(1).square())
-    })
+    };
+    // The parameters are the output of a model, for the methods that need one.
+    Objective::model_and_loss(Cpu::new(), dtype, 2, |x, _| x, loss)
 }
 
 #[test]
@@ -107,8 +109,9 @@ fn methods_are_known_by_name() {
 
 #[test]
 fn vectors_that_do_not_fit_are_errors_of_every_function_that_takes_them() {
-    let loss = |x: Var, batch: &[Var]| (batch[0].matmul(x)).square().mean();
-    let objective = Objective::new(Cpu::new(), DType::F64, 2, loss);
+    let model = |x: Var, batch: &[Var]| batch[0].matmul(x);
+    let loss = |output: Var, _: &[Var]| output.square().mean();
+    let objective = Objective::model_and_loss(Cpu::new(), DType::F64, 2, model, loss);
     let batch = [Array::from_vec([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()];
     let fits = Array::vector([1.0, 2.0]);
     let evaluate =

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType};
-use burlap_optim::{Adam, AdamW, Decay, Error, Optimizer, Schedule, Sgd, State, UpdateRule};
+use burlap_optim::{Adam, AdamW, Decay, Error, Lion, Optimizer, Schedule, Sgd, State, UpdateRule};
 
 const DIM: usize = 7;
 
@@ -75,6 +75,11 @@ fn rules() -> Vec<(&'static str, Rule, Vec<f64>)> {
         s[0] = 0.9 * s[0] + g;
         x - rate * if nesterov { g + 0.9 * s[0] } else { s[0] }
     };
+    let lion = |x: f64, g: f64, rate: f64, s: &mut [f64; 2], decay: f64| {
+        let mixed = 0.9 * s[0] + 0.1 * g;
+        s[0] = 0.99 * s[0] + 0.01 * g;
+        x - rate * (mixed.signum() + decay * x)
+    };
     let momentum = Sgd::new().with_momentum(0.9);
     let nesterov = momentum.with_nesterov();
     vec![
@@ -117,6 +122,12 @@ fn rules() -> Vec<(&'static str, Rule, Vec<f64>)> {
             "adamw, more decay",
             make(AdamW::new().with_betas(0.8, 0.95).with_epsilon(1e-3).with_weight_decay(0.5)),
             reference(|x, g, r, t, s| x - r * (adam_direction(g, t, s, 0.8, 0.95, 1e-3) + 0.5 * x)),
+        ),
+        ("lion", make(Lion::new()), reference(|x, g, r, _, s| lion(x, g, r, s, 0.0))),
+        (
+            "lion with decay",
+            make(Lion::new().with_weight_decay(0.3)),
+            reference(|x, g, r, _, s| lion(x, g, r, s, 0.3)),
         ),
     ]
 }

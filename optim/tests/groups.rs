@@ -4,7 +4,8 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, AdamW, Group, Objective, Optimizer, Plain, Schedule, Selection, Sgd, Training, UpdateRule,
+    Adam, AdamW, Group, Lion, Objective, Optimizer, Plain, Schedule, Selection, Sgd, Training,
+    UpdateRule,
 };
 
 /// Names and shapes of ten parameters, and where each lies.
@@ -64,6 +65,7 @@ fn rules() -> Vec<Make> {
         |w| Box::new(Sgd::new().with_momentum(0.9).with_nesterov().with_weight_decay(w)),
         |w| Box::new(Adam::new().with_weight_decay(w)),
         |w| Box::new(AdamW::new().with_weight_decay(w)),
+        |w| Box::new(Lion::new().with_weight_decay(w)),
     ]
 }
 
@@ -300,4 +302,13 @@ fn optimizers_go_to_other_threads() {
     }
     let optimizer = send(Optimizer::of(AdamW::new().clip(1.0), &objective(DType::F64)).unwrap());
     std::thread::spawn(move || run(optimizer, &(0..10).collect::<Vec<_>>(), RATE)).join().unwrap();
+}
+
+#[test]
+fn trainings_go_to_other_threads() {
+    let rule = AdamW::new().no_decay("*.bias");
+    let (objective, x) = (objective(DType::F64), Array::vector(start()));
+    let mut training = Training::new(objective, Plain, rule, 0.1, x).unwrap();
+    let batch = [Array::vector(vec![1.0; 10])];
+    std::thread::spawn(move || training.step(&batch).map(|_| ())).join().unwrap().unwrap();
 }

@@ -7,10 +7,11 @@ mod plain;
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
-    Optimizer, Schedule, Setting, SettingKind, SettingValue, Training, method, methods_table,
+    Adam, AdamW, BatchSpec, Decay, Error, Estimator, METHODS, Method, MethodSettings, Objective,
+    Optimizer, Schedule, Setting, SettingKind, SettingValue, Sgd, Training, UPDATE_RULES, method,
+    methods_table, update_rule, update_rules_table,
 };
-use plain::{DIM, arrays, data, distance, formula, norm, objective, start};
+use plain::{DIM, arrays, data, distance, loss_of_output, model, norm, objective, start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,17 +37,34 @@ fn steady(name: &str) -> MethodSettings {
 /// The network, and as a buffer the mean of its inputs, weighted by a parameter.
 fn with_buffer(p: Var, batch: &[Var], buffers: &[Var]) -> (Var, Vec<Var>) {
     let mean = (p.at(0) * batch[0]).mean();
-    (formula(p, batch), vec![0.9 * buffers[0] + 0.1 * mean])
+    (model(p, batch), vec![0.9 * buffers[0] + 0.1 * mean])
+}
+
+/// A loss of the parameters as the output of a model, for the methods that need one.
+fn of_parameters(
+    dtype: DType,
+    dim: usize,
+    loss: impl Fn(Var, &[Var]) -> Var + Send + 'static,
+) -> Objective {
+    let cpu = Cpu::with_threads(1).unwrap();
+    Objective::model_and_loss(cpu, dtype, dim, |x, _| x, loss)
 }
 
 fn training(name: &str, dtype: DType) -> Training {
     let buffers = vec![("running mean".to_owned(), Array::full(dtype, (), 0.0))];
     let cpu = Cpu::with_threads(1).unwrap();
-    let objective = Objective::with_buffers(cpu.clone(), dtype, DIM, buffers, with_buffer);
+    let objective = Objective::model_and_loss_with_buffers(
+        cpu.clone(),
+        dtype,
+        DIM,
+        buffers,
+        with_buffer,
+        loss_of_output,
+    );
     let optimizer = Optimizer::new(Adam::new(), &cpu, dtype, DIM).unwrap();
     let schedule = Schedule::new(0.01, Decay::Step { every: 5, factor: 0.7 }).unwrap();
     let x = Array::from_f64(dtype, [DIM], &start()).unwrap();
-    Training::boxed(objective, named(name, &steady(name)), optimizer, schedule, x).unwrap()
+    Training::new(objective, named(name, &steady(name)), optimizer, schedule, x).unwrap()
 }
 
 fn advance(run: &mut Training, to: u64) {
@@ -96,11 +114,12 @@ fn gradients(name: &str, settings: &MethodSettings, objective: &Objective, n: us
 fn watched() -> (Objective, Arc<AtomicUsize>) {
     let largest = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&largest);
-    let loss = move |p: Var, batch: &[Var]| {
+    let model_of = move |p: Var, batch: &[Var]| {
         seen.fetch_max(batch[0].shape()[0], Ordering::Relaxed);
-        formula(p, batch)
+        model(p, batch)
     };
-    (Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, DIM, loss), largest)
+    let cpu = Cpu::with_threads(1).unwrap();
+    (Objective::model_and_loss(cpu, DType::F64, DIM, model_of, loss_of_output), largest)
 }
 
 #[test]
@@ -165,7 +184,7 @@ fn a_zero_gradient_is_no_perturbation_whatever_is_remembered() {
             let loss = move |x: Var, _: &[Var]| {
                 x.at(0).square() + x.at(1).square() + sign * x.at(2).square() + x.sum().powi(4)
             };
-            let objective = Objective::new(Cpu::with_threads(1).unwrap(), dtype, 3, loss);
+            let objective = of_parameters(dtype, 3, loss);
             for name in names() {
                 let mut method = named(name, &settings(name));
                 let far = Array::from_f64(dtype, [3], &[0.3, -0.2, 0.4]).unwrap();
@@ -194,7 +213,7 @@ fn gradients_of_any_size_give_a_perturbation_of_the_radius() {
     // is lost in rounding, which LookSAM needs.)
     for size in [1e-42, 1e-30, 1e30] {
         let slope = move |x: Var, _: &[Var]| (size * x).sum();
-        let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F32, 3, slope);
+        let objective = of_parameters(DType::F32, 3, slope);
         for name in names().filter(|name| size > 1e-38 || *name != "looksam") {
             let mut method = named(name, &MethodSettings::default());
             for step in 0..3 {
@@ -219,7 +238,7 @@ fn exponentials_of_huge_curvatures_are_numbers_or_errors() {
     for h in [2e4, -2e4, 1.0] {
         for estimator in [Estimator::OneSided, Estimator::Central, Estimator::Exact] {
             let loss = move |x: Var, _: &[Var]| (0.5 * h * x.square() + x.powi(3)).sum();
-            let objective = Objective::new(Cpu::with_threads(1).unwrap(), DType::F64, 3, loss);
+            let objective = of_parameters(DType::F64, 3, loss);
             for name in ["det-sam", "logdet-sam", "tilted-sam"] {
                 let settings = MethodSettings::new()
                     .with("sigma", 1.0)
@@ -327,14 +346,47 @@ fn no_word_has_two_meanings() {
     assert!(names.windows(2).all(|w| w[0] != w[1]), "{names:?}");
 }
 
-/// The table in the documentation is written by `BURLAP_WRITE_TABLE=1 cargo test`.
+/// The tables in the documentation are written by `BURLAP_WRITE_TABLE=1 cargo test`.
 #[test]
-fn the_documented_table_is_that_of_the_registry() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/registry/methods.md");
-    if std::env::var_os("BURLAP_WRITE_TABLE").is_some() {
-        std::fs::write(path, methods_table()).unwrap();
+fn the_documented_tables_are_those_of_the_registry() {
+    for (file, table) in [("methods.md", methods_table()), ("rules.md", update_rules_table())] {
+        let path = format!("{}/src/registry/{file}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("BURLAP_WRITE_TABLE").is_some() {
+            std::fs::write(&path, &table).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), table);
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), methods_table());
+}
+
+#[test]
+fn update_rules_have_the_settings_of_their_rows() {
+    // Rows and constructors have the same defaults.
+    let rule = |name: &str, settings: &MethodSettings| {
+        format!("{:?}", update_rule(name, settings).unwrap())
+    };
+    let none = MethodSettings::new();
+    assert_eq!(rule("sgd", &none), format!("{:?}", Sgd::new()));
+    let nesterov = Sgd::new().with_momentum(0.9).with_nesterov();
+    assert_eq!(rule("nesterov", &none), format!("{nesterov:?}"));
+    assert_eq!(rule("adam", &none), format!("{:?}", Adam::new()));
+    assert_eq!(rule("adamw", &none), format!("{:?}", AdamW::new()));
+    // Each setting of each rule changes it.
+    for member in UPDATE_RULES {
+        for setting in member.settings {
+            let other = rule(member.name, &none.clone().with(setting.name, 0.375));
+            assert_ne!(other, rule(member.name, &none), "{} {}", member.name, setting.name);
+        }
+    }
+    let said = |name: &str, settings: MethodSettings| {
+        update_rule(name, &settings).unwrap_err().to_string()
+    };
+    let known = said("rmsprop", MethodSettings::new());
+    assert!(
+        known.starts_with("there is no update rule named \"rmsprop\"; there are sgd"),
+        "{known}"
+    );
+    let range = said("adam", MethodSettings::new().with("beta1", 1.0));
+    assert_eq!(range, "adam: beta1 is 1, but must be at least 0 and below 1");
 }
 
 #[test]
@@ -375,5 +427,24 @@ fn nothing_outside_the_ranges_is_perturbed() {
             };
             assert_eq!(moved.len(), expected, "{name}, step {step}: {moved:?}");
         }
+    }
+}
+
+#[test]
+fn objectives_methods_and_runs_move_to_another_thread() {
+    for name in names() {
+        let here = gradients(name, &steady(name), &objective(DType::F64), 6);
+        let (settings, objective) = (steady(name), objective(DType::F64));
+        let there = std::thread::spawn(move || gradients(name, &settings, &objective, 6));
+        assert_eq!(there.join().unwrap(), here, "{name}");
+        // In the midst of a run, with programs, momenta and state arrays.
+        let (mut here, mut run) = (training(name, DType::F64), training(name, DType::F64));
+        advance(&mut run, 4);
+        let there = std::thread::spawn(move || {
+            advance(&mut run, 8);
+            run.state()
+        });
+        advance(&mut here, 8);
+        assert!(there.join().unwrap() == here.state(), "{name}");
     }
 }

@@ -9,10 +9,14 @@ use burlap_optim::{
 const DIM: usize = 20 * 30 + 30;
 
 /// A small regression with one hidden layer.
-fn loss(x: Var, batch: &[Var]) -> Var {
+fn model(x: Var, batch: &[Var]) -> Var {
     let w = x.slice_axis(0, 0, 600).reshape([20, 30]);
     let hidden = batch[0].matmul(w).tanh();
-    (hidden.matmul(x.slice_axis(0, 600, 630)) - batch[1]).square().mean()
+    hidden.matmul(x.slice_axis(0, 600, 630))
+}
+
+fn loss(output: Var, batch: &[Var]) -> Var {
+    (output - batch[1]).square().mean()
 }
 
 fn batch(step: u64) -> Vec<Array> {
@@ -25,11 +29,11 @@ fn batch(step: u64) -> Vec<Array> {
 fn training(name: &str, threads: usize) -> Training {
     let cpu = Cpu::with_threads(threads).unwrap();
     let named = method(name, &MethodSettings::new().with_seed(5)).unwrap();
-    let objective = Objective::new(cpu.clone(), DType::F32, DIM, loss);
+    let objective = Objective::model_and_loss(cpu.clone(), DType::F32, DIM, model, loss);
     let optimizer = Optimizer::new(Adam::new(), &cpu, DType::F32, DIM).unwrap();
     let schedule = Schedule::new(0.01, Decay::Cosine { total: 30, floor: 0.1 }).unwrap();
     let start: Vec<f32> = (0..DIM).map(|i| 0.2 * ((i as f64) * 1.3).sin() as f32).collect();
-    Training::boxed(objective, named.method, optimizer, schedule, Array::vector(start)).unwrap()
+    Training::new(objective, named.method, optimizer, schedule, Array::vector(start)).unwrap()
 }
 
 fn advance(training: &mut Training, to: u64) {

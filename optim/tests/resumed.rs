@@ -46,7 +46,7 @@ const METHODS: [(&str, Make); 10] = [
     ("ball", || with(Sharpness::tilted(0.1, Ball).unwrap(), 2)),
     ("signs", || with(Sharpness::custom("signs", |t| vec![t], |a| a[0], Rademacher), 1)),
     ("gradient", || {
-        let measure = GradientDirection::default();
+        let measure = GradientDirection;
         with(Sharpness::custom("gradient", |t| vec![t], |a| a[0], measure), 1)
     }),
     ("max-eigen", || with(Sharpness::max_eigen(), 1)),

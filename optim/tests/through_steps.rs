@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use burlap_autodiff::{Array, Cpu, DType, Tape, Var};
-use burlap_optim::{Adam, AdamW, Error, Optimizer, Update, UpdateRule};
+use burlap_optim::{Adam, AdamW, Error, Optimizer, Stateful, Update, UpdateRule};
 
 /// Slopes of the gradients gᵢ = hᵢ pᵢ; the third has none.
 const SLOPES: [f64; 4] = [2.0, 1.0, 0.0, -1.5];
@@ -164,13 +164,15 @@ fn gradients_of_any_size_have_the_derivative_of_their_own() {
 #[derive(Debug)]
 struct Textbook;
 
+impl Stateful for Textbook {
+    fn state_names(&self) -> &[&'static str] {
+        &["m", "v"]
+    }
+}
+
 impl UpdateRule for Textbook {
     fn name(&self) -> &'static str {
         "textbook"
-    }
-
-    fn state_names(&self) -> &[&'static str] {
-        &["m", "v"]
     }
 
     fn record(&self, u: &Update<'_>) -> (Var, Vec<Var>) {

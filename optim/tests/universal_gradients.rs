@@ -204,7 +204,7 @@ fn max_eigen_has_the_gradient_of_the_top_eigenvalue() {
 fn the_gradient_direction_is_held_fixed() {
     let case = Case::convex();
     let make = || {
-        Sharpness::custom("along", |t| vec![t], |a| a[0], GradientDirection::default())
+        Sharpness::custom("along", |t| vec![t], |a| a[0], GradientDirection)
             .with_estimator(Estimator::Exact)
             .with_rho(RHO)
     };

@@ -278,7 +278,7 @@ fn measures_have_their_masses_and_second_moments() {
     assert_meets("gaussian", &case, mean(gaussian), 0.16 * half);
     let g = &case.gradient;
     let along = (g.transpose() * &case.hessian * g)[0] / (2.0 * g.norm_squared());
-    let gradient = mean(GradientDirection::default()).with_estimator(Estimator::Exact);
+    let gradient = mean(GradientDirection).with_estimator(Estimator::Exact);
     let found = estimate(&case, gradient, 1, 1).value;
     assert!((found - along).abs() < 1e-12, "{found} {along}");
 }

@@ -5,7 +5,7 @@ use super::data::{DataArgs, batch_arrays, batches, model};
 use super::error::{Error, OfFlag, Result, usage};
 use super::method_args::MethodArgs;
 use super::{numbers, progress, saved};
-use crate::autodiff::{Array, Cpu, DType, Tape};
+use crate::autodiff::{Array, Cpu, DType, Tape, Var};
 use crate::nn::data::{Dataset, Loader};
 use crate::nn::{Model, loss, memory};
 use crate::optim::{
@@ -162,9 +162,9 @@ impl Experiment {
     pub fn objective(&self) -> Objective {
         let model = Arc::clone(&self.model);
         let dim = model.layout().total();
-        Objective::new(self.backend.clone(), DType::F32, dim, move |x, batch| {
-            loss::cross_entropy(model.forward(x, batch[0]), batch[1])
-        })
+        let model = move |x: Var, batch: &[Var]| model.forward(x, batch[0]);
+        let loss = |logits: Var, batch: &[Var]| loss::cross_entropy(logits, batch[1]);
+        Objective::model_and_loss(self.backend.clone(), DType::F32, dim, model, loss)
     }
 
     /// The batches of the training set.
@@ -209,7 +209,7 @@ impl Experiment {
         };
         let schedule = Schedule::new(a.lr, decay)?;
         let start = self.model.init(a.seed, DType::F32);
-        let training = Training::boxed(objective, resolved.method, optimizer, schedule, start)?;
+        let training = Training::new(objective, resolved.method, optimizer, schedule, start)?;
         Ok((training, resolved.settings))
     }
 

@@ -38,21 +38,29 @@ fn words() -> Vec<(&'static str, &'static Setting)> {
     words
 }
 
-/// The meanings of a setting with the methods that have it and their defaults.
+/// The meanings of a setting with the defaults of the methods that have it.
 fn help(name: &str) -> String {
-    let mut meanings: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut meanings: Vec<(&str, Vec<(String, &str)>)> = Vec::new();
     for (member, setting) in settings().filter(|(_, setting)| setting.name == name) {
-        let default = setting.default_text();
-        let text = match default.as_str() {
-            "" => member.name.to_owned(),
-            default => format!("{} {default}", member.name),
-        };
+        let default = (setting.default_text(), member.name);
         match meanings.iter_mut().find(|(help, _)| *help == setting.help) {
-            Some((_, members)) => members.push(text),
-            None => meanings.push((setting.help, vec![text])),
+            Some((_, defaults)) => defaults.push(default),
+            None => meanings.push((setting.help, vec![default])),
         }
     }
-    let one = |(help, members): &(&str, Vec<String>)| format!("{help} ({})", members.join(", "));
+    let one = |(help, defaults): &(&str, Vec<(String, &str)>)| {
+        let first = &defaults[0].0;
+        let alike = defaults.len() > 1 && defaults.iter().all(|(default, _)| default == first);
+        match (alike, first.as_str()) {
+            (true, "") => (*help).to_owned(),
+            (true, default) => format!("{help} (default {default})"),
+            _ => {
+                let all: Vec<String> =
+                    defaults.iter().map(|(default, name)| format!("{name} {default}")).collect();
+                format!("{help} ({})", all.join(", "))
+            }
+        }
+    };
     let mut text = meanings.iter().map(one).collect::<Vec<_>>().join("; ");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -75,18 +83,26 @@ impl clap::Args for MethodArgs {
     fn augment_args(command: Command) -> Command {
         let flag = |(word, setting): (&'static str, &'static Setting)| {
             let kind = setting.kind;
-            let arg = Arg::new(word).long(word).value_parser(move |text: &str| parse(kind, text));
             // `--rho -1` is a value out of range and not an unknown flag.
-            let arg = arg.allow_hyphen_values(kind != SettingKind::Estimator);
+            let arg = Arg::new(word)
+                .long(word)
+                .value_name("VALUE")
+                .allow_hyphen_values(kind != SettingKind::Estimator)
+                .value_parser(move |text: &str| parse(kind, text));
             if word == setting.name {
                 arg.help(help(word))
             } else {
                 arg.help("A former name of other settings").hide(true)
             }
         };
-        let layers = Arg::new("layers").long("layers").value_delimiter(',').num_args(1).help(
-            "Only perturb these layers: beginnings of parameter names, such as fc1 or 0.weight",
-        );
+        let layers = Arg::new("layers")
+            .long("layers")
+            .value_name("NAMES")
+            .value_delimiter(',')
+            .num_args(1)
+            .help(
+                "Only perturb these layers: beginnings of parameter names, such as fc1 or 0.weight",
+            );
         command.args(words().into_iter().map(flag)).arg(layers)
     }
 

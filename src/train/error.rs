@@ -12,13 +12,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// What objective, gradient estimator or optimizer report.
     #[error(transparent)]
-    Optim(#[from] optim::Error),
+    Optim(Box<optim::Error>),
     /// What model, files or data sets report.
     #[error(transparent)]
-    Nn(#[from] nn::Error),
+    Nn(Box<nn::Error>),
     /// What the engine reports.
     #[error(transparent)]
-    Autodiff(#[from] autodiff::Error),
+    Autodiff(Box<autodiff::Error>),
     /// Arrays of examples that do not make a data set, or not the one that is asked for.
     #[error("data: {array} is {found}, but must be {expected}")]
     Data {
@@ -93,8 +93,20 @@ pub enum Error {
     },
 }
 
-impl From<nn::data::DataError> for Error {
-    fn from(error: nn::data::DataError) -> Error {
-        Error::Nn(error.into())
-    }
+// Boxed: a result is as large as its largest error.
+macro_rules! from {
+    ($($error:ty => $variant:ident,)*) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Error {
+                Error::$variant(Box::new(error.into()))
+            }
+        })*
+    };
+}
+
+from! {
+    optim::Error => Optim,
+    nn::Error => Nn,
+    nn::data::DataError => Nn,
+    autodiff::Error => Autodiff,
 }

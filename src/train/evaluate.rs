@@ -160,11 +160,8 @@ impl Task {
         if parameters.dtype() == dtype && parameters.shape()[..] == [total] {
             return Ok(());
         }
-        Err(Error::Optim(crate::optim::Error::Vector {
-            of: "task, parameters".into(),
-            expected: format!("{dtype}[{total}]"),
-            found: described(parameters),
-        }))
+        let (of, expected) = ("task, parameters".into(), format!("{dtype}[{total}]"));
+        Err(crate::optim::Error::Vector { of, expected, found: described(parameters) }.into())
     }
 
     /// Checks that data have the task's arrays.
@@ -244,7 +241,7 @@ fn joined(outputs: Vec<Array>) -> Result<Array> {
     fn all<T: Element>(outputs: &[Array], shape: Vec<usize>) -> Result<Array> {
         let mut values = Vec::with_capacity(shape.iter().product());
         for part in outputs {
-            values.extend_from_slice(part.as_slice::<T>()?);
+            values.extend_from_slice(part.download()?.as_slice::<T>()?);
         }
         Ok(Array::from_vec(shape, values)?)
     }

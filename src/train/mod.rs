@@ -31,6 +31,6 @@ pub use metric::{Metric, Score};
 pub use observe::{Csv, JsonLines, Log, Observer, Progress, TensorBoard, TopEigenvalue, View};
 pub use task::Task;
 pub use trainer::{
-    Average, DryRun, EpochRecord, Every, Measurement, Patience, Reason, Run, StepRecord, Trainer,
-    Weights,
+    Average, DryRun, EpochRecord, Every, Measurement, Patience, RateSweep, Reason, Run, StepRecord,
+    Trainer, Weights,
 };

@@ -264,13 +264,14 @@ fn objective<L: Into<Loss> + 'static>(
         let model = move |p: Var, batch: &[Var]| parts.forward(p, batch);
         return Objective::model_and_loss(backend, dtype, dim, model, loss);
     };
-    let formula = move |p: Var, batch: &[Var], buffers: &[Var]| {
+    let model = move |p: Var, batch: &[Var], buffers: &[Var]| {
         let key = buffers[0];
         let x = parts.input(p, batch);
         let out = p.record_at(at, || parts.model.forward_training(p, x, key));
-        (loss(out, batch), vec![key.bits(NEXT_KEY, [2])])
+        (out, vec![key.bits(NEXT_KEY, [2])])
     };
-    Objective::with_buffers(backend, dtype, dim, vec![("key".into(), key)], formula)
+    let key = vec![("key".into(), key)];
+    Objective::model_and_loss_with_buffers(backend, dtype, dim, key, model, loss)
 }
 
 impl Parts {

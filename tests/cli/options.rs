@@ -11,10 +11,15 @@ mod theory;
 #[path = "../../examples/train/options.rs"]
 mod train;
 
-use burlap::cli::{self, FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, command};
+use burlap::autodiff::Array;
+use burlap::cli::{
+    self, Experiment, Files, FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, command,
+};
+use burlap::nn::Checkpoint;
 use burlap::optim::{METHODS, SettingKind};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, Parser};
+use std::path::Path;
 
 /// The options of `landscape` and `spectrum` are those of the library, and two words.
 #[derive(Parser)]
@@ -148,4 +153,47 @@ fn more_threads_than_processors_are_not_used() {
     assert_eq!(cli::cpu(Some(1000 + processors)).unwrap().threads(), processors);
     assert_eq!(cli::cpu(Some(1)).unwrap().threads(), 1);
     assert!(cli::cpu(Some(0)).is_err());
+}
+
+/// The network and data of the saved runs in `first_release`, which its `flags.txt` tells the
+/// methods' flags of; the first release wrote them.
+const FIRST_RELEASE: &str = "--model mlp:1 --fraction 0.1 --epochs 1 --threads 1";
+
+fn resumed(method: &str, flags: &str) -> anyhow::Result<burlap::optim::State> {
+    let flags = format!("landscape {FIRST_RELEASE} {flags}");
+    let args = Alone::<TrainingArgs>::try_parse_from(flags.split_whitespace())?.args;
+    let path =
+        format!("{}/tests/cli/first_release/{method}.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let files = Files { save: None, resume: Some(path.into()) };
+    Ok(Experiment::new(&args)?.fit(method, &files)?.training.state())
+}
+
+#[test]
+fn runs_that_the_first_release_saved_are_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/first_release");
+    let lines = std::fs::read_to_string(format!("{folder}/flags.txt")).unwrap();
+    for line in lines.lines() {
+        let (method, flags) = line.split_once(' ').unwrap_or((line, ""));
+        let state = resumed(method, flags).unwrap_or_else(|e| panic!("{method}: {e:#}"));
+        let saved = Checkpoint::load(Path::new(&format!("{folder}/{method}.safetensors"))).unwrap();
+        // All arrays and numbers are there, the former names among them under present ones.
+        assert_eq!(state.arrays.len(), saved.arrays.len(), "{method}");
+        let values = |arrays: &mut dyn Iterator<Item = &Array>| {
+            let mut all: Vec<Vec<f64>> = arrays.map(Array::to_f64_vec).collect();
+            all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+            all
+        };
+        let (now, then) =
+            (values(&mut state.arrays.values()), values(&mut saved.arrays.iter().map(|(_, a)| a)));
+        assert_eq!(now, then, "{method}");
+        let numbers = saved.metadata.keys().filter(|key| key.starts_with("number:")).count();
+        assert_eq!(state.numbers.len(), numbers, "{method}");
+        // Settings are held against those of the run.
+        let other = resumed(method, &format!("{flags} --lr 0.04")).unwrap_err().to_string();
+        assert!(other.contains("saved with --lr 0.05"), "{other}");
+    }
+    let weights = "--orthogonal-weight 0.3 --m-sharpness 50";
+    assert!(resumed("gsam", weights).is_ok(), "the present words mean the same");
+    let other = resumed("gsam", "--alpha 0.2 --micro-batch 50").unwrap_err().to_string();
+    assert!(other.contains("settings m-sharpness 50; orthogonal-weight 0.3"), "{other}");
 }

@@ -41,7 +41,7 @@ fn csv_has_a_row_for_each_epoch_or_step() {
         .fit(3)
         .unwrap();
     let epochs = rows(&path);
-    let header = "epoch,step,loss,rate,seconds,loss,accuracy,half, of the step";
+    let header = "epoch,step,loss,rate,seconds,valid loss,valid accuracy,half, of the step";
     assert_eq!(epochs[0].join(","), header);
     assert_eq!(epochs.len(), 4);
     for (row, record) in epochs[1..].iter().zip(run.history()) {
@@ -156,7 +156,7 @@ fn a_log_has_a_line_for_each_epoch_and_a_bar_needs_a_terminal() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[1].starts_with("epoch=2 step=10 loss="), "{text}");
-    assert!(lines[1].contains(" accuracy=0."), "{text}");
+    assert!(lines[1].contains(" valid_accuracy=0."), "{text}");
     assert_eq!(lines[2], "end step=10 reason=\"all epochs done\"");
 }
 
@@ -165,7 +165,7 @@ fn records(path: &Path) -> Vec<Vec<u8>> {
     let bytes = fs::read(path).unwrap();
     let masked = |data: &[u8]| {
         let crc = crc32c::crc32c(data);
-        (((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8)).to_le_bytes()
+        crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
     };
     let (mut rest, mut records) = (&bytes[..], Vec::new());
     while !rest.is_empty() {
@@ -218,7 +218,7 @@ fn the_top_eigenvalue_is_that_of_the_hessian() {
     impl Observer for Check {
         fn on_step(&mut self, record: &StepRecord, view: &View<'_>) -> Result<()> {
             let measured: Vec<f64> = record.measured.iter().map(|(_, value)| *value).collect();
-            if record.step % 5 != 0 {
+            if !record.step.is_multiple_of(5) {
                 assert!(measured.is_empty());
                 return Ok(());
             }

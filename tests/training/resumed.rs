@@ -139,7 +139,7 @@ fn not_where_it_is_another_run() {
     for (error, what) in [
         (with(rate), "the schedule was 0.02 Constant and is 0.01 Constant"),
         (with(decay), "the update rule was Grouped"),
-        (with(plain), "the gradient estimator was sam and is sgd"),
+        (with(plain), "the gradient estimator was sam and is plain"),
         (other(9, 4, data(47, 0)), "the loader was 47 examples in batches of 10, shuffled by 4"),
         (other(10, 5, data(47, 0)), "the loader was"),
         (other(10, 4, data(47, 1)), "the training data's hash was"),

@@ -80,7 +80,7 @@ fn averages_are_those_of_their_definitions() {
     // The weights after step t are −t.
     let (_, trainer) = counted(0.0);
     let run = trainer.average(Average::ema(0.75)).fit(4).unwrap();
-    let ema = ((-1.0f64 * 0.75 - 2.0 * 0.25) * 0.75 - 3.0 * 0.25) * 0.75 - 4.0 * 0.25;
+    let ema = ((-0.75f64 - 2.0 * 0.25) * 0.75 - 3.0 * 0.25) * 0.75 - 4.0 * 0.25;
     assert_eq!(run.last().parameters().to_f64_vec(), [ema]);
     // What is evaluated is the average.
     assert_eq!(run.history()[3].get("distance"), Some(-ema));
@@ -167,6 +167,16 @@ fn a_dry_run_changes_nothing() {
     assert_eq!((found.parameters, found.steps_per_epoch), (99, 5));
     assert!(found.state_bytes >= 99 * 4 * 3, "{found}");
     let mut wet = trainer(training);
+    // Nor does a sweep of rates, which ends where the loss diverges.
+    let sweep = dry.sweep_rates(1e-4, 1e6, 60).unwrap();
+    let rates: Vec<f64> = sweep.points().iter().map(|point| point.0).collect();
+    let factor = (1e10f64).powf(1.0 / 59.0);
+    assert!(rates[0] == 1e-4 && (rates[1] / rates[0] - factor).abs() < 1e-12 * factor);
+    assert!(rates.len() < 60 && sweep.steepest().is_some_and(|rate| rate < 10.0), "{sweep:?}");
+    let rate = |trainer: &Trainer| trainer.training().rate();
+    assert_eq!(rate(&dry), rate(&wet));
+    let error = dry.sweep_rates(0.0, 1.0, 10).unwrap_err().to_string();
+    assert!(error.starts_with("sweep of rates: the range is 0 to 1"), "{error}");
     let (a, b) = (dry.fit(2).unwrap(), wet.fit(2).unwrap());
     assert_eq!(bits(a.last().parameters()), bits(b.last().parameters()));
 }

@@ -129,7 +129,9 @@ pub(super) unsafe fn evaluate<S: Simd>(
             Scalar::Load(_) | Scalar::Constant(_) => {}
             Scalar::Unary(f) => match i.dtype {
                 DType::F32 => S::unary::<f32>(f, block(args[0], len), numbers(y, len)),
-                _ => S::unary::<f64>(f, block(args[0], len), numbers(y, len)),
+                DType::F64 => S::unary::<f64>(f, block(args[0], len), numbers(y, len)),
+                // Functions are of floats.
+                DType::U32 | DType::Bool => {}
             },
             Scalar::Binary(f) => typed!(i.dtype, T => {
                 let a = operand::<T>(args[0], same[0], len);

@@ -89,7 +89,10 @@ kinds!(dispatch);
 
 /// How much longer a type takes than F32, of which twice as many fit a register.
 pub(super) fn wide(dtype: DType) -> usize {
-    if dtype == DType::F32 { 1 } else { 2 }
+    match dtype {
+        DType::F32 => 1,
+        DType::F64 | DType::U32 | DType::Bool => 2,
+    }
 }
 
 impl Compute for Map {

@@ -6,7 +6,7 @@
 //!
 //! - only the planner makes plans, of shapes that memory can hold: a plan's views lie within their
 //!   buffers, and buffers that live at the same time do not overlap;
-//! - inputs and outputs are checked against the plan before each run;
+//! - inputs and outputs are checked against the plan before each run, and to be on the host;
 //! - a run has an arena of its own, and what early steps leave is written by them alone;
 //! - parts of one kernel write disjoint elements, the chains of a step touch nothing of one
 //!   another, and steps run one after another.
@@ -15,6 +15,7 @@
 mod access;
 mod along;
 mod arenas;
+mod costs;
 mod gemm;
 mod index;
 mod instruction_set;
@@ -32,12 +33,12 @@ mod steps;
 mod team;
 mod words;
 
-use crate::Array;
-use crate::array::Data;
+use crate::array::{Array, Data, OutputClaim, OutputPool};
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::plan::{Place, Plan};
+use crate::plan::{Costs, Place, Plan};
+use crate::{DType, Shape};
 use arenas::{Arena, Arenas, Claim};
 pub use instruction_set::InstructionSet;
 use pool::Pool;
@@ -59,12 +60,14 @@ pub enum ProductKernel {
 /// The CPU backend. Results have the same bits at every number of threads.
 ///
 /// Programs of one `Cpu` and its clones share the memory of their intermediate values: as
-/// many runs as there are at once take what the largest program needs each.
+/// many runs as there are at once take what the largest program needs each. They also share the
+/// storage of outputs that nobody holds any more.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
     kernels: Kernels,
     arenas: Arenas,
+    outputs: OutputPool,
 }
 
 /// Which kernels run.
@@ -105,7 +108,8 @@ impl Cpu {
     }
 
     fn on(pool: Pool) -> Cpu {
-        Cpu { pool, kernels: Kernels::best(), arenas: Arenas::default() }
+        let (arenas, outputs) = (Arenas::default(), OutputPool::default());
+        Cpu { pool, kernels: Kernels::best(), arenas, outputs }
     }
 
     /// Lets other kernels compute the matrix products.
@@ -151,7 +155,16 @@ impl Backend for Cpu {
         Box::new(self.clone())
     }
 
+    fn costs(&self) -> Costs {
+        costs::costs()
+    }
+
+    fn allocate(&self, dtype: DType, shape: &Shape) -> Result<Array> {
+        self.outputs.array(dtype, shape.clone())
+    }
+
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
+        check_plan(&plan)?;
         let steps = Steps::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
         let words = (plan.arena / 8 + 8).saturating_add(steps.scratch());
@@ -161,12 +174,30 @@ impl Backend for Cpu {
             early_inputs: plan.early_inputs,
             bound: plan.early_inputs == 0,
             arena_bytes: plan.arena,
+            outputs: self
+                .outputs
+                .claim(plan.outputs().map(|(shape, dtype)| (dtype, shape.count()))),
             graph: plan.graph,
             steps,
             claim: self.arenas.claim(words)?,
             kept,
         }))
     }
+}
+
+/// Checks that a plan was made for a processor: another backend that hands on its plans might make
+/// them by costs of its own.
+fn check_plan(plan: &Plan) -> Result<()> {
+    let chains = plan.steps.iter().map(|step| step.chains.len()).max().unwrap_or(0);
+    if chains <= costs::LARGEST_STEP && plan.alignment.is_multiple_of(costs::ALIGNMENT) {
+        return Ok(());
+    }
+    let problem = format!(
+        "the plan has {chains} chains in a step and values at multiples of {} bytes: it was not \
+         made by the costs of this backend",
+        plan.alignment
+    );
+    Err(Error::Backend { backend: "cpu", problem })
 }
 
 /// The address of a buffer's first element.
@@ -199,6 +230,9 @@ struct CpuProgram {
     graph: Arc<Graph>,
     arena_bytes: usize,
     claim: Claim,
+    /// Lets storage of outputs come back while the program is there.
+    #[expect(dead_code, reason = "held, not read")]
+    outputs: OutputClaim,
     /// What early steps leave for the others.
     kept: Vec<u64>,
     early_inputs: usize,
@@ -206,22 +240,25 @@ struct CpuProgram {
     bound: bool,
 }
 
-/// The address of an array's elements, which are not written there.
+/// The address of an array's elements, which are not written there; none for an array that is not
+/// on the host, which no run gets to see.
 fn read_pointer(array: &Array) -> Base {
     Base(match array.data() {
-        Data::F32(v) => v.as_ptr().cast_mut().cast(),
-        Data::F64(v) => v.as_ptr().cast_mut().cast(),
-        Data::U32(v) => v.as_ptr().cast_mut().cast(),
-        Data::Bool(v) => v.as_ptr().cast_mut().cast(),
+        Some(Data::F32(v)) => v.as_ptr().cast_mut().cast(),
+        Some(Data::F64(v)) => v.as_ptr().cast_mut().cast(),
+        Some(Data::U32(v)) => v.as_ptr().cast_mut().cast(),
+        Some(Data::Bool(v)) => v.as_ptr().cast_mut().cast(),
+        None => std::ptr::null_mut(),
     })
 }
 
 fn write_pointer(array: &mut Array) -> Base {
     Base(match array.data_mut() {
-        Data::F32(v) => Arc::make_mut(v).as_mut_ptr().cast(),
-        Data::F64(v) => Arc::make_mut(v).as_mut_ptr().cast(),
-        Data::U32(v) => Arc::make_mut(v).as_mut_ptr().cast(),
-        Data::Bool(v) => Arc::make_mut(v).as_mut_ptr().cast(),
+        Some(Data::F32(v)) => Arc::make_mut(v).as_mut_ptr().cast(),
+        Some(Data::F64(v)) => Arc::make_mut(v).as_mut_ptr().cast(),
+        Some(Data::U32(v)) => Arc::make_mut(v).as_mut_ptr().cast(),
+        Some(Data::Bool(v)) => Arc::make_mut(v).as_mut_ptr().cast(),
+        None => std::ptr::null_mut(),
     })
 }
 
@@ -252,6 +289,7 @@ impl CpuProgram {
     fn check(&self, inputs: &[&Array], outputs: &[Array]) -> Result<()> {
         self.graph.check_inputs(0, inputs)?;
         self.graph.check_outputs(outputs)?;
+        self.graph.check_places("the host", inputs, outputs, Array::is_on_host)?;
         if self.bound {
             return Ok(());
         }
@@ -272,6 +310,7 @@ impl Executable for CpuProgram {
             return Err(Error::Count { what: "bound inputs", expected, found });
         }
         self.graph.check_leading(early)?;
+        self.graph.check_places("the host", early, &[], Array::is_on_host)?;
         self.bound = self.early_inputs == 0;
         let kept = Base(arenas::first_line(self.kept.as_mut_ptr()));
         let program = &*self;

@@ -111,7 +111,9 @@ unsafe fn run(p: &Product, kernels: Kernels, bases: &[Base], part: &Part) {
         unsafe {
             match p.dtype {
                 DType::F32 => multiply::<f32>(kernels, [m, p.k, n], [a, b, c], p.add),
-                _ => multiply::<f64>(kernels, [m, p.k, n], [a, b, c], p.add),
+                DType::F64 => multiply::<f64>(kernels, [m, p.k, n], [a, b, c], p.add),
+                // Contractions are of floats.
+                DType::U32 | DType::Bool => {}
             }
         }
     }

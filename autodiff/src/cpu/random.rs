@@ -198,7 +198,7 @@ mod tests {
                     let found = match dtype {
                         DType::F32 => drawn::<f32>(from, set, count),
                         DType::F64 => drawn::<f64>(from, set, count),
-                        _ => drawn::<u32>(from, set, count),
+                        DType::U32 | DType::Bool => drawn::<u32>(from, set, count),
                     };
                     for (i, found) in found.into_iter().enumerate() {
                         let expected = from.draw(KEY, 7, i as u64, dtype);

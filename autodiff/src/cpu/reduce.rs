@@ -4,11 +4,12 @@
 //! `r` is long, a fixed number of `r` of one `a`; the latter's partial results are combined in
 //! order when all are there.
 
+use super::costs::LONG_ROW;
 use super::instructions::{room, typed};
 use super::simd::{Simd, combine, identity};
 use super::{Base, Memory};
 use crate::DType;
-use crate::work::{Buffer, BufferId, Combine, LONG_ROW, Map, Reduction};
+use crate::work::{Buffer, BufferId, Combine, Map, Reduction};
 use std::mem::MaybeUninit;
 
 /// How the points of a reduction are divided.
@@ -37,7 +38,7 @@ pub(super) struct Reducer {
 impl Split {
     pub(super) fn new(map: &Map, reducers: usize, scratch: &mut usize) -> Split {
         let [a, r, b] = map.split();
-        let long = map.has_long_rows();
+        let long = map.has_long_rows;
         let rows = if long { (LONG_ROW / 4 / b.max(1)).max(1) } else { r };
         let chunks = if long { r.div_ceil(rows) } else { 1 };
         let start = *scratch;

@@ -1,5 +1,6 @@
 //! The steps of a program, divided into tasks.
 
+use super::costs::LARGEST_STEP;
 use super::instruction_set::InstructionSet;
 use super::kernel::{Making, Run, compute};
 use super::pool::Pool;
@@ -8,7 +9,6 @@ use super::{Base, Kernels, Memory};
 use crate::error::Result;
 use crate::plan;
 use crate::plan::Plan;
-use crate::plan::schedule::LARGEST_STEP;
 use crate::work::Product;
 use std::ops::Range;
 use std::sync::OnceLock;

@@ -11,11 +11,8 @@ pub use binary::{Binary, Compare};
 pub(crate) use binary::{TakesFunction, binary_rows, compare_rows};
 pub use contraction::Contraction;
 pub use op::Op;
-pub(crate) use op::{
-    Alias, ArgMax, Broadcast, Cast, Concat, Contract, Flip, Gather, Hold, Max, Min, Pad, Random,
-    Recompute, Reshape, ScatterAdd, ScatterAlong, Select, Slice, StopGradient, Sum, TakeAlong,
-    Transpose, primitives,
-};
+// Each primitive of the list is a type.
+pub(crate) use op::*;
 pub(crate) use parameters::Along;
 pub use parameters::{Distribution, Padding, Range};
 pub use unary::Unary;
@@ -147,6 +144,11 @@ impl Graph {
         flags
     }
 
+    /// Shape and element type of each output.
+    pub(crate) fn output_specs(&self) -> impl Iterator<Item = (&Shape, DType)> {
+        self.outputs.iter().map(|&id| (&self.node(id).shape, self.node(id).dtype))
+    }
+
     /// Checks inputs that start at position `first`.
     pub(crate) fn check_inputs(&self, first: usize, given: &[&Array]) -> Result<()> {
         let specs = &self.inputs[first..];
@@ -181,6 +183,27 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Checks that arrays live where they are needed: inputs, the first ones or all, and outputs.
+    pub(crate) fn check_places(
+        &self,
+        expected: &'static str,
+        inputs: &[&Array],
+        outputs: &[Array],
+        is_there: impl Fn(&Array) -> bool,
+    ) -> Result<()> {
+        let wrong = |what: String, array: &Array| {
+            let found = array.location();
+            Err(Error::Elsewhere { op: "run", what, found, expected })
+        };
+        if let Some((i, array)) = inputs.iter().enumerate().find(|(_, array)| !is_there(array)) {
+            return wrong(format!("input {:?}", self.inputs[i].name), array);
+        }
+        match outputs.iter().enumerate().find(|(_, array)| !is_there(array)) {
+            Some((i, array)) => wrong(format!("output {i}"), array),
+            None => Ok(()),
+        }
     }
 }
 

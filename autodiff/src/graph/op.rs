@@ -19,6 +19,15 @@ impl Random {
     }
 }
 
+/// Along which axis something runs, and from which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Running {
+    /// The axis.
+    pub axis: u8,
+    /// Whether from its last element to the first.
+    pub reverse: bool,
+}
+
 /// Hands the list of primitives to a macro: a variant, what it is told beside its operands, its name.
 ///
 /// Tables have rows of their own, each with a name. Programs do not contain identities; of all others
@@ -68,7 +77,9 @@ macro_rules! primitives {
                 Max(Axes) "max_over";
                 /// The smallest element over axes, which vanish.
                 Min(Axes) "min_over";
-                /// The index of the first largest element along an axis, which vanishes.
+                /// Sums of all elements up to each along an axis.
+            CumSum(Running) "cumsum";
+            /// The index of the first largest element along an axis, which vanishes.
                 ArgMax(u8) "argmax";
                 /// The same elements in row-major order under another shape.
                 Reshape "reshape";

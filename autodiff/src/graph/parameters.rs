@@ -72,14 +72,17 @@ impl Distribution {
 
     /// Element `i` of a stream, as an element of the given type.
     pub(crate) fn draw(self, key: [u32; 2], stream: u32, i: u64, dtype: DType) -> f64 {
-        match (self, dtype) {
-            (Distribution::Uniform, DType::F32) => {
-                f64::from(philox::unit_short(philox::word(key, stream, i)))
-            }
-            (Distribution::Uniform, _) => philox::uniform(key, stream, i),
-            (Distribution::Normal, DType::F32) => philox::normal_short(key, stream, i),
-            (Distribution::Normal, _) => philox::normal(key, stream, i),
-            (Distribution::Bits, _) => f64::from(philox::word(key, stream, i)),
+        let short = match dtype {
+            DType::F32 => true,
+            DType::F64 | DType::U32 | DType::Bool => false,
+        };
+        let word = || philox::word(key, stream, i);
+        match self {
+            Distribution::Uniform if short => f64::from(philox::unit_short(word())),
+            Distribution::Uniform => philox::uniform(key, stream, i),
+            Distribution::Normal if short => philox::normal_short(key, stream, i),
+            Distribution::Normal => philox::normal(key, stream, i),
+            Distribution::Bits => f64::from(word()),
         }
     }
 }

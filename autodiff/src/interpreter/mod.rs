@@ -7,7 +7,7 @@ use crate::Array;
 use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op};
-use crate::plan::Plan;
+use crate::plan::{Costs, Plan};
 use std::sync::Arc;
 
 /// The backend that other backends are tested against.
@@ -32,6 +32,10 @@ impl Backend for Interpreter {
         Box::new(*self)
     }
 
+    fn costs(&self) -> Costs {
+        Costs::default()
+    }
+
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         Ok(Box::new(Interpreted { graph: plan.graph }))
     }
@@ -44,12 +48,14 @@ struct Interpreted {
 impl Executable for Interpreted {
     fn bind(&mut self, early: &[&Array]) -> Result<()> {
         // Nothing is kept: each run computes everything.
-        self.graph.check_leading(early)
+        self.graph.check_leading(early)?;
+        self.graph.check_places("the host", early, &[], Array::is_on_host)
     }
 
     fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
         self.graph.check_inputs(0, inputs)?;
         self.graph.check_outputs(outputs)?;
+        self.graph.check_places("the host", inputs, outputs, Array::is_on_host)?;
         let values = evaluate(&self.graph, inputs, |_, _| Ok(()))?;
         for (out, &id) in outputs.iter_mut().zip(&self.graph.outputs) {
             out.fill_from_f64(&values[id as usize]);

@@ -3,6 +3,7 @@
 
 use super::batching::{Batched, Batching};
 use super::derivative::Partial;
+use super::example::{Example, Rows, Sample, example};
 use super::plain::{self, Operands};
 use super::primitive::{Fact, Factors, Primitive};
 use crate::error::{At, Error, Result};
@@ -21,6 +22,17 @@ macro_rules! derivatives {
                 match self {
                     $(Binary::$variant => if operand == 0 { $da } else { $db },)*
                 }
+            }
+        }
+
+        impl Rows for Binary {
+            fn examples() -> Vec<(&'static str, Vec<Example>)> {
+                vec![$(($name, {
+                    fn record(args: &[Var]) -> Var {
+                        binary(args[0].into(), args[1].into(), Binary::$variant, At::caller())
+                    }
+                    shapes(record)
+                })),*]
             }
         }
     };
@@ -116,6 +128,16 @@ fn chosen(wins: Var, a: Var, b: Var) -> Var {
     wins.select(a.constant_like(1.0), a.equal(b).select(half, none))
 }
 
+/// Uses of a function of two positive operands, of which powers are defined.
+fn shapes(record: fn(&[Var]) -> Var) -> Vec<Example> {
+    let of = |a, b| Example {
+        operands: vec![Sample::Real(a), Sample::Real(b)],
+        between: (0.3, 3.0),
+        record,
+    };
+    vec![of(&[2, 3], &[2, 3]), of(&[2, 1, 3], &[4, 1]), of(&[], &[3]), of(&[], &[])]
+}
+
 macro_rules! methods {
     ($($(#[$doc:meta])+ $variant:ident $name:literal $method:ident $op:tt;)*) => {
         impl Var {
@@ -129,6 +151,18 @@ macro_rules! methods {
                     tape.push(Op::Compare(Compare::$variant), &[a, b], shape, DType::Bool, at)
                 })
             })*
+        }
+
+        impl Rows for Compare {
+            fn examples() -> Vec<(&'static str, Vec<Example>)> {
+                vec![$(($name, vec![
+                    example(&[Sample::Real(&[4, 3]), Sample::Real(&[3])], |a| a[0].$method(a[1])),
+                    example(
+                        &[Sample::Integer(&[4], 3), Sample::Integer(&[4], 3)],
+                        |a| a[0].$method(a[1]),
+                    ),
+                ])),*]
+            }
         }
     };
 }

@@ -108,7 +108,10 @@ impl Var {
     /// x minus the largest along an axis; −∞ where all are.
     #[track_caller]
     fn below_largest(self, axis: usize) -> Var {
-        let lowest = if self.dtype() == DType::F32 { f64::from(f32::MIN) } else { f64::MIN };
+        let lowest = match self.dtype() {
+            DType::F32 => f64::from(f32::MIN),
+            DType::F64 | DType::U32 | DType::Bool => f64::MIN,
+        };
         let largest = self.max_axes(&[axis]).stop_gradient().max(lowest);
         self - largest.keep_axes(&[axis], &self.shape())
     }

@@ -2,6 +2,7 @@
 //! operands cost nothing, since any axes can be paired.
 
 use super::batching::{Batched, Batching, behind, led, push};
+use super::example::{Example, Examples, Sample::Real, example};
 use super::plain::{Operands, flat, positions};
 use super::primitive::{Bilinear, Fact, Primitive};
 use crate::error::{At, Error, Result};
@@ -98,6 +99,33 @@ fn exchanged(of: &Batching<'_>, c: &Contraction, right: Var) -> Batched {
     let first = 1 + beside.len();
     let order = std::iter::once(0).chain(first..first + rows).chain(1..first);
     of.push(Transpose(order.map(|a| a as u8).collect()), &[product])
+}
+
+impl Examples for Contract {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3]), Real(&[3, 4])], |a| a[0].matmul(a[1])),
+            example(&[Real(&[2, 3]), Real(&[4, 3])], |a| a[0].matmul(a[1].t())),
+            example(&[Real(&[2, 3]), Real(&[3])], |a| a[0].matmul(a[1])),
+            example(&[Real(&[3]), Real(&[3, 4])], |a| a[0].matmul(a[1])),
+            example(&[Real(&[2, 3]), Real(&[5, 3, 4])], |a| a[0].matmul(a[1])),
+            example(&[Real(&[5, 2, 3]), Real(&[5, 3, 4])], |a| a[0].matmul(a[1])),
+            example(&[Real(&[2, 3, 2]), Real(&[2, 4, 2])], |a| a[0].einsum("bij,bkj->bik", a[1])),
+            example(&[Real(&[2, 3, 2]), Real(&[2, 4, 5])], |a| a[0].einsum("abc,cde->eabd", a[1])),
+            example(&[Real(&[2, 3]), Real(&[3, 4, 2])], |a| {
+                a[0].contract(a[1], Contraction::pairing(&[], &[(0, 2), (1, 0)]))
+            }),
+            example(&[Real(&[4, 2, 3]), Real(&[3, 4, 2])], |a| {
+                a[0].contract(a[1], Contraction::pairing(&[(2, 0), (0, 1)], &[(1, 2)]))
+            }),
+            example(&[Real(&[2, 3]), Real(&[4])], |a| {
+                a[0].contract(a[1], Contraction::pairing(&[], &[]))
+            }),
+            example(&[Real(&[]), Real(&[])], |a| {
+                a[0].contract(a[1], Contraction::pairing(&[], &[]))
+            }),
+        ]
+    }
 }
 
 impl Bilinear for Contract {

@@ -3,6 +3,7 @@
 
 use super::batching::{Batched, Batching};
 use super::derivative::Partial;
+use super::example::{Example, Rows, Sample, WIDE};
 use super::plain::Operands;
 use super::primitive::{Fact, Factors, Primitive};
 use crate::error::{At, Error, Result};
@@ -11,14 +12,38 @@ use crate::tape::{Var, record1};
 use crate::work::{Lowering, Scalar};
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
+/// Where logarithms, roots and reciprocals are tame.
+const POSITIVE: (f64, f64) = (0.3, 3.0);
+
+/// Within (−1, 1).
+const INSIDE: (f64, f64) = (-0.8, 0.8);
+
+const ABOVE_ONE: (f64, f64) = (1.3, 4.0);
+
 macro_rules! methods {
     ($a:ident, $y:ident; $($(#[$doc:meta])+ $variant:ident $name:literal $method:ident
-        |$x:ident| $value:expr, d = $partial:expr;)*) => {
+        |$x:ident| $value:expr, d = $partial:expr, on $domain:expr;)*) => {
         impl Unary {
             /// The derivative factor, from operand and result.
             #[allow(unused_variables)]
             fn factor(self, $a: Var, $y: Var) -> Partial {
                 match self { $(Unary::$variant => $partial),* }
+            }
+
+            /// An interval on which it is defined and smooth.
+            #[cfg(feature = "proptest")]
+            pub(crate) fn domain(self) -> (f64, f64) {
+                match self { $(Unary::$variant => $domain),* }
+            }
+        }
+
+        impl Rows for Unary {
+            fn examples() -> Vec<(&'static str, Vec<Example>)> {
+                vec![$(($name, [&[2, 3][..], &[]].map(|shape| Example {
+                    operands: vec![Sample::Real(shape)],
+                    between: $domain,
+                    record: |a| a[0].$method(),
+                }).to_vec())),*]
             }
         }
 

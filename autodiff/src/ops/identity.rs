@@ -1,6 +1,7 @@
 //! Leaves, and identities that transforms tell apart.
 
 use super::batching::{Batched, Batching};
+use super::example::{Example, Examples, Sample::Real, example};
 use super::plain::Operands;
 use super::primitive::{Fact, Linear, Primitive, Stretch};
 use crate::Shape;
@@ -106,6 +107,12 @@ impl Primitive for StopGradient {
     }
 }
 
+impl Examples for StopGradient {
+    fn examples() -> Vec<Example> {
+        vec![example(&[Real(&[2, 3])], |a| a[0].stop_gradient())]
+    }
+}
+
 impl Primitive for Recompute {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -135,5 +142,12 @@ impl Linear for Recompute {
 impl Movement for Recompute {
     fn view(&self, _: &Shape, _: &Shape, operand: Strided) -> Option<Strided> {
         Some(operand)
+    }
+}
+
+impl Examples for Recompute {
+    fn examples() -> Vec<Example> {
+        // Recorded by reverse sweeps that pass a checkpoint.
+        vec![example(&[Real(&[2, 3])], |a| a[0].checkpoint(|x| x.sin().exp()).sum().grad(a[0]))]
     }
 }

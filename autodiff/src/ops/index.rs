@@ -3,6 +3,11 @@
 //! they are labels.
 
 use super::batching::{Batched, Batching, lead, push, reshape};
+use super::example::{
+    Example, Examples,
+    Sample::{Integer, Real},
+    example,
+};
 use super::plain::{Operands, flat, plus, positions};
 use super::primitive::{Fact, Linear, Primitive};
 use crate::error::{At, Error, Result};
@@ -174,6 +179,16 @@ impl Kernels for Gather {
     }
 }
 
+impl Examples for Gather {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[4]), Integer(&[5], 4)], |a| a[0].gather(0, a[1])),
+            example(&[Real(&[2, 3, 2]), Integer(&[2, 2], 3)], |a| a[0].gather(1, a[1])),
+            example(&[Integer(&[2, 3], 9), Integer(&[], 3)], |a| a[0].gather(1, a[1])),
+        ]
+    }
+}
+
 impl Primitive for ScatterAdd {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -217,6 +232,19 @@ impl Kernels for ScatterAdd {
     }
 }
 
+impl Examples for ScatterAdd {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[4]), Integer(&[3], 4), Real(&[3])], |a| {
+                a[0].scatter_add(0, a[1], a[2])
+            }),
+            example(&[Real(&[2, 4, 2]), Integer(&[3, 1], 4), Real(&[2, 3, 1, 2])], |a| {
+                a[0].scatter_add(1, a[1], a[2])
+            }),
+        ]
+    }
+}
+
 impl Primitive for TakeAlong {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -253,6 +281,15 @@ impl Kernels for TakeAlong {
     }
 }
 
+impl Examples for TakeAlong {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3]), Integer(&[2, 4], 3)], |a| a[0].take_along(1, a[1])),
+            example(&[Real(&[2, 3]), Integer(&[5, 3], 2)], |a| a[0].take_along(0, a[1])),
+        ]
+    }
+}
+
 impl Primitive for ScatterAlong {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -286,6 +323,15 @@ impl Kernels for ScatterAlong {
         let (whole, _) = to.result();
         let kernel = Indices::from(self.0).kernel(&whole, out, to);
         to.push(work::Scatter(kernel).into());
+    }
+}
+
+impl Examples for ScatterAlong {
+    fn examples() -> Vec<Example> {
+        // Recorded as the transpose of `take_along`.
+        vec![example(&[Real(&[2, 3]), Integer(&[2, 4], 3), Real(&[2, 4])], |a| {
+            a[0].take_along(1, a[1]).vjp(a[0], a[2])
+        })]
     }
 }
 

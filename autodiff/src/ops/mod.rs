@@ -6,28 +6,32 @@
 //! | elementwise | `elementwise.rs`, `binary.rs`, from the rows in `graph` | a factor per operand |
 //! | choice, conversion | `select.rs` | transpose |
 //! | reductions | `reduce.rs` | transpose (sum) or weights (max, min) |
+//! | running | `cumulative.rs` | transpose |
 //! | other axes | `reshape.rs` | transpose |
-//! | parts, side by side | `slice.rs` | transpose |
+//! | parts, side by side | `slice.rs`, `concat.rs` | transpose |
 //! | contraction | `contract.rs`, its kernels in `products.rs` | transpose per argument |
 //! | indexing | `index.rs` | transpose |
 //! | random | `random.rs` | none |
 //!
 //! A section is the method of `Var` that records the primitive, which is its shape rule, and the rules
-//! of [`Primitive`]: derivative, batching, plain loop, lowering. The list is in `graph/op.rs`; a primitive
+//! of [`Primitive`]: derivative, batching, plain loop, lowering; and examples. The list is in `graph/op.rs`; a primitive
 //! of the list that lacks a rule does not compile. The other files are compositions.
 
 mod batching;
 mod binary;
 mod composed;
+mod concat;
 mod contract;
 mod cumulative;
 mod derivative;
 mod einsum;
 mod elementwise;
+mod example;
 mod identity;
 mod index;
 mod labels;
 mod log_ndtr;
+mod moments;
 mod operators;
 mod plain;
 mod primitive;
@@ -40,12 +44,13 @@ mod slice;
 
 pub(crate) use batching::{Batching, lift};
 pub use binary::Operand;
+pub(crate) use concat::record_concat;
 pub(crate) use derivative::Derivative;
+pub use example::{Example, Sample};
 pub(crate) use plain::Operands;
 pub(crate) use primitive::{Fact, Primitive, Stretch};
-pub(crate) use slice::record_concat;
 
-use crate::graph::{Op, primitives};
+use crate::graph::{Binary, Compare, Op, Random, Unary, primitives};
 
 /// What a variant holds, or the primitive that holds nothing.
 macro_rules! rules {
@@ -78,6 +83,14 @@ macro_rules! dispatch {
                     $(Op::$Identity $((held!(held, $With)))? => rules!(held, $Identity $($With)?),)*
                     $(Op::$Other $((held!(held, $By)))? => rules!(held, $Other $($By)?),)*
                 }
+            }
+
+            /// Each primitive of which programs are made, by name, and uses of it.
+            pub(crate) fn examples() -> Vec<(&'static str, Vec<Example>)> {
+                let mut all = Vec::new();
+                $(all.extend(<$Table as example::Rows>::examples());)*
+                $(all.push(($other, <crate::graph::$Other as example::Examples>::examples()));)*
+                all
             }
         }
     };

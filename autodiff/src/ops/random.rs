@@ -2,6 +2,7 @@
 //! numbers in every pass, on every backend, at every thread count.
 
 use super::batching::{Batched, Batching, lead, push, reshape};
+use super::example::{Example, Rows, Sample, example};
 use super::plain::Operands;
 use super::primitive::{Fact, Primitive};
 use crate::error::{At, Error, Result};
@@ -55,6 +56,20 @@ impl Kernels for Random {
         let key = to.contiguous(0);
         let ((shape, dtype), Random { distribution, stream }) = (to.result(), *self);
         to.push(Draw { key, out, distribution, stream, count: shape.count(), dtype }.into());
+    }
+}
+
+impl Rows for Random {
+    fn examples() -> Vec<(&'static str, Vec<Example>)> {
+        let key = [Sample::Integer(&[2], 99)];
+        let of = |distribution: &Distribution| match distribution {
+            Distribution::Uniform => {
+                vec![example(&key, |a| a[0].uniform(3, DType::F32, [2, 3]))]
+            }
+            Distribution::Normal => vec![example(&key, |a| a[0].normal(3, DType::F64, [5]))],
+            Distribution::Bits => vec![example(&key, |a| a[0].bits(3, ()))],
+        };
+        Distribution::ALL.iter().map(|d| (d.name(), of(d))).collect()
     }
 }
 

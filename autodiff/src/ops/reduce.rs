@@ -1,14 +1,19 @@
 //! Reductions: sum, max, min over axes, and argmax. The reduced axes vanish.
 
 use super::batching::{Batched, Batching, behind};
+use super::example::{
+    Example, Examples,
+    Sample::{Integer, Real},
+    example,
+};
 use super::plain::{self, Operands, flat, positions};
 use super::primitive::{Fact, Linear, Primitive, Selecting};
 use super::reshape::sorted_axes;
 use crate::error::{At, Error, Result};
-use crate::graph::{ArgMax, Binary, Compare, Max, Min, Op, Sum};
+use crate::graph::{ArgMax, Max, Min, Op, Sum};
 use crate::scalar::Scalar;
 use crate::shape::Axes;
-use crate::tape::{Var, enter, record1};
+use crate::tape::{Var, record1};
 use crate::work::{Along, Combine, Emit, Kernels, Lowering, Pass, View};
 use crate::{DType, Shape};
 
@@ -51,6 +56,17 @@ impl Linear for Sum {
     }
 }
 
+impl Examples for Sum {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].sum_axes(&[2, 0])),
+            example(&[Real(&[2, 3, 2])], |a| a[0].sum_axes(&[1])),
+            example(&[Real(&[4])], |a| a[0].sum()),
+            example(&[Integer(&[2, 3], 9)], |a| a[0].sum_axes(&[1])),
+        ]
+    }
+}
+
 impl Primitive for Max {
     fn derivative(&self) -> Fact<'_> {
         Fact::Selecting(self)
@@ -75,6 +91,15 @@ impl Selecting for Max {
     }
 }
 
+impl Examples for Max {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].max_axes(&[1])),
+            example(&[Real(&[2, 3, 2])], |a| a[0].max_axes(&[2, 0])),
+        ]
+    }
+}
+
 impl Primitive for Min {
     fn derivative(&self) -> Fact<'_> {
         Fact::Selecting(self)
@@ -96,6 +121,15 @@ impl Primitive for Min {
 impl Selecting for Min {
     fn weights(&self, x: Var, y: Var) -> (Var, &Axes) {
         (weights(&self.0, x, y), &self.0)
+    }
+}
+
+impl Examples for Min {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3, 2])], |a| a[0].min_axes(&[0, 2])),
+            example(&[Real(&[4])], |a| a[0].min_all()),
+        ]
     }
 }
 
@@ -138,15 +172,17 @@ impl Kernels for ArgMax {
     }
 }
 
-/// The largest absolute value, as what others are divided by: a norm is the same whatever the
-/// scale, so none of its derivative is lost.
-fn scale_of(largest: Var) -> Var {
-    let largest = largest.stop_gradient();
-    largest.is_finite().min(largest.gt(0.0)).select(largest, 1.0)
+impl Examples for ArgMax {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 5])], |a| a[0].argmax(1)),
+            example(&[Integer(&[5, 2], 3)], |a| a[0].argmax(0)),
+        ]
+    }
 }
 
 impl Var {
-    fn reduce(self, op: impl Fn(Axes) -> Op, axes: &[usize], at: At) -> Var {
+    pub(super) fn reduce(self, op: impl Fn(Axes) -> Op, axes: &[usize], at: At) -> Var {
         let name = op(Axes::new()).name();
         record1(self, name, at, |tape, x| {
             let (from, dtype) = tape.aval(x);
@@ -168,7 +204,7 @@ impl Var {
         })
     }
 
-    fn all_axes(self) -> Vec<usize> {
+    pub(super) fn all_axes(self) -> Vec<usize> {
         (0..self.rank()).collect()
     }
 
@@ -229,150 +265,10 @@ impl Var {
         })
     }
 
-    /// The mean of all elements.
-    #[track_caller]
-    pub fn mean(self) -> Var {
-        self.mean_axes_at(&self.all_axes(), At::caller())
-    }
-
-    /// The mean over the given axes.
-    #[track_caller]
-    pub fn mean_axes(self, axes: &[usize]) -> Var {
-        self.mean_axes_at(axes, At::caller())
-    }
-
-    /// How many elements lie along some axes, or a poisoned variable: axes that are not distinct
-    /// ones of the shape, or too few elements.
-    fn count_along(
-        self,
-        op: &'static str,
-        axes: &[usize],
-        fits: impl FnOnce(usize) -> std::result::Result<(), String>,
-        at: At,
-    ) -> std::result::Result<usize, Var> {
-        enter(&[self], op, at, |tape, nodes| {
-            let (shape, dtype) = tape.aval(nodes[0]);
-            if !dtype.is_float() {
-                let problem = "whole numbers and masks have none; cast them first".into();
-                return Err(Error::DType { op, problem, operands: vec![dtype], at });
-            }
-            let axes = sorted_axes(op, axes, &shape, at)?;
-            let n = axes.iter().map(|&a| shape[a as usize]).product();
-            fits(n).map_err(|problem| Error::Shape { op, problem, operands: vec![shape], at })?;
-            Ok(n)
-        })
-    }
-
-    fn mean_axes_at(self, axes: &[usize], at: At) -> Var {
-        let some =
-            |n: usize| if n > 0 { Ok(()) } else { Err("the mean of no elements".to_owned()) };
-        let n = match self.count_along("mean", axes, some, at) {
-            Ok(n) => n,
-            Err(poisoned) => return poisoned,
-        };
-        let sum = self.reduce(|axes| Sum(axes).into(), axes, at);
-        super::binary::binary(sum.into(), (1.0 / n as f64).into(), Binary::Mul, at)
-    }
-
-    /// The variance over the given axes, Σ(x − mean)²/(n − `correction`): `correction` is 0
-    /// for the plug-in and 1 for the unbiased estimate.
-    #[track_caller]
-    pub fn variance(self, axes: &[usize], correction: usize) -> Var {
-        let at = At::caller();
-        let shape = self.shape();
-        let enough = |n: usize| match n > correction {
-            true => Ok(()),
-            false => Err(format!("{n} elements leave nothing after the correction {correction}")),
-        };
-        let n = match self.count_along("variance", axes, enough, at) {
-            Ok(n) => n,
-            Err(poisoned) => return poisoned,
-        };
-        let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
-        (self - mean).square().sum_axes(axes) * (1.0 / (n - correction) as f64)
-    }
-
-    /// log Σ eˣ over the given axes, without overflow; −∞, with derivatives 0, where all
-    /// elements are −∞.
-    #[track_caller]
-    pub fn logsumexp(self, axes: &[usize]) -> Var {
-        let shape = self.shape();
-        let largest = self.max_axes(axes).stop_gradient();
-        // An infinite maximum would give ∞ − ∞.
-        let finite = largest.abs().lt(f64::INFINITY);
-        let shift = finite.select(largest, 0.0);
-        (self - shift.keep_axes(axes, &shape)).exp_strong().sum_axes(axes).log() + shift
-    }
-
-    /// The Euclidean norm of all elements, as [`Var::norm_axes`].
-    #[track_caller]
-    pub fn norm(self) -> Var {
-        self.norm_axes(&self.all_axes())
-    }
-
-    /// The Euclidean norm √Σx² over the given axes, without over- or underflow of the squares.
-    ///
-    /// Its derivatives at 0, where it has none, are taken as 0. Its square has the right ones
-    /// there where it is recorded as a square: `x.norm_axes(&[1]).square()`, `n * n` and
-    /// `n.powi(2)` have the Hessian 2I at 0.
-    ///
-    /// ```
-    /// use burlap_autodiff::{Array, Cpu, DType, Tape};
-    /// let tape = Tape::new();
-    /// let x = tape.input("x", DType::F64, [2, 2]);
-    /// let n = x.norm_axes(&[1]);
-    /// let program = tape.compile(&Cpu::new(), &[n, n.sum().grad(x), n.square().sum().hessian(x)])?;
-    /// let out = program.run(&[&Array::from_vec([2, 2], vec![3.0, 4.0, 0.0, 0.0])?])?;
-    /// assert_eq!(out[0].to_string(), "[5, 0]");
-    /// assert_eq!(out[1].to_string(), "[[0.6000000000000001, 0.8],\n [0, 0]]");
-    /// assert_eq!(out[2].get(&[3, 3]), Some(2.0));
-    /// # Ok::<(), burlap_autodiff::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn norm_axes(self, axes: &[usize]) -> Var {
-        let shape = self.shape();
-        if axes.iter().any(|&a| shape.get(a) == Some(&0)) {
-            return self.sum_axes(axes);
-        }
-        let scale = scale_of(self.abs().max_axes(axes));
-        let scaled = self / scale.keep_axes(axes, &shape);
-        scale * scaled.square().sum_axes(axes).root()
-    }
-
-    /// √(x² + y²), elementwise, without over- or underflow of the squares; its derivatives at 0
-    /// are those of [`Var::norm_axes`], and so are those of its square.
-    ///
-    /// ```
-    /// use burlap_autodiff::testing::assert_hessian;
-    /// assert_hessian(|x| x.at(0).hypot(x.at(1)), [3e200, 4e200]);
-    /// ```
-    #[track_caller]
-    pub fn hypot(self, y: Var) -> Var {
-        let scale = scale_of(self.abs().max(y.abs()));
-        scale * ((self / scale).square() + (y / scale).square()).root()
-    }
-
     /// Repeats a reduction's result to the shape it was reduced from.
     #[track_caller]
     pub fn keep_axes(self, axes: &[usize], from: &Shape) -> Var {
         let kept: Vec<usize> = (0..from.len()).filter(|a| !axes.contains(a)).collect();
         self.broadcast_axes(from, &kept)
-    }
-
-    /// The mask of elements that are neither infinite nor NaN.
-    #[track_caller]
-    pub fn is_finite(self) -> Var {
-        let at = At::caller();
-        let size = self.abs();
-        let limit = size.constant_like(f64::INFINITY);
-        super::binary::combine(
-            size.into(),
-            limit.into(),
-            "is_finite",
-            at,
-            |tape, a, b, shape, _| {
-                tape.push(Op::Compare(Compare::Lt), &[a, b], shape, DType::Bool, at)
-            },
-        )
     }
 }

@@ -1,6 +1,11 @@
 //! The same elements under other axes: reshape, broadcast, transpose.
 
 use super::batching::{Batched, Batching, led};
+use super::example::{
+    Example, Examples,
+    Sample::{Integer, Mask, Real},
+    example,
+};
 use super::plain::Operands;
 use super::primitive::{Fact, Linear, Primitive, Stretch};
 use crate::Shape;
@@ -54,6 +59,16 @@ impl Movement for Reshape {
     }
 }
 
+impl Examples for Reshape {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3])], |a| a[0].reshape([3, 1, 2])),
+            example(&[Real(&[2, 3])], |a| a[0].t().reshape([6])),
+            example(&[Mask(&[1])], |a| a[0].reshape(())),
+        ]
+    }
+}
+
 impl Primitive for Broadcast {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -86,6 +101,16 @@ impl Movement for Broadcast {
             strides[a as usize] = stride;
         }
         Some(Strided { strides, ..operand })
+    }
+}
+
+impl Examples for Broadcast {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[3, 1])], |a| a[0].broadcast_to([2, 3, 4])),
+            example(&[Integer(&[2], 9)], |a| a[0].broadcast_axes([3, 2, 2], &[1])),
+            example(&[Real(&[])], |a| a[0].broadcast_to([2, 2])),
+        ]
     }
 }
 
@@ -133,6 +158,15 @@ impl Movement for Transpose {
             strides[a as usize] = stride;
         }
         Some(strides)
+    }
+}
+
+impl Examples for Transpose {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3])], |a| a[0].t()),
+            example(&[Real(&[2, 3, 1, 2])], |a| a[0].transpose(&[3, 1, 0, 2])),
+        ]
     }
 }
 

@@ -2,6 +2,11 @@
 
 use super::batching::{Batched, Batching};
 use super::binary::{Operand, common_shape};
+use super::example::{
+    Example, Examples,
+    Sample::{Integer, Mask, Real},
+    example,
+};
 use super::plain::Operands;
 use super::primitive::{Fact, Linear, Primitive};
 use crate::DType;
@@ -45,6 +50,15 @@ impl Linear for Select {
     }
 }
 
+impl Examples for Select {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Mask(&[2, 3]), Real(&[2, 3]), Real(&[3])], |a| a[0].select(a[1], a[2])),
+            example(&[Mask(&[]), Integer(&[2], 9), Integer(&[], 9)], |a| a[0].select(a[1], a[2])),
+        ]
+    }
+}
+
 impl Primitive for Cast {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -68,6 +82,17 @@ impl Linear for Cast {
     fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
         let dtype = args[i].dtype();
         dtype.is_float().then(|| ct.cast(dtype))
+    }
+}
+
+impl Examples for Cast {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[2, 3])], |a| (a[0] + 2.5).cast(DType::U32)),
+            example(&[Real(&[2, 3])], |a| a[0].cast(DType::Bool)),
+            example(&[Integer(&[4], 3)], |a| a[0].cast(DType::Bool)),
+            example(&[Mask(&[])], |a| a[0].cast(DType::F32)),
+        ]
     }
 }
 

@@ -1,14 +1,15 @@
-//! Parts of a value and values side by side: slice, pad, concat, flip.
+//! Parts of a value, and what lies around it: slice, pad, flip.
 
 use super::batching::{Batched, Batching, behind};
+use super::example::{Example, Examples, Sample::Real, example};
 use super::plain::{Operands, flat, positions};
 use super::primitive::{Fact, Linear, Primitive, Stretch};
 use super::reshape::sorted_axes;
+use crate::Shape;
 use crate::error::{At, Error, Result};
-use crate::graph::{Concat, Flip, NodeId, Pad, Padding, Range, Slice};
-use crate::tape::{Tape, TapeData, Var, record_many, record1, with_tape};
+use crate::graph::{Flip, NodeId, Pad, Padding, Range, Slice};
+use crate::tape::{TapeData, Var, record1};
 use crate::work::{Emit, Kernels, Lowering, Map, Movement, Strided, View};
-use crate::{DType, Shape};
 use smallvec::SmallVec;
 
 impl Primitive for Slice {
@@ -73,6 +74,16 @@ impl Movement for Slice {
     }
 }
 
+impl Examples for Slice {
+    fn examples() -> Vec<Example> {
+        vec![
+            example(&[Real(&[5])], |a| a[0].slice_steps(&[(1, 5, 2)])),
+            example(&[Real(&[3, 4])], |a| a[0].slice_axis(1, 1, 3)),
+            example(&[Real(&[3, 4])], |a| a[0].slice_axis(0, 2, 2)),
+        ]
+    }
+}
+
 impl Primitive for Pad {
     fn derivative(&self) -> Fact<'_> {
         Fact::Linear(self)
@@ -128,52 +139,12 @@ impl Kernels for Pad {
     }
 }
 
-impl Primitive for Concat {
-    fn derivative(&self) -> Fact<'_> {
-        Fact::Linear(self)
-    }
-
-    fn batched(&self, of: &Batching<'_>) -> Batched {
-        of.all(Concat(self.0 + 1))
-    }
-
-    fn plain(&self, of: &Operands<'_>) -> Result<Vec<f64>> {
-        let (axis, out) = (self.0 as usize, &of.node.shape);
-        let mut result = vec![0.0; out.count()];
-        let mut start = 0;
-        for i in 0..of.node.args.len() {
-            for (mut p, &x) in positions(of.shape(i)).zip(of.value(i)) {
-                p[axis] += start;
-                result[flat(out, &p)] = x;
-            }
-            start += of.shape(i)[axis];
-        }
-        Ok(result)
-    }
-
-    fn lowering(&self) -> Lowering<'_> {
-        Lowering::SideBySide(self.0 as usize)
-    }
-}
-
-impl Linear for Concat {
-    fn transpose(&self, i: usize, args: &[Var], ct: Var) -> Option<Var> {
-        let mut transposed = None;
-        let wanted: Vec<bool> = (0..args.len()).map(|j| j == i).collect();
-        self.transposes(args, &wanted, ct, &mut |_, t| transposed = Some(t));
-        transposed
-    }
-
-    /// Each part begins where the last one ended.
-    fn transposes(&self, args: &[Var], wanted: &[bool], ct: Var, give: &mut dyn FnMut(usize, Var)) {
-        let (axis, mut start) = (self.0 as usize, 0);
-        for (i, arg) in args.iter().enumerate() {
-            let end = start + arg.shape()[axis];
-            if wanted[i] {
-                give(i, ct.slice_axis(axis, start, end));
-            }
-            start = end;
-        }
+impl Examples for Pad {
+    fn examples() -> Vec<Example> {
+        vec![example(&[Real(&[2, 2])], |a| {
+            let ends = Padding { before: 2, between: 0, after: 1 };
+            a[0].pad(&[Padding { before: 0, between: 1, after: 0 }, ends])
+        })]
     }
 }
 
@@ -214,6 +185,12 @@ impl Movement for Flip {
             operand.strides[a] = -operand.strides[a];
         }
         Some(operand)
+    }
+}
+
+impl Examples for Flip {
+    fn examples() -> Vec<Example> {
+        vec![example(&[Real(&[2, 3, 2])], |a| a[0].flip(&[2, 0]))]
     }
 }
 
@@ -311,14 +288,6 @@ impl Var {
             Ok(tape.push(Flip(axes).into(), &[x], from, dtype, at))
         })
     }
-
-    /// This value followed by others along an existing axis; their other sizes must agree.
-    #[track_caller]
-    pub fn join(self, others: &[Var], axis: usize) -> Var {
-        let at = At::caller();
-        let parts: Vec<Var> = std::iter::once(self).chain(others.iter().copied()).collect();
-        record_concat(&parts, axis, at)
-    }
 }
 
 /// A well-formed slice.
@@ -332,71 +301,4 @@ fn slice(tape: &mut TapeData, x: NodeId, ranges: &[(usize, usize, usize)], at: A
     };
     let ranges = ranges.iter().map(range).collect();
     tape.push(Slice(ranges).into(), &[x], shape, dtype, at)
-}
-
-impl Tape {
-    /// Joins values along an existing axis; their other sizes must agree.
-    #[track_caller]
-    pub fn concat(&self, parts: &[Var], axis: usize) -> Var {
-        self.joined(parts, axis, At::caller())
-    }
-
-    /// Stacks values of one shape along a new axis.
-    #[track_caller]
-    pub fn stack(&self, parts: &[Var], axis: usize) -> Var {
-        let at = At::caller();
-        let parts: Vec<Var> = parts.iter().map(|p| p.expand_dims_at(axis, "stack", at)).collect();
-        self.joined(&parts, axis, at)
-    }
-
-    fn joined(&self, parts: &[Var], axis: usize, at: At) -> Var {
-        if parts.is_empty() {
-            let error =
-                Error::Parameter { op: "concat", problem: "there is nothing to join".into(), at };
-            return with_tape(self.id(), |t| t.fail(error, Shape::scalar(), DType::F64))
-                .map_or(Var::dead(), |node| Var::new(self.id(), node));
-        }
-        record_concat(parts, axis, at)
-    }
-}
-
-/// Joins at least one value along an axis.
-pub(crate) fn record_concat(parts: &[Var], axis: usize, at: At) -> Var {
-    record_many(parts, "concat", at, |tape, nodes| {
-        let (first, dtype) = tape.aval(nodes[0]);
-        let mut shape = first.clone();
-        if axis >= first.len() {
-            let problem = format!("there is no axis {axis} in the shape {first}");
-            return Err(Error::Parameter { op: "concat", problem, at });
-        }
-        shape[axis] = 0;
-        for &node in nodes {
-            let (mut other, other_dtype) = tape.aval(node);
-            if other_dtype != dtype {
-                let problem = "the element types differ".into();
-                return Err(Error::DType {
-                    op: "concat",
-                    problem,
-                    operands: vec![dtype, other_dtype],
-                    at,
-                });
-            }
-            let size = other.get(axis).copied();
-            if let (Some(size), true) = (size, other.len() == first.len()) {
-                shape[axis] = shape[axis].saturating_add(size);
-                other[axis] = first[axis];
-            }
-            if other != first {
-                let problem = format!("the sizes differ at another axis than {axis}");
-                return Err(Error::Shape {
-                    op: "concat",
-                    problem,
-                    operands: vec![first, tape.aval(node).0],
-                    at,
-                });
-            }
-        }
-        tape.check_size("concat", &shape, at)?;
-        Ok(tape.push(Concat(axis as u8).into(), nodes, shape, dtype, at))
-    })
 }

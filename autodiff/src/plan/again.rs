@@ -5,34 +5,28 @@
 //! part of what it reads, down to values that are dear or lie in memory anyway, where that
 //! leaves fewer bytes to write and read. The same operations give the same bits.
 
-use super::fuse::{Groups, LARGEST};
+use super::Costs;
+use super::fuse::Groups;
 use super::layout::{Layout, Role};
-use crate::graph::{Binary, Graph, NodeId, Op, Unary};
+use crate::graph::{Graph, NodeId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-/// Operations that an expression takes over at most: many cost more than a pass.
-const MOST: usize = 24;
-
-/// Whether computing a value is cheaper than a pass through memory.
-fn cheap(op: &Op) -> bool {
-    match op {
-        Op::Unary(f) => matches!(f, Unary::Neg | Unary::Abs | Unary::Sign),
-        Op::Binary(f) => !matches!(f, Binary::Div | Binary::Pow),
-        Op::Compare(_) | Op::Select => true,
-        _ => false,
-    }
-}
-
 /// Lets groups compute cheap values again, and drops values that nobody reads any more. Returns
 /// for each node whether its elements must lie in memory.
-pub(super) fn take_over(graph: &Graph, layouts: &[Layout], groups: &mut Groups) -> Vec<bool> {
+pub(super) fn take_over(
+    graph: &Graph,
+    layouts: &[Layout],
+    groups: &mut Groups,
+    costs: &Costs,
+) -> Vec<bool> {
     let mut readers = Readers::new(graph, layouts, groups);
     for g in 0..groups.groups.len() {
         if groups.groups[g].domain.is_none() || groups.groups[g].nodes.is_empty() {
             continue;
         }
-        let Some(taken) = (Reading { graph, layouts, groups, readers: &readers, g }).best() else {
+        let reading = Reading { graph, layouts, groups, readers: &readers, g, costs };
+        let Some(taken) = reading.best() else {
             continue;
         };
         taken.wanted.iter().for_each(|&id| readers.remove(id, g));
@@ -117,6 +111,7 @@ struct Reading<'a> {
     groups: &'a Groups,
     readers: &'a Readers,
     g: usize,
+    costs: &'a Costs,
 }
 
 impl Reading<'_> {
@@ -131,7 +126,9 @@ impl Reading<'_> {
     fn may_compute(&self, id: NodeId) -> bool {
         let same_stage = self.groups.of[id as usize]
             .is_some_and(|of| self.groups.groups[of].early == self.groups.groups[self.g].early);
-        same_stage && !self.readers.kept[id as usize] && cheap(&self.graph.node(id).op)
+        same_stage
+            && !self.readers.kept[id as usize]
+            && (self.costs.is_cheap)(&self.graph.node(id).op)
     }
 
     /// The sources of what the group reads from memory.
@@ -205,7 +202,9 @@ impl Reading<'_> {
         let mut wanted: Vec<NodeId> =
             reads.iter().copied().filter(|&id| self.may_compute(id)).collect();
         wanted.sort_unstable();
-        let most = MOST.min(LARGEST.saturating_sub(self.groups.groups[self.g].nodes.len()));
+        let left = self.costs.largest_expression;
+        let left = left.saturating_sub(self.groups.groups[self.g].nodes.len());
+        let most = self.costs.most_recomputed.min(left);
         let mut computed = Vec::new();
         wanted.retain(|&id| self.add(id, &mut computed, most));
         let made_from = self.made_from(&mut computed);

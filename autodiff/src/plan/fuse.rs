@@ -5,6 +5,7 @@
 //! groups stays a valid order of execution. Afterwards a group whose results go to a single
 //! later group of the same domain sinks into that.
 
+use super::Costs;
 use super::layout::{Layout, Role};
 use crate::Shape;
 use crate::graph::{Graph, NodeId};
@@ -39,13 +40,7 @@ impl Groups {
     }
 }
 
-/// Nodes of one group while it grows: keeps a block's registers in the first-level cache.
-const LONGEST: usize = 64;
-
-/// Nodes of a group that takes over others'.
-pub(super) const LARGEST: usize = 2 * LONGEST;
-
-pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups {
+pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool], costs: &Costs) -> Groups {
     let mut groups: Vec<Group> = Vec::new();
     let mut of: Vec<Option<usize>> = vec![None; graph.nodes.len()];
     let stored = stored_constants(graph, layouts);
@@ -74,7 +69,7 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
             domain.is_some()
                 && group.domain == domain
                 && group.early == early[id]
-                && group.nodes.len() < LONGEST
+                && group.nodes.len() < costs.growing_expression
                 && (axes.is_none() || group.reduced.is_none() || group.reduced == axes)
                 && direct
         });
@@ -95,7 +90,7 @@ pub(super) fn group(graph: &Graph, layouts: &[Layout], early: &[bool]) -> Groups
             terms.for_each(|&a| of[a as usize] = of[id]);
         }
     }
-    sink(graph, layouts, &mut groups, &mut of);
+    sink(graph, layouts, (&mut groups, &mut of), costs.largest_expression);
     Groups { groups, of, again: FxHashSet::default() }
 }
 
@@ -116,7 +111,12 @@ fn stored_constants(graph: &Graph, layouts: &[Layout]) -> Vec<bool> {
     stored
 }
 
-fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Option<usize>]) {
+fn sink(
+    graph: &Graph,
+    layouts: &[Layout],
+    (groups, of): (&mut [Group], &mut [Option<usize>]),
+    largest: usize,
+) {
     // The only group that uses each group's nodes directly; `usize::MAX` when not unique.
     const NONE: usize = usize::MAX - 1;
     const MANY: usize = usize::MAX;
@@ -154,7 +154,7 @@ fn sink(graph: &Graph, layouts: &[Layout], groups: &mut [Group], of: &mut [Optio
             && group.domain == target_group.domain
             && group.reduced.is_none()
             && group.early == target_group.early
-            && group.nodes.len() + target_group.nodes.len() <= LARGEST;
+            && group.nodes.len() + target_group.nodes.len() <= largest;
         if fits {
             let mut nodes = std::mem::take(&mut group.nodes);
             for &n in &nodes {

@@ -2,7 +2,7 @@
 
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role};
-use super::{Plan, again, memory, schedule};
+use super::{Costs, Plan, again, memory, schedule};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Op};
 use crate::work::{
@@ -15,6 +15,7 @@ use std::sync::Arc;
 /// What has been decided so far.
 pub(super) struct Planner<'a> {
     pub(super) graph: &'a Graph,
+    costs: &'a Costs,
     pub(super) layouts: Vec<Layout>,
     pub(super) groups: Groups,
     /// Whether a node's elements must lie in memory.
@@ -27,21 +28,23 @@ pub(super) struct Planner<'a> {
     in_place: FxHashSet<(NodeId, usize)>,
 }
 
-/// Plans a graph whose first `early` inputs are bound before the others.
+/// Plans a graph whose first `early` inputs are bound before the others, for a machine of these
+/// costs.
 ///
 /// # Errors
 /// [`Error::Memory`] for intermediate values that no machine can address.
-pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
+pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<Plan> {
     let graph = &**shared;
     let mut layouts = layout::layouts(graph);
     let early_nodes = graph.early_nodes(early);
     let uses = graph.uses();
     layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
-    let mut groups = fuse::group(graph, &layouts, &early_nodes);
-    let stored = again::take_over(graph, &layouts, &mut groups);
+    let mut groups = fuse::group(graph, &layouts, &early_nodes, costs);
+    let stored = again::take_over(graph, &layouts, &mut groups, costs);
     let n = graph.nodes.len();
     let mut planner = Planner {
         graph,
+        costs,
         layouts,
         groups,
         stored,
@@ -63,8 +66,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
     }
     planner.copy_outputs(&outputs);
     let Planner { mut buffers, kernels, .. } = planner;
-    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers);
-    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps);
+    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers, costs);
+    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps, costs.alignment);
     let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
         op: "compile",
         what: "intermediates".into(),
@@ -79,6 +82,7 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize) -> Result<Plan> {
         buffers,
         arena,
         kept,
+        alignment: costs.alignment,
     })
 }
 
@@ -225,7 +229,11 @@ impl Planner<'_> {
         self.push(Map::copy(domain, from, to, self.dtype(id)).into(), id);
     }
 
-    fn push(&mut self, work: Work, id: NodeId) {
+    fn push(&mut self, mut work: Work, id: NodeId) {
+        if let Work::Map(map) = &mut work {
+            let [_, r, b] = map.split();
+            map.has_long_rows = r * b > self.costs.long_row;
+        }
         let node = self.graph.node(id);
         self.kernels.push(Kernel { work, name: node.op.name(), at: node.at });
     }

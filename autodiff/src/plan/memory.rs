@@ -6,12 +6,9 @@ use super::{Buffer, BufferId, Kernel, Place, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A cache line, and the widest vector.
-const ALIGNMENT: usize = 64;
-
-/// Whole cache lines; more than a number holds is as much as it holds.
-fn bytes(buffer: &Buffer) -> usize {
-    buffer.bytes().checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX)
+/// Bytes up to where the next buffer may begin; more than a number holds is as much as it holds.
+fn aligned_bytes(buffer: &Buffer, alignment: usize) -> usize {
+    buffer.bytes().checked_next_multiple_of(alignment).unwrap_or(usize::MAX)
 }
 
 /// Free stretches of the arena by offset and by size, and its size so far.
@@ -134,7 +131,9 @@ pub(super) fn assign(
     kernels: &[Kernel],
     steps: &[Step],
     early: usize,
+    alignment: usize,
 ) -> Option<Sizes> {
+    let bytes = |buffer: &Buffer| aligned_bytes(buffer, alignment);
     let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> =
         kernels.iter().map(Kernel::touched).collect();
     // The steps that touch a buffer first and last, and the kernel that does so last.

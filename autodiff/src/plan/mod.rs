@@ -6,23 +6,27 @@
 //! and given memory by liveness (`memory`).
 
 mod again;
+mod costs;
 mod explain;
 mod expressions;
 mod fuse;
 mod layout;
 mod lower;
 mod memory;
-pub(crate) mod schedule;
+mod schedule;
 
+pub use costs::Costs;
+pub(crate) use costs::is_arithmetic;
 pub(crate) use explain::explain;
 pub(crate) use lower::plan as make_plan;
 
 pub use crate::work::{
-    Along, Buffer, BufferId, Combine, Draw, Gather, Indexed, Instruction, Kernel, LONG_ROW, Map,
-    Pass, Place, Product, Reduction, Register, Scalar, Scatter, View, Work,
+    Along, Buffer, BufferId, Combine, Draw, Gather, Indexed, Instruction, Kernel, Map, Pass, Place,
+    Product, Reduction, Register, Scalar, Scatter, View, Work,
 };
 
-use crate::graph::Graph;
+use crate::graph::{Graph, InputSpec};
+use crate::{Array, DType, Shape};
 use std::sync::Arc;
 
 /// Kernels that go row by row: row `r` of a later one touches nothing of what earlier ones
@@ -46,7 +50,7 @@ pub struct Step {
 /// views that lie within their buffers and on buffers that do not share memory while they live.
 ///
 /// ```
-/// use burlap_autodiff::{Array, Backend, Cpu, DType, Executable, Plan, Result, Tape};
+/// use burlap_autodiff::{Array, Backend, Costs, Cpu, DType, Executable, Plan, Result, Tape};
 ///
 /// /// The CPU, with a look at what it is given.
 /// struct Counted(Cpu);
@@ -57,6 +61,9 @@ pub struct Step {
 ///     }
 ///     fn boxed(&self) -> Box<dyn Backend> {
 ///         Box::new(Counted(self.0.clone()))
+///     }
+///     fn costs(&self) -> Costs {
+///         self.0.costs()
 ///     }
 ///     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
 ///         assert_eq!((plan.kernels().len(), plan.steps().len()), (1, 1));
@@ -80,6 +87,7 @@ pub struct Plan {
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) arena: usize,
     pub(crate) kept: usize,
+    pub(crate) alignment: usize,
 }
 
 impl Plan {
@@ -96,6 +104,21 @@ impl Plan {
     /// The kernels by what may run at the same time.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Shape and element type of each input.
+    pub fn inputs(&self) -> &[InputSpec] {
+        &self.graph.inputs
+    }
+
+    /// The literals that [`Place::Literal`] numbers, on the host.
+    pub fn literals(&self) -> &[Array] {
+        &self.graph.literals
+    }
+
+    /// Shape and element type of each output.
+    pub fn outputs(&self) -> impl Iterator<Item = (&Shape, DType)> {
+        self.graph.output_specs()
     }
 
     /// How many of the leading inputs are bound before the others.
@@ -116,6 +139,11 @@ impl Plan {
     /// Bytes that a run needs for what it does not leave behind.
     pub fn arena(&self) -> usize {
         self.arena
+    }
+
+    /// Bytes of which the offsets of buffers are multiples: [`Costs::alignment`](Costs::alignment).
+    pub fn alignment(&self) -> usize {
+        self.alignment
     }
 
     /// Bytes that early steps leave for the others.

@@ -5,7 +5,7 @@
 //! chain, and they stay in its cache. The chains of a *step* are independent. Between steps
 //! all threads meet.
 
-use super::{Chain, Step};
+use super::{Chain, Costs, Step};
 use crate::work::{Access, Accesses, Buffer, BufferId, Kernel};
 
 /// A kernel of the step being built.
@@ -14,18 +14,8 @@ struct Placed {
     accesses: Accesses,
 }
 
-/// Kernels of a chain and of a step, at most: looking for conflicts takes their product.
-const LONGEST_CHAIN: usize = 24;
-pub(crate) const LARGEST_STEP: usize = 48;
-
-/// Bytes that one step may newly write: all of them live until its end.
-const NEW_BYTES: usize = 32 << 20;
-
-/// Flops from which a kernel gains nothing from neighbours.
-const LARGE: usize = 100_000_000;
-
-#[derive(Default)]
-struct Builder {
+struct Builder<'a> {
+    costs: &'a Costs,
     steps: Vec<Step>,
     placed: Vec<Placed>,
     chains: Vec<Chain>,
@@ -33,7 +23,7 @@ struct Builder {
     flops: usize,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn close(&mut self) {
         if !self.chains.is_empty() {
             self.steps.push(Step { chains: std::mem::take(&mut self.chains) });
@@ -51,10 +41,10 @@ impl Builder {
             .map(|a| a.count().saturating_mul(buffers[a.buffer].dtype.size()))
             .fold(0, usize::saturating_add);
         let flops = kind.flops_to_keep_together();
-        let full = self.placed.len() >= LARGEST_STEP
+        let full = self.placed.len() >= self.costs.largest_step
             || (!self.placed.is_empty()
-                && (self.bytes.saturating_add(written) > NEW_BYTES
-                    || self.flops.saturating_add(flops) > LARGE));
+                && (self.bytes.saturating_add(written) > self.costs.step_bytes
+                    || self.flops.saturating_add(flops) > self.costs.large_kernel));
         if full {
             self.close();
         }
@@ -76,7 +66,7 @@ impl Builder {
             }
         }
         if let Some(chain) = joins {
-            fits &= self.chains[chain].kernels.len() < LONGEST_CHAIN;
+            fits &= self.chains[chain].kernels.len() < self.costs.longest_chain;
         }
         if !fits {
             self.close();
@@ -95,8 +85,20 @@ impl Builder {
 
 /// The steps of a list of kernels, in order; the first `early` kernels share no step with
 /// the others. Returns also how many steps are early.
-pub(super) fn steps(kernels: &[Kernel], early: usize, buffers: &[Buffer]) -> (Vec<Step>, usize) {
-    let mut builder = Builder::default();
+pub(super) fn steps(
+    kernels: &[Kernel],
+    early: usize,
+    buffers: &[Buffer],
+    costs: &Costs,
+) -> (Vec<Step>, usize) {
+    let mut builder = Builder {
+        costs,
+        steps: Vec::new(),
+        placed: Vec::new(),
+        chains: Vec::new(),
+        bytes: 0,
+        flops: 0,
+    };
     let mut early_steps = 0;
     for (number, kernel) in kernels.iter().enumerate() {
         if number == early {

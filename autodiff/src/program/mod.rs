@@ -9,9 +9,9 @@ use crate::backend::{Backend, Executable};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, InputSpec};
 use crate::interpreter;
-use crate::plan::{explain, make_plan};
-use crate::recycle::Returned;
+use crate::plan::{Plan, explain, make_plan};
 use crate::{Array, DType, Shape};
+use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +41,6 @@ pub struct Program {
 struct Shared {
     graph: Arc<Graph>,
     backend: Box<dyn Backend>,
-    returned: Arc<Returned>,
 }
 
 impl std::fmt::Debug for Program {
@@ -56,10 +55,8 @@ impl std::fmt::Debug for Program {
 
 impl Program {
     pub(crate) fn new(graph: Graph, backend: &dyn Backend) -> Result<Program> {
-        let graph = Arc::new(graph);
-        let executable = backend.compile(make_plan(&graph, 0)?)?;
-        let returned = Returned::new(graph.outputs.len());
-        let shared = Arc::new(Shared { graph, backend: backend.boxed(), returned });
+        let shared = Arc::new(Shared { graph: Arc::new(graph), backend: backend.boxed() });
+        let executable = backend.compile(shared.plan(0)?)?;
         Ok(Program { shared, executable, check_finite: false, explanation: OnceLock::new() })
     }
 
@@ -78,13 +75,13 @@ impl Program {
 
     /// Shape and element type of each output.
     pub fn outputs(&self) -> Vec<(Shape, DType)> {
-        self.shared.outputs()
+        self.shared.graph.output_specs().map(|(shape, dtype)| (shape.clone(), dtype)).collect()
     }
 
     /// The kernels with their flops and bytes, and the peak of memory, as a table to read. A
     /// dash marks where threads meet.
     pub fn explain(&self) -> &str {
-        self.explanation.get_or_init(|| match make_plan(&self.shared.graph, 0) {
+        self.explanation.get_or_init(|| match self.shared.plan(0) {
             Ok(plan) => explain(&plan, None),
             Err(error) => error.to_string(),
         })
@@ -110,7 +107,10 @@ impl Program {
         let mut outputs = self.shared.fresh_outputs()?;
         let mut best: Vec<Duration> = Vec::new();
         for _ in 0..5 {
-            let Some(times) = self.executable.times(inputs, &mut outputs)? else {
+            let times = self
+                .shared
+                .with_resident(inputs, |inputs| self.executable.times(inputs, &mut outputs))?;
+            let Some(times) = times else {
                 let (backend, problem) =
                     (self.shared.backend.name(), "it does not tell times".into());
                 return Err(Error::Backend { backend, problem });
@@ -122,7 +122,7 @@ impl Program {
                 }
             }
         }
-        Ok(explain(&make_plan(&self.shared.graph, 0)?, Some(&best)))
+        Ok(explain(&self.shared.plan(0)?, Some(&best)))
     }
 
     /// The number of primitives that are computed.
@@ -139,13 +139,16 @@ impl Program {
         counts
     }
 
-    /// Runs on the given inputs and returns the outputs.
+    /// Runs on the given inputs and returns the outputs, which live where the backend computes.
+    /// Inputs that are on the host while the backend has a device are uploaded: those that are
+    /// used again are better [uploaded](Backend::upload) once.
     ///
-    /// The storage of outputs that nobody holds any more serves the next run, so a program keeps
-    /// up to one set of outputs besides its own memory.
+    /// On a [`Cpu`](crate::Cpu) the storage of outputs that nobody holds any more serves the next run,
+    /// of whatever program.
     ///
     /// # Errors
-    /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Memory`] where
+    /// [`Error::Count`] and [`Error::Input`] for inputs that do not fit, [`Error::Elsewhere`] for
+    /// those of another device, [`Error::Memory`] where
     /// the system has none for outputs or intermediates, [`Error::Index`] for an index beyond its
     /// axis (the first one in the order of recording), [`Error::NonFinite`] while that check is on.
     pub fn run(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -154,25 +157,25 @@ impl Program {
         Ok(outputs)
     }
 
-    /// Runs into existing arrays. Where nobody shares their storage, nothing is allocated.
+    /// Runs into existing arrays. Where nobody shares their storage, nothing is allocated; those that
+    /// live elsewhere than the backend computes are replaced.
     ///
     /// # Errors
     /// As [`Program::run`], and [`Error::Output`] for outputs that do not fit.
     pub fn run_into(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
         self.shared.graph.check_inputs(0, inputs)?;
-        self.shared.graph.check_outputs(outputs)?;
-        self.executable.run(inputs, outputs)?;
-        if self.check_finite { self.shared.check_finite(inputs, outputs) } else { Ok(()) }
+        self.shared.run(&*self.executable, (inputs, outputs), self.check_finite)
     }
 
     /// The first primitive whose result is not finite on these inputs though its operands
-    /// are, as the error that names it; `None` when there is none.
+    /// are, as the error that names it; `None` when there is none. The interpreter looks for it, on
+    /// the host: inputs that live on a device are downloaded.
     ///
     /// # Errors
     /// As [`Program::run`], for inputs that do not fit.
     pub fn find_non_finite(&self, inputs: &[&Array]) -> Result<Option<Error>> {
         self.shared.graph.check_inputs(0, inputs)?;
-        match interpreter::first_non_finite(&self.shared.graph, inputs) {
+        match self.shared.first_non_finite(inputs) {
             Err(error @ Error::NonFinite { .. }) => Ok(Some(error)),
             other => other.map(|()| None),
         }
@@ -201,38 +204,94 @@ impl Program {
 }
 
 impl Shared {
-    fn outputs(&self) -> Vec<(Shape, DType)> {
-        let spec = |&id| (self.graph.node(id).shape.clone(), self.graph.node(id).dtype);
-        self.graph.outputs.iter().map(spec).collect()
+    fn plan(&self, early: usize) -> Result<Plan> {
+        make_plan(&self.graph, early, &self.backend.costs())
+    }
+
+    /// The array in the backend's memory, as input number `i`.
+    fn resident(&self, i: usize, array: &Array) -> Result<Array> {
+        self.backend.upload(array).map_err(|error| match error {
+            Error::Elsewhere { found, expected, .. } => {
+                let what = format!("input {:?}", self.graph.inputs[i].name);
+                Error::Elsewhere { op: "run", what, found, expected }
+            }
+            error => error,
+        })
+    }
+
+    /// The leading inputs in the backend's memory.
+    fn all_resident(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        inputs.iter().enumerate().map(|(i, array)| self.resident(i, array)).collect()
+    }
+
+    /// Hands inputs on, in the backend's memory.
+    fn with_resident<T>(
+        &self,
+        inputs: &[&Array],
+        f: impl FnOnce(&[&Array]) -> Result<T>,
+    ) -> Result<T> {
+        if inputs.iter().all(|array| self.backend.holds(array)) {
+            return f(inputs);
+        }
+        let arrays = self.all_resident(inputs)?;
+        f(&arrays.iter().collect::<SmallVec<[&Array; 8]>>())
     }
 
     fn fresh_outputs(&self) -> Result<Vec<Array>> {
-        let outputs = self.outputs().into_iter().enumerate();
-        outputs.map(|(i, (shape, dtype))| self.returned.array(i, dtype, shape)).collect()
+        let one = |(i, (shape, dtype))| self.output(i, shape, dtype);
+        self.graph.output_specs().enumerate().map(one).collect()
+    }
+
+    fn output(&self, i: usize, shape: &Shape, dtype: DType) -> Result<Array> {
+        self.backend.allocate(dtype, shape).map_err(|error| match error {
+            Error::Memory { what, bytes, .. } => {
+                Error::Memory { op: "run", what: format!("output {i}, {what}"), bytes }
+            }
+            error => error,
+        })
+    }
+
+    /// Runs on checked inputs.
+    fn run(
+        &self,
+        executable: &dyn Executable,
+        (inputs, outputs): (&[&Array], &mut [Array]),
+        check_finite: bool,
+    ) -> Result<()> {
+        self.graph.check_outputs(outputs)?;
+        for (i, output) in outputs.iter_mut().enumerate() {
+            if !self.backend.holds(output) {
+                *output = self.output(i, output.shape(), output.dtype())?;
+            }
+        }
+        self.with_resident(inputs, |inputs| executable.run(inputs, outputs))?;
+        if check_finite { self.check_finite(inputs, outputs) } else { Ok(()) }
+    }
+
+    fn first_non_finite(&self, inputs: &[&Array]) -> Result<()> {
+        let host = self.backend.download(inputs)?;
+        interpreter::first_non_finite(&self.graph, &host.iter().collect::<Vec<_>>())
     }
 
     fn check_finite(&self, inputs: &[&Array], outputs: &[Array]) -> Result<()> {
-        let finite = |a: &Array| match a.data() {
-            crate::array::Data::F32(v) => v.iter().all(|x| x.is_finite()),
-            crate::array::Data::F64(v) => v.iter().all(|x| x.is_finite()),
-            _ => true,
-        };
-        let Some(index) = outputs.iter().position(|a| !finite(a)) else {
-            return Ok(());
-        };
-        // The oracle goes primitive by primitive, so it can tell which one it was.
-        interpreter::first_non_finite(&self.graph, inputs)?;
-        // The backend's arithmetic overflowed where the oracle's did not: name the output.
-        let node = self.graph.node(self.graph.outputs[index]);
-        let values = outputs[index].to_f64_vec();
-        let position = values.iter().position(|x| !x.is_finite()).unwrap_or(0);
-        let value = values[position];
-        Err(Error::NonFinite {
-            op: node.op.name(),
-            position,
-            shape: node.shape.clone(),
-            value,
-            at: node.at,
-        })
+        for (index, output) in outputs.iter().enumerate() {
+            if self.backend.is_finite(output)? {
+                continue;
+            }
+            // The oracle goes primitive by primitive, so it can tell which one it was.
+            self.first_non_finite(inputs)?;
+            // The backend's arithmetic overflowed where the oracle's did not: name the output.
+            let node = self.graph.node(self.graph.outputs[index]);
+            let found = output.download()?.position(|x| !x.is_finite());
+            let (position, value) = found.unwrap_or((0, f64::NAN));
+            return Err(Error::NonFinite {
+                op: node.op.name(),
+                position,
+                shape: node.shape.clone(),
+                value,
+                at: node.at,
+            });
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,6 @@ use super::Shared;
 use crate::Array;
 use crate::backend::Executable;
 use crate::error::{Error, Result};
-use crate::plan::make_plan;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -38,9 +37,9 @@ impl Bound {
             });
         }
         shared.graph.check_leading(leading)?;
-        let mut executable = shared.backend.compile(make_plan(&shared.graph, leading.len())?)?;
-        executable.bind(leading)?;
-        let leading = leading.iter().map(|&a| a.clone()).collect();
+        let leading = shared.all_resident(leading)?;
+        let mut executable = shared.backend.compile(shared.plan(leading.len())?)?;
+        executable.bind(&leading.iter().collect::<SmallVec<[&Array; 8]>>())?;
         Ok(Bound { shared, executable, leading, check_finite })
     }
 
@@ -58,13 +57,15 @@ impl Bound {
             });
         }
         self.shared.graph.check_leading(leading)?;
-        if let Err(error) = self.executable.bind(leading) {
+        let leading = self.shared.all_resident(leading)?;
+        if let Err(error) = self.executable.bind(&leading.iter().collect::<SmallVec<[&Array; 8]>>())
+        {
             // What was kept may be half overwritten: restore it.
             let former: SmallVec<[&Array; 8]> = self.leading.iter().collect();
             self.executable.bind(&former)?;
             return Err(error);
         }
-        self.leading = leading.iter().map(|&a| a.clone()).collect();
+        self.leading = leading;
         Ok(())
     }
 
@@ -84,9 +85,7 @@ impl Bound {
     /// As [`Program::run_into`](super::Program::run_into).
     pub fn run_into(&self, rest: &[&Array], outputs: &mut [Array]) -> Result<()> {
         self.shared.graph.check_inputs(self.leading.len(), rest)?;
-        self.shared.graph.check_outputs(outputs)?;
         let all: SmallVec<[&Array; 16]> = self.leading.iter().chain(rest.iter().copied()).collect();
-        self.executable.run(&all, outputs)?;
-        if self.check_finite { self.shared.check_finite(&all, outputs) } else { Ok(()) }
+        self.shared.run(&*self.executable, (&all, outputs), self.check_finite)
     }
 }

@@ -238,7 +238,7 @@ impl TapeData {
     pub(crate) fn literal(&mut self, array: Array, at: At) -> NodeId {
         if array.shape().is_empty() {
             return self.insert(
-                Op::Constant(array.at(0).to_bits()),
+                Op::Constant(array.at(0).unwrap_or_default().to_bits()),
                 &[],
                 Shape::scalar(),
                 array.dtype(),
@@ -248,7 +248,7 @@ impl TapeData {
         let (shape, dtype) = (array.shape().clone(), array.dtype());
         let new = self.literals.len() as u32;
         let position = if array.len() < 64 {
-            let bits = (0..array.len()).map(|i| array.at(i).to_bits()).collect();
+            let bits = (0..array.len()).filter_map(|i| Some(array.at(i)?.to_bits())).collect();
             *self.small_literals.entry((dtype, shape.clone(), bits)).or_insert(new)
         } else {
             // Comparing contents would cost more than it saves.

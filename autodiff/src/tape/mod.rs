@@ -89,7 +89,13 @@ impl Tape {
     #[track_caller]
     pub fn literal(&self, array: &Array) -> Var {
         let at = At::caller();
-        self.record(array.dtype(), at, |tape| Ok(tape.literal(array.clone(), at)))
+        self.record(array.dtype(), at, |tape| {
+            // Literals are part of the recording, whatever backend it is compiled for.
+            if !array.is_on_host() {
+                return Err(array.elsewhere("literal", "the host"));
+            }
+            Ok(tape.literal(array.clone(), at))
+        })
     }
 
     /// The indices 0, 1, …, n − 1 as `U32`.

@@ -81,7 +81,10 @@ pub(super) fn rewrite(
 
 fn unary(tape: &TapeData, f: Unary, x: NodeId, dtype: DType) -> Rewritten {
     if let Some(c) = tape.hidden_constant(x) {
-        return Constant(if dtype == DType::F32 { f64::from(f.eval(c as f32)) } else { f.eval(c) });
+        return Constant(match dtype {
+            DType::F32 => f64::from(f.eval(c as f32)),
+            DType::F64 | DType::U32 | DType::Bool => f.eval(c),
+        });
     }
     match (seen(tape, x), f) {
         (Some(Op::Unary(Unary::Neg)), Unary::Neg) => Node(inside(tape, x)),

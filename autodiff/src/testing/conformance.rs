@@ -155,7 +155,7 @@ fn compare(
     )?;
     let exact = match dtype {
         DType::F32 => run(&compile(program, DType::F64, &Interpreter, wide)?)?,
-        _ => expected.clone(),
+        DType::F64 | DType::U32 | DType::Bool => expected.clone(),
     };
     if found[0] != expected[0] || exact[0] != expected[0] {
         agreement.undecided = 1;
@@ -174,7 +174,7 @@ fn compare(
                     F32_FACTOR * distance(&expected, &exact)
                         + F32_ROUNDINGS * f64::from(f32::EPSILON) * size
                 }
-                _ => F64_TOLERANCE * size,
+                DType::F64 | DType::U32 | DType::Bool => F64_TOLERANCE * size,
             };
             let error = distance(&found, &exact);
             check(error <= granted, "agreement with the interpreter", at, || {

@@ -17,6 +17,7 @@ mod check;
 mod checks;
 #[cfg(feature = "proptest")]
 mod conformance;
+mod device;
 mod differences;
 mod given;
 #[cfg(feature = "proptest")]
@@ -30,13 +31,17 @@ mod report;
 mod second_order;
 #[cfg(feature = "proptest")]
 mod steps;
+#[cfg(feature = "proptest")]
+mod uses;
 
+pub use crate::ops::{Example, Sample};
 pub use check::Check;
 pub use checks::{
     assert_gradient, assert_hessian, assert_jvp_vjp, check_gradient, check_hessian, check_jvp_vjp,
 };
 #[cfg(feature = "proptest")]
 pub use conformance::{Agreement, check_program, conformance};
+pub use device::{Device, Direction, Transfer, Transfers};
 pub use differences::{Estimate, derivative};
 pub use given::{
     Function, HostValue, OnHost, OnTape, Product, assert_gradient_of, assert_hvp_of,
@@ -46,3 +51,18 @@ pub use point::Point;
 #[cfg(feature = "proptest")]
 pub use programs::{Instruction, RandomProgram, Recorded, Step, programs, random_programs};
 pub use report::{Property, Report};
+
+/// Each primitive of which programs are made, by the name that [`Op::names`](crate::Op::names) gives,
+/// and uses of it: what a test of all primitives goes through, of a backend of your own for example.
+///
+/// ```
+/// use burlap_autodiff::Op;
+/// use burlap_autodiff::testing::{Sample, examples};
+/// let examples = examples();
+/// assert_eq!(examples.len(), Op::names().len());
+/// let (_, sums) = &examples[examples.iter().position(|e| e.0 == "sum").unwrap_or(0)];
+/// assert_eq!(sums[0].operands, [Sample::Real(&[2, 3, 2])]);
+/// ```
+pub fn examples() -> Vec<(&'static str, Vec<Example>)> {
+    crate::Op::examples()
+}

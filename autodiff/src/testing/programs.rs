@@ -81,6 +81,8 @@ pub enum Step {
     Composed,
     /// A function in a checkpoint, that may contain another.
     Checkpoint,
+    /// A linear or bilinear primitive, as one of its [examples](super::examples) uses it.
+    Example,
 }
 
 impl Step {
@@ -121,6 +123,8 @@ impl Step {
             Step::Composed,
             Step::Checkpoint,
         ]);
+        // One of many primitives.
+        all.extend([Step::Example; 4]);
         all
     }
 }

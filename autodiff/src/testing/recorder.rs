@@ -208,10 +208,10 @@ impl<'a> Recorder<'a> {
         let (mut var, mut bound) = (var, bound);
         while var.rank() > MAX_RANK || var.shape().count() > self.most_elements() {
             let n = var.shape()[0];
-            var = match (var.dtype(), n) {
-                (DType::F32 | DType::F64, 1..) => var.mean_axes(&[0]),
-                (_, 0) => var.reshape([0]),
-                _ => var.at(n - 1),
+            var = match var.dtype() {
+                _ if n == 0 => var.reshape([0]),
+                DType::F32 | DType::F64 => var.mean_axes(&[0]),
+                DType::U32 | DType::Bool => var.at(n - 1),
             };
         }
         if var.dtype().is_float() && bound > BOUND {
@@ -348,7 +348,7 @@ impl<'a> Recorder<'a> {
         for (number, value) in (0u32..).zip(&unused) {
             let flat = match value.var.dtype() {
                 DType::U32 => value.var.flatten().cast(DType::F64) * (1.0 / value.bound),
-                _ => value.var.flatten(),
+                DType::F32 | DType::F64 | DType::Bool => value.var.flatten(),
             };
             let flat = flat.cast(self.dtype);
             let n = flat.shape().count();

@@ -7,6 +7,23 @@ use crate::error::At;
 use crate::graph::{Binary, Compare, Distribution, Unary};
 use crate::{DType, Shape, Var};
 
+/// Smooth everywhere, and below 2.
+const BOUNDED: [Unary; 13] = [
+    Unary::Sign,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Atan,
+    Unary::CosAtan,
+    Unary::Tanh,
+    Unary::Sech2,
+    Unary::Sigmoid,
+    Unary::Erf,
+    Unary::Erfc,
+    Unary::Gaussian,
+    Unary::NormalCdf,
+    Unary::NormalPdf,
+];
+
 /// A two-operand function of variables.
 fn binary(f: Binary, a: Var, b: Var) -> Var {
     match f {
@@ -80,6 +97,7 @@ impl Recorder<'_> {
             Step::Random(distribution) => self.random(distribution, c),
             Step::Composed => self.composed(c),
             Step::Checkpoint => self.checkpoint(c),
+            Step::Example => self.example(c),
             other => self.movement(other, c),
         }
     }
@@ -118,7 +136,14 @@ impl Recorder<'_> {
             Unary::Acos => (a.var * (0.7 / m.max(0.7)), 2.4),
             Unary::Asinh => (a.var, m),
             Unary::Log1p => (a.var * (0.7 / m.max(0.7)), 1.3),
-            _ => (a.var, 2.0),
+            f if BOUNDED.contains(&f) => (a.var, 2.0),
+            f => {
+                // What the row knows: between these bounds it is smooth.
+                let (low, high) = f.domain();
+                let at = |t: f64| 0.5 * (low + high) + 0.5 * (high - low) * t;
+                let largest = |m: f64, i: i32| m.max(f.eval(at(0.125 * f64::from(i))).abs());
+                (a.var * (0.5 * (high - low) / m.max(1.0)) + at(0.0), (-8..=8).fold(1.0, largest))
+            }
         };
         if matches!(f, Unary::Abs | Unary::Sign) {
             self.decide(argument.sign());

@@ -10,6 +10,11 @@ use smallvec::smallvec;
 pub enum Pass {
     /// `out[o, i]`: the index of the first largest.
     ArgMax,
+    /// `out[o, j, i]`: the sum of those up to the j-th, or from it on.
+    CumSum {
+        /// Whether from the last one to the first.
+        reverse: bool,
+    },
 }
 
 /// A pass along the axis of `x[outer, size, inner]`; all views are contiguous.
@@ -35,6 +40,7 @@ impl Pass {
     fn name(self) -> &'static str {
         match self {
             Pass::ArgMax => "argmax",
+            Pass::CumSum { .. } => "cumsum",
         }
     }
 }
@@ -58,6 +64,7 @@ impl Along {
     pub(crate) fn size_out(&self) -> usize {
         match self.pass {
             Pass::ArgMax => 1,
+            Pass::CumSum { .. } => self.size,
         }
     }
 }

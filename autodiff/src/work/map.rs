@@ -79,10 +79,10 @@ pub struct Map {
     pub reductions: Vec<Reduction>,
     /// The axes reduced by all reductions.
     pub reduced: Axes,
+    /// Whether reductions are divided within what makes one value: long rows, as the
+    /// [costs](crate::Costs::long_row) of the backend say.
+    pub has_long_rows: bool,
 }
-
-/// Points of a row from which a reduction along it is divided.
-pub const LONG_ROW: usize = 1 << 13;
 
 impl Map {
     /// One load, one store.
@@ -139,12 +139,6 @@ impl Map {
         };
         [count(false), count(true), self.domain[inner..].iter().product()]
     }
-
-    /// Whether a reduction is divided within what makes one value.
-    pub(crate) fn has_long_rows(&self) -> bool {
-        let [_, r, b] = self.split();
-        r * b > LONG_ROW
-    }
 }
 
 impl Instruction {
@@ -158,7 +152,7 @@ impl Kind for Map {
     fn rows(&self) -> Option<usize> {
         let rows = *self.domain.first()?;
         // Long rows are reduced in parts of their own.
-        let short = self.reductions.is_empty() || !self.has_long_rows();
+        let short = self.reductions.is_empty() || !self.has_long_rows;
         (!self.reduced.contains(&0) && short).then_some(rows)
     }
 

@@ -13,7 +13,7 @@ pub(crate) use access::{Access, Accesses};
 pub use along::{Along, Pass};
 pub use indexed::{Gather, Indexed, Scatter};
 pub(crate) use lowering::{Added, Emit, Kernels, Lowering, Movement, Strided};
-pub use map::{Combine, Instruction, LONG_ROW, Map, Reduction, Register, Scalar};
+pub use map::{Combine, Instruction, Map, Reduction, Register, Scalar};
 pub use product::Product;
 pub use random::Draw;
 pub(crate) use strides::{is_contiguous, reshaped_strides};

@@ -66,6 +66,17 @@ pub fn power(u: Number, a: f64) -> Jet {
     power_of(u, value, a)
 }
 
+/// y′ = y/3x, y″ = −2y/9x², y‴ = 10y/27x³.
+pub fn cbrt(x: f64) -> Jet {
+    let size = (n(x).abs().ln() / n(3.0)).exp();
+    let y = if x < 0.0 { -size } else { size };
+    let r = 1.0 / n(x);
+    let d = |factor: f64, by: f64, power: usize| {
+        (0..power).fold(factor * y.clone() / n(by), |d, _| d * r.clone())
+    };
+    [y.clone(), d(1.0, 3.0, 1), d(-2.0, 9.0, 2), d(10.0, 27.0, 3)]
+}
+
 /// (c + s·x²)ᵃ.
 fn power_of_square(x: f64, c: f64, s: f64, a: f64) -> Jet {
     // (1 − x)(1 + x) in place of 1 − x² is not needed: there are digits enough.

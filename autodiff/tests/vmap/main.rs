@@ -27,7 +27,7 @@ fn close(found: &Array, expected: &Array, what: &str) {
     let tolerance = match found.dtype() {
         DType::F32 => 1e-5,
         DType::F64 => 1e-12,
-        _ => 0.0,
+        DType::U32 | DType::Bool => 0.0,
     };
     let (found, expected) = (found.to_f64_vec(), expected.to_f64_vec());
     let size = expected.iter().fold(1.0f64, |m, x| m.max(x.abs()));

@@ -28,7 +28,7 @@ pub(super) const ROUNDED: &[Unary] = table! {
     "softplus" |x| x.softplus(), "erf" |x| x.erf(), "gelu" |x| x.gelu(), "gelu_tanh" |x| x.gelu_tanh(),
     "silu" |x| x.silu(), "elu" |x| x.elu(), "sinh" |x| x.sinh(), "cosh" |x| x.cosh(), "square" |x| x.square(),
     "exp_strong" |x| x.exp_strong(), "exp2" |x| x.exp2(), "log2" |x| x.log2(), "log10" |x| x.log10(),
-    "root" |x| x.root(), "asin" |x| x.asin(), "acos" |x| x.acos(), "cos_atan" |x| x.cos_atan(),
+    "root" |x| x.root(), "cbrt" |x| x.cbrt(), "asin" |x| x.asin(), "acos" |x| x.acos(), "cos_atan" |x| x.cos_atan(),
     "sec_asin" |x| x.sec_asin(), "log_cosh" |x| x.log_cosh(), "asinh" |x| x.asinh(),
     "acosh" |x| x.acosh(), "atanh" |x| x.atanh(), "erfc" |x| x.erfc(), "gaussian" |x| x.gaussian(),
     "normal_cdf" |x| x.normal_cdf(), "normal_pdf" |x| x.normal_pdf(), "log_ndtr" |x| x.log_ndtr(),

@@ -54,6 +54,16 @@ pub enum CheckpointError {
         /// The version that is read.
         known: &'static str,
     },
+    /// An array that lives on a device and cannot be copied to the host.
+    #[error("{}: not written: the array {name:?} cannot be downloaded: {cause}", path.display())]
+    Download {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// The device's error.
+        cause: Box<burlap_autodiff::Error>,
+    },
     /// Two arrays to be saved have one name.
     #[error("{}: not written: the name {name:?} is given twice", path.display())]
     DuplicateName {

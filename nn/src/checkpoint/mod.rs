@@ -80,21 +80,34 @@ impl Checkpoint {
     /// Writes the file, all or nothing, by [`files::replace`]: what was there before stays whole
     /// until the new contents are on the disk, and stays for good if that fails.
     ///
-    /// Equal checkpoints give equal bytes.
+    /// Equal checkpoints give equal bytes. Arrays that live on a device are downloaded.
     ///
     /// # Errors
     ///
     /// A [`CheckpointError`]: a name occurs twice or is reserved, or the file cannot be written; that
-    /// it could be is told by [`files::check_replaceable`].
+    /// it could be is told by [`files::check_replaceable`]; or an array cannot be downloaded.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let (header, arrays) = format::encode(self, path)?;
+        let host = self.on_host(path)?;
+        let (header, arrays) = format::encode(&host, path)?;
         files::replace(path, |out| {
             out.write_all(&header)?;
             arrays.iter().try_for_each(|array| out.write_all(&format::bytes(array)))
         })
         .map_err(CheckpointError::from)?;
         Ok(())
+    }
+
+    fn on_host(&self, path: &Path) -> Result<Checkpoint, CheckpointError> {
+        let one = |(name, array): &(String, Array)| match array.download() {
+            Ok(host) => Ok((name.clone(), host)),
+            Err(cause) => {
+                let (path, name, cause) = (path.to_owned(), name.clone(), Box::new(cause));
+                Err(CheckpointError::Download { path, name, cause })
+            }
+        };
+        let arrays = self.arrays.iter().map(one).collect::<Result<_, CheckpointError>>()?;
+        Ok(Checkpoint { arrays, metadata: self.metadata.clone() })
     }
 
     /// Reads a file that [`save`](Self::save) wrote.

@@ -2,8 +2,8 @@
 
 use super::LinearOperator;
 use super::krylov::Krylov;
+use super::space::{Host, Space};
 use super::tridiagonal::eigenvalues;
-use super::vectors::{add, norm, orthogonalise};
 use crate::error::{Error, Result, positive};
 use crate::random::{Draw, Purpose};
 use rand_distr::{Distribution, StandardNormal};
@@ -29,11 +29,11 @@ impl Default for Lanczos {
 
 /// An approximate eigenvalue and its unit eigenvector.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Eigenpair {
+pub struct Eigenpair<V = Vec<f64>> {
     /// The eigenvalue λ.
     pub value: f64,
     /// The eigenvector v.
-    pub vector: Vec<f64>,
+    pub vector: V,
     /// A bound of ‖Av − λv‖, up to a small factor: an eigenvalue lies within this distance of λ.
     ///
     /// It is β|s|, what the iteration leaves, and the rounding of the products: √n ε ‖A‖ with the
@@ -129,25 +129,45 @@ impl Lanczos {
         start: Option<&[f64]>,
         seed: u64,
     ) -> Result<Vec<Eigenpair>> {
+        let (n, epsilon) = (a.dim(), a.epsilon());
+        let start = start.filter(|v| v.len() == n).map(<[f64]>::to_vec);
+        let product = |v: &Vec<f64>| {
+            let mut image = vec![0.0; n];
+            a.apply(v, &mut image).map(|()| image)
+        };
+        self.iterate(Host, (n, epsilon), product, wanted, (start, seed))
+    }
+
+    /// [`eigenpairs`](Lanczos::eigenpairs) of an operator with n rows in a space, given by its
+    /// products and their relative error.
+    pub(super) fn iterate<S: Space>(
+        &self,
+        space: S,
+        (n, epsilon): (usize, f64),
+        mut product: impl FnMut(&S::Vector) -> Result<S::Vector>,
+        wanted: Which,
+        (start, seed): (Option<S::Vector>, u64),
+    ) -> Result<Vec<Eigenpair<S::Vector>>> {
         positive("lanczos", "tolerance", self.tolerance)?;
-        let n = a.dim();
         let count = wanted.count(n);
         if count == 0 {
             return Ok(Vec::new());
         }
         let steps = self.max_matvecs.max(count).min(n);
-        let random = |sample: usize| {
-            let mut v = vec![0.0; n];
-            Draw { seed, purpose: Purpose::Lanczos, step: 0, sample: sample as u32 }
-                .fill(&mut v, |s| StandardNormal.sample(s));
-            v
+        let random = |space: &S, sample: u32| {
+            space.noise((seed, sample), || {
+                let mut v = vec![0.0; n];
+                Draw { seed, purpose: Purpose::Lanczos, step: 0, sample }
+                    .fill(&mut v, |s| StandardNormal.sample(s));
+                v
+            })
         };
-        let mut krylov = Krylov::default();
-        krylov.push(first(n, start, random(0)));
-        let mut image = vec![0.0; n];
+        let noise = random(&space, 0)?;
+        let first = first(&space, start, noise)?;
+        let mut krylov = Krylov::new(space, n, first)?;
         let (mut split, mut next_look) = (false, 1);
         loop {
-            a.apply(krylov.last(), &mut image)?;
+            let mut image = product(krylov.last())?;
             let beta = krylov.absorb("lanczos", &mut image)?;
             let size = krylov.basis.len();
             let small = self.tolerance * krylov.scale();
@@ -167,18 +187,18 @@ impl Lanczos {
                 let close = |&i: &usize| beta * end[0][i].abs() <= small;
                 let converged = chosen.len() == count && chosen.iter().all(close);
                 if done || (converged && !split) {
-                    return assemble(&krylov, &chosen, beta, krylov.rounding(a.epsilon()));
+                    return assemble(&krylov, &chosen, beta, krylov.rounding(epsilon));
                 }
             }
             krylov.off.push(beta);
             krylov.push(if beta == 0.0 {
                 // The space is invariant: go on in its complement, with which it has no link.
-                let mut v = random(size);
-                orthogonalise(&mut v, krylov.basis.iter().map(Vec::as_slice));
+                let mut v = random(&krylov.space, size as u32)?;
+                krylov.space.orthogonalise(&mut v, &krylov.basis)?;
                 v
             } else {
-                image.clone()
-            });
+                image
+            })?;
         }
     }
 
@@ -232,29 +252,37 @@ impl Lanczos {
 
 /// The first vector: the given one, if it is one, with a little noise, since a start that is an
 /// eigenvector already would never see the others.
-fn first(n: usize, start: Option<&[f64]>, noise: Vec<f64>) -> Vec<f64> {
-    let Some(v) = start.filter(|v| v.len() == n && norm(v) > 0.0 && norm(v).is_finite()) else {
-        return noise;
+fn first<S: Space>(space: &S, start: Option<S::Vector>, noise: S::Vector) -> Result<S::Vector> {
+    let Some(mut v) = start else {
+        return Ok(noise);
     };
-    let mut v = v.to_vec();
-    let factor = 0.01 * norm(&v) / norm(&noise);
-    add(&mut v, factor, &noise);
-    v
+    let length = space.norm(&v)?;
+    if !(length > 0.0 && length.is_finite()) {
+        return Ok(noise);
+    }
+    let factor = 0.01 * length / space.norm(&noise)?;
+    space.add(&mut v, factor, &noise)?;
+    Ok(v)
 }
 
 /// The chosen eigenpairs of the tridiagonal matrix, in the whole space.
-fn assemble(krylov: &Krylov, chosen: &[usize], beta: f64, rounding: f64) -> Result<Vec<Eigenpair>> {
+fn assemble<S: Space>(
+    krylov: &Krylov<S>,
+    chosen: &[usize],
+    beta: f64,
+    rounding: f64,
+) -> Result<Vec<Eigenpair<S::Vector>>> {
     let size = krylov.basis.len();
     let mut rows: Vec<Vec<f64>> =
         (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect();
     let values = eigenvalues(&krylov.diagonal, &krylov.off, &mut rows)?;
     let pair = |&i: &usize| {
-        let mut vector = vec![0.0; krylov.last().len()];
-        rows.iter().zip(&krylov.basis).for_each(|(row, v)| add(&mut vector, row[i], v));
-        let length = norm(&vector);
-        vector.iter_mut().for_each(|x| *x /= length);
+        let factors: Vec<f64> = rows.iter().map(|row| row[i]).collect();
+        let mut vector = krylov.space.combination(&factors, &krylov.basis)?;
+        let length = krylov.space.norm(&vector)?;
+        krylov.space.divide(&mut vector, length)?;
         let residual = beta * rows[size - 1][i].abs() + rounding;
-        Eigenpair { value: values[i], vector, residual }
+        Ok(Eigenpair { value: values[i], vector, residual })
     };
-    Ok(chosen.iter().map(pair).collect())
+    chosen.iter().map(pair).collect()
 }

@@ -24,8 +24,10 @@ mod low_rank_trace;
 mod operator;
 mod probes;
 mod quadrature;
+mod space;
 mod staged;
 mod stochastic;
+mod top;
 mod tridiagonal;
 mod vectors;
 
@@ -43,4 +45,4 @@ pub use staged::{Curvature, CurvatureOperator};
 pub use stochastic::{diagonal, frobenius_norm, trace};
 
 pub(crate) use staged::epsilon;
-pub(crate) use vectors::norm;
+pub(crate) use top::{top_eigenvector, unit_vector};

@@ -3,6 +3,7 @@
 use super::LinearOperator;
 use super::krylov::Krylov;
 use super::probes::{Estimated, Mean, Probes};
+use super::space::Host;
 use super::tridiagonal::eigenvalues;
 use crate::error::{Error, Result, positive_count};
 
@@ -90,12 +91,12 @@ impl Quadrature {
                 break;
             }
             let start = |i: usize| {
-                let (mut krylov, mut v) = (Krylov::default(), vec![0.0; dim]);
+                let mut v = vec![0.0; dim];
                 probes.fill(seed, i, &mut v);
-                krylov.push(v);
-                krylov
+                Krylov::new(Host, dim, v)
             };
-            let mut all: Vec<Krylov> = (first..count.min(first + block)).map(start).collect();
+            let mut all =
+                (first..count.min(first + block)).map(start).collect::<Result<Vec<_>>>()?;
             side_by_side(a, &mut all, steps.min(dim))?;
             for krylov in all {
                 rules.push(rule(&krylov)?);
@@ -237,19 +238,20 @@ impl Quadrature {
 }
 
 /// Takes so many steps of several recurrences, whose products are computed together.
-fn side_by_side(a: &mut dyn LinearOperator, all: &mut [Krylov], steps: usize) -> Result<()> {
+fn side_by_side(a: &mut dyn LinearOperator, all: &mut [Krylov<Host>], steps: usize) -> Result<()> {
     let dim = a.dim();
-    let mut going: Vec<&mut Krylov> = all.iter_mut().collect();
+    let mut going: Vec<&mut Krylov<Host>> = all.iter_mut().collect();
     for step in 1..=steps {
         let vectors: Vec<f64> = going.iter().flat_map(|k| k.last()).copied().collect();
         let mut images = vec![0.0; vectors.len()];
         a.matmat(&vectors, &mut images)?;
         let mut left = Vec::with_capacity(going.len());
-        for (krylov, image) in going.into_iter().zip(images.chunks_exact_mut(dim)) {
-            let beta = krylov.absorb(OF, image)?;
+        for (krylov, image) in going.into_iter().zip(images.chunks_exact(dim)) {
+            let mut image = image.to_vec();
+            let beta = krylov.absorb(OF, &mut image)?;
             if beta > 0.0 && step < steps {
                 krylov.off.push(beta);
-                krylov.push(image.to_vec());
+                krylov.push(image)?;
                 left.push(krylov);
             }
         }
@@ -262,7 +264,7 @@ fn side_by_side(a: &mut dyn LinearOperator, all: &mut [Krylov], steps: usize) ->
 }
 
 /// The eigenvalues of the tridiagonal matrix, and the squares of their vectors' first elements.
-fn rule(krylov: &Krylov) -> Result<Rule> {
+fn rule(krylov: &Krylov<Host>) -> Result<Rule> {
     let mut first = vec![0.0; krylov.diagonal.len()];
     first[0] = 1.0;
     let mut first = [first];

@@ -149,13 +149,13 @@ impl Staged {
         out.fill(0.0);
         for (bound, weight) in &self.bound {
             bound.run_into(&[&self.directions], &mut self.outputs)?;
-            add(out, *weight, &self.outputs[0])?;
+            add(out, *weight, &self.outputs[0].download()?)?;
         }
         Ok(())
     }
 }
 
-/// `to` += `factor` · `from`, in doubles.
+/// `to` += `factor` · `from`, in double precision on the host.
 fn add(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
     fn terms<T: Element>(to: &mut [f64], factor: f64, from: &Array) -> Result<()> {
         let from = from.as_slice::<T>()?;
@@ -242,7 +242,7 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
                 None => chunks.push((batch.to_vec(), weight)),
                 Some(parts) => {
                     for part in parts.iter().filter(|part| part.weight != 0.0) {
-                        let rows = objective.batches.gather_rows(batch, &part.indices)?;
+                        let rows = objective.gather_rows(batch, &part.indices)?;
                         chunks.push((rows, weight * part.weight));
                     }
                 }
@@ -261,6 +261,24 @@ impl<'a, C: Curvature> CurvatureOperator<'a, C> {
             matrix,
             identity,
         })
+    }
+}
+
+impl<C: Curvature> CurvatureOperator<'_, C> {
+    /// The product with a vector of type `F64` in the backend's memory, as one of that type there.
+    pub(super) fn apply_resident(&mut self, v: &Array) -> Result<Array> {
+        self.num_matvecs += 1;
+        let direction = self.objective.rounded(v)?;
+        let mut sum = Vec::new();
+        for (bound, weight) in &self.single.bound {
+            let product = bound.run(&[&direction])?.swap_remove(0);
+            let product = self.objective.cast(&product, DType::F64)?;
+            self.objective.add_weighted(&mut sum, *weight, vec![product])?;
+        }
+        match sum.pop() {
+            Some(sum) => Ok(sum),
+            None => self.objective.cast(&self.objective.zero_vector()?, DType::F64),
+        }
     }
 }
 

@@ -62,7 +62,8 @@ impl BatchSpec {
         self
     }
 
-    /// The examples of the given numbers of a batch with these roles, and what they share.
+    /// The examples of the given numbers of a batch with these roles, and what they share. Rows of
+    /// arrays that live on a device are made on the host.
     ///
     /// ```
     /// use burlap_autodiff::Array;
@@ -91,7 +92,8 @@ impl BatchSpec {
                 });
             }
         }
-        gather(|i| self.arrays[i].1, batch, indices)
+        let download = |array: &Array| host_rows(&array.download()?, indices);
+        gather(|i| self.arrays[i].1, batch, indices, download)
     }
 
     fn count_error(&self, found: usize) -> Error {
@@ -133,14 +135,27 @@ fn rows<T: Element>(array: &Array, indices: &[usize]) -> Result<Array> {
     Ok(Array::from_vec(&shape[..], values)?)
 }
 
-fn gather(role: impl Fn(usize) -> Role, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
-    let one = |(i, array): (usize, &Array)| match (role(i), array.dtype()) {
-        (Role::Shared, _) => Ok(array.clone()),
-        (Role::ByExample, _) if array.shape().is_empty() => Ok(array.clone()),
-        (Role::ByExample, DType::F32) => rows::<f32>(array, indices),
-        (Role::ByExample, DType::F64) => rows::<f64>(array, indices),
-        (Role::ByExample, DType::U32) => rows::<u32>(array, indices),
-        (Role::ByExample, DType::Bool) => rows::<bool>(array, indices),
+/// The rows of an array on the host.
+fn host_rows(array: &Array, indices: &[usize]) -> Result<Array> {
+    match array.dtype() {
+        DType::F32 => rows::<f32>(array, indices),
+        DType::F64 => rows::<f64>(array, indices),
+        DType::U32 => rows::<u32>(array, indices),
+        DType::Bool => rows::<bool>(array, indices),
+    }
+}
+
+fn gather(
+    role: impl Fn(usize) -> Role,
+    batch: &[Array],
+    indices: &[usize],
+    on_device: impl Fn(&Array) -> Result<Array>,
+) -> Result<Vec<Array>> {
+    let one = |(i, array): (usize, &Array)| match role(i) {
+        Role::Shared => Ok(array.clone()),
+        Role::ByExample if array.shape().is_empty() => Ok(array.clone()),
+        Role::ByExample if array.is_on_host() => host_rows(array, indices),
+        Role::ByExample => on_device(array),
     };
     batch.iter().enumerate().map(one).collect()
 }
@@ -160,6 +175,23 @@ impl Objective {
         // Programs call their inputs by the arrays' names.
         self.clear_programs();
         self
+    }
+}
+
+impl Objective {
+    /// The batch in the backend's memory, so that it goes there once for all programs of a step.
+    pub(crate) fn resident_batch(&self, batch: &[Array]) -> Result<Vec<Array>> {
+        let one = |(i, array): (usize, &Array)| {
+            self.backend().upload(array).map_err(|error| match error {
+                burlap_autodiff::Error::Elsewhere { found, expected, .. } => Error::Batch {
+                    array: self.batches.array_name(i),
+                    found: format!("{} in the memory of {found}", description(array)),
+                    expected: format!("an array of the host or of {expected}"),
+                },
+                error => error.into(),
+            })
+        };
+        batch.iter().enumerate().map(one).collect()
     }
 }
 
@@ -228,11 +260,16 @@ impl BatchLayout {
         self.of_examples(batch).filter_map(|(_, array)| first_size(array)).max().unwrap_or(0)
     }
 
-    /// The batch of the examples with the given indices: rows of arrays of examples, shared arrays
-    /// as they are.
-    pub(crate) fn gather_rows(&self, batch: &[Array], indices: &[usize]) -> Result<Vec<Array>> {
+    /// The batch of the examples with the given indices: rows of arrays of examples, which of those
+    /// that a device has it makes itself, and shared arrays as they are.
+    pub(super) fn gather_rows(
+        &self,
+        batch: &[Array],
+        indices: &[usize],
+        on_device: impl Fn(&Array) -> Result<Array>,
+    ) -> Result<Vec<Array>> {
         self.examples(batch)?;
-        gather(|i| self.role(i), batch, indices)
+        gather(|i| self.role(i), batch, indices, on_device)
     }
 
     /// The index ranges of micro-batches of at most `size` examples; none where the batch is no
@@ -275,6 +312,7 @@ pub(crate) fn bad_element_of(
     fn place<T: Element>(array: &Array, bad: impl Fn(f64) -> bool) -> Option<usize> {
         array.as_slice::<T>().ok()?.iter().position(|v| bad(v.to_f64()))
     }
+    let array = &array.download().ok()?;
     let bad = |value: f64| if infinite { value.is_infinite() } else { value.is_nan() };
     let mut rest = match array.dtype() {
         DType::F32 => place::<f32>(array, bad)?,

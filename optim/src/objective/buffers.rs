@@ -18,6 +18,11 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
+    pub(super) fn new(buffers: Vec<(String, Array)>) -> Buffers {
+        let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
+        Buffers { names, values: RefCell::new(values.into()) }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -92,10 +97,8 @@ impl Objective {
         buffers: Vec<(String, Array)>,
         loss: impl Fn(Var, &[Var], &[Var]) -> (L, Vec<Var>) + Send + 'static,
     ) -> Objective {
-        let (names, values): (Vec<String>, Vec<Array>) = buffers.into_iter().unzip();
-        let buffers = Buffers { names, values: RefCell::new(values.into()) };
         let loss = LossFormula::with_buffers(loss);
-        Objective::build(Box::new(backend), dtype, dim, buffers, loss)
+        Objective::build(Box::new(backend), dtype, dim, Buffers::new(buffers), loss)
     }
 
     /// The buffers' names and present values.
@@ -110,6 +113,14 @@ impl Objective {
     /// nothing has changed.
     pub fn set_buffers(&self, new: &[Array]) -> Result<()> {
         self.buffers.set(new)
+    }
+
+    /// Brings the buffers into the backend's memory, where they stay: steps replace them there.
+    pub(crate) fn move_buffers(&self) -> Result<()> {
+        let moved =
+            self.buffers.values().iter().map(|v| self.resident(v)).collect::<Result<_>>()?;
+        *self.buffers.values.borrow_mut() = moved;
+        Ok(())
     }
 
     /// The buffers' new values on a batch that counts for nothing in the loss.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
 use crate::objective::programs::Key;
-use burlap_autodiff::{Array, DType, Element, Program};
+use burlap_autodiff::{Array, Program};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,40 +15,6 @@ pub(crate) struct Chunk {
     pub(crate) weight: f64,
     /// Its part of the examples.
     pub(crate) of_examples: f64,
-}
-
-/// `sums` += `weight` · `terms`, element by element; an empty list begins with zeros. Whole numbers
-/// and truth values cannot be averaged, and must be the same in all chunks.
-pub(crate) fn add_weighted(sums: &mut Vec<Array>, weight: f64, terms: Vec<Array>) -> Result<()> {
-    fn add<T: Element>(sum: &mut Array, term: &Array, weight: f64) -> Result<()> {
-        let pairs = sum.as_mut_slice::<T>()?.iter_mut().zip(term.as_slice::<T>()?);
-        // Twice rounded: in doubles, then to the type.
-        pairs.for_each(|(s, t)| *s = T::from_f64(s.to_f64() + weight * t.to_f64()));
-        Ok(())
-    }
-    if sums.is_empty() {
-        let zero = |p: &Array| match p.dtype() {
-            DType::F32 | DType::F64 => Array::zeros(p.dtype(), p.shape().clone()),
-            DType::U32 | DType::Bool => p.clone(),
-        };
-        sums.extend(terms.iter().map(zero));
-    }
-    for (i, (sum, term)) in sums.iter_mut().zip(terms).enumerate() {
-        match term.dtype() {
-            DType::F32 => add::<f32>(sum, &term, weight)?,
-            DType::F64 => add::<f64>(sum, &term, weight)?,
-            DType::U32 | DType::Bool if *sum == term => {}
-            DType::U32 | DType::Bool => {
-                return Err(Error::Setting {
-                    of: "a batch in chunks".into(),
-                    name: "a value that is no floating-point number",
-                    value: format!("{sum} and {term} in two chunks (number {i} of its kind)"),
-                    expected: "the same in all: it cannot be averaged",
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The unnormalised weight of a chunk.
@@ -135,7 +101,7 @@ impl Objective {
             weights.push(Some(match self.loss.may_be_ratio {
                 true => {
                     let indices: Vec<usize> = range.clone().collect();
-                    self.weight(of, x, &self.batches.gather_rows(batch, &indices)?, examples)
+                    self.weight(of, x, &self.gather_rows(batch, &indices)?, examples)
                         .map_err(|error| self.on_batch(error, batch))?
                 }
                 false => Count::Examples(examples),
@@ -250,19 +216,19 @@ impl Objective {
         };
         let (mut first, mut sums, mut means) = (0.0, Vec::new(), Vec::new());
         for Chunk { indices, weight, of_examples } in chunks {
-            let chunk = self.batches.gather_rows(batch, &indices)?;
+            let chunk = self.gather_rows(batch, &indices)?;
             let program = program(&chunk)?;
             if weight == 0.0 {
                 // Where no example counts there is no loss.
                 let others = self.run(&program, x, &chunk, rest)?.split_off(linear);
-                add_weighted(&mut means, of_examples, others)?;
+                self.add_weighted(&mut means, of_examples, others)?;
                 continue;
             }
             let run = self.run_checked(of, &program, x, &chunk, rest);
             let (value, mut outputs) = run.map_err(|error| self.on_batch(error, batch))?;
             first += weight * value;
-            add_weighted(&mut means, of_examples, outputs.split_off(linear))?;
-            add_weighted(&mut sums, weight, outputs)?;
+            self.add_weighted(&mut means, of_examples, outputs.split_off(linear))?;
+            self.add_weighted(&mut sums, weight, outputs)?;
         }
         sums.append(&mut means);
         Ok((first, sums))

@@ -70,12 +70,13 @@ impl Loss {
 
 /// Parameters, batch and buffers to the loss and the buffers' new values.
 type Whole = dyn Fn(Var, &[Var], &[Var]) -> (Loss, Vec<Var>) + Send;
-type Model = dyn Fn(Var, &[Var]) -> Var + Send;
+/// Parameters, batch and buffers to the output and the buffers' new values.
+type Model = dyn Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>) + Send;
 type LossOfOutput = dyn Fn(Var, &[Var]) -> Loss + Send;
 
 enum Form {
     Whole(Box<Whole>),
-    /// Parameters and batch to outputs; outputs and batch to the loss.
+    /// A model, and a loss of its output.
     ModelAndLoss(Box<Model>, Box<LossOfOutput>),
 }
 
@@ -109,7 +110,7 @@ impl LossFormula {
     }
 
     pub(super) fn model_and_loss<L: Into<Loss> + 'static>(
-        model: impl Fn(Var, &[Var]) -> Var + Send + 'static,
+        model: impl Fn(Var, &[Var], &[Var]) -> (Var, Vec<Var>) + Send + 'static,
         loss: impl Fn(Var, &[Var]) -> L + Send + 'static,
     ) -> LossFormula {
         let loss = move |output: Var, batch: &[Var]| loss(output, batch).into();
@@ -124,17 +125,25 @@ impl LossFormula {
     pub(super) fn record(&self, x: Var, batch: &[Var], buffers: &[Var]) -> (Loss, Vec<Var>) {
         match &self.form {
             Form::Whole(whole) => whole(x, batch, buffers),
-            Form::ModelAndLoss(model, loss) => (loss(model(x, batch), batch), Vec::new()),
+            Form::ModelAndLoss(model, loss) => {
+                let (output, new) = model(x, batch, buffers);
+                (loss(output, batch), new)
+            }
         }
     }
 
-    /// The model's output and its loss, where there is a model.
-    pub(super) fn output_and_loss(&self, x: Var, batch: &[Var]) -> Option<(Var, Loss)> {
+    /// The model's output, its loss and the buffers' new values, where there is a model.
+    pub(super) fn output_and_loss(
+        &self,
+        x: Var,
+        batch: &[Var],
+        buffers: &[Var],
+    ) -> Option<(Var, Loss, Vec<Var>)> {
         match &self.form {
             Form::Whole(_) => None,
             Form::ModelAndLoss(model, loss) => {
-                let output = model(x, batch);
-                Some((output, loss(output, batch)))
+                let (output, new) = model(x, batch, buffers);
+                Some((output, loss(output, batch), new))
             }
         }
     }

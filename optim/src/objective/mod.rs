@@ -1,6 +1,7 @@
 //! A loss recorded once a batch shape; value, gradient, Hessian-vector and curvature
 //! programs compiled from it when first asked for.
 
+mod arithmetic;
 pub(crate) mod batch;
 pub(crate) mod buffers;
 pub(crate) mod chunks;
@@ -10,6 +11,7 @@ pub(crate) mod per_example;
 pub(crate) mod programs;
 pub(crate) mod recording;
 pub(crate) mod run;
+mod selection;
 
 pub use batch::{BatchSpec, Role};
 pub use loss::Loss;
@@ -22,6 +24,8 @@ use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
 use loss::LossFormula;
 use programs::{Key, ProgramCache};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// A function L(x; batch) of a flat parameter vector x, with its derivatives.
@@ -52,6 +56,8 @@ pub struct Objective {
     pub(crate) buffers: Buffers,
     pub(crate) batches: BatchLayout,
     pub(crate) layout: Arc<[Parameter]>,
+    /// Arrays in the backend's memory that steps need again.
+    kept: RefCell<FxHashMap<arithmetic::Kept, Array>>,
 }
 
 impl std::fmt::Debug for Objective {
@@ -84,8 +90,8 @@ impl Objective {
     ) -> Objective {
         let at = At::caller();
         let (programs, batches) = (ProgramCache::default(), BatchLayout::default());
-        let layout = Arc::default();
-        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, layout }
+        let (layout, kept) = (Arc::default(), RefCell::default());
+        Objective { loss, backend, dtype, dim, at, programs, buffers, batches, layout, kept }
     }
 
     /// The number of parameters.
@@ -106,11 +112,6 @@ impl Objective {
     /// A scalar of the parameters' type.
     pub(crate) fn number(&self, value: f64) -> Array {
         Array::full(self.dtype, (), value)
-    }
-
-    /// A zero vector like the parameters.
-    pub(crate) fn zero_vector(&self) -> Array {
-        self.zero_vectors(1)
     }
 
     /// Zero vectors like the parameters: shape `[dim]` for one, `[count, dim]` for more.

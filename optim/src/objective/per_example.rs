@@ -36,6 +36,11 @@ pub(crate) fn record<R: AsRef<[Var]>>(
     }
 }
 
+/// The numbers of the examples.
+fn host(array: Option<Array>) -> Result<Option<Vec<f64>>> {
+    Ok(array.map(|array| array.download()).transpose()?.map(|array| array.to_f64_vec()))
+}
+
 /// Results on single examples.
 struct Examples {
     losses: Vec<f64>,
@@ -73,7 +78,7 @@ impl Objective {
     /// reports.
     pub fn per_example_gradients(&self, x: &Array, batch: &[Array]) -> Result<Array> {
         let found = self.each_example("per-example gradients", x, batch, true)?;
-        Ok(found.gradients.unwrap_or_else(|| self.zero_vector()))
+        found.gradients.map_or_else(|| self.zero_vector(), Ok)
     }
 
     /// The losses on single examples, by micro-batches; none for those whose denominator is 0.
@@ -93,7 +98,7 @@ impl Objective {
         };
         let mut losses = Vec::new();
         for range in ranges {
-            losses.extend(on(&self.batches.gather_rows(batch, &range.collect::<Vec<_>>())?)?);
+            losses.extend(on(&self.gather_rows(batch, &range.collect::<Vec<_>>())?)?);
         }
         Ok(losses)
     }
@@ -135,9 +140,9 @@ impl Objective {
             })
         })?;
         let mut outputs = self.run(&program, x, batch, &[])?.into_iter();
-        let losses = outputs.next().map(|all| all.to_f64_vec()).unwrap_or_default();
+        let losses = host(outputs.next())?.unwrap_or_default();
         let gradients = if gradient { outputs.next() } else { None };
-        let denominators = outputs.next().map(|all| all.to_f64_vec());
+        let denominators = host(outputs.next())?;
         if let Some(&loss) = losses.iter().find(|loss| !loss.is_finite()) {
             return Err(self.non_finite(of, loss, &program, x, batch, &[])?);
         }

@@ -8,18 +8,13 @@ use burlap_autodiff::{Array, DType, Program, Shape, Tape, Var};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Programs kept unless a limit is set: arenas are shared, so that each takes little.
+/// Programs kept unless a limit is set: the backend lends them arenas and the storage of their
+/// outputs, so that each takes little.
 const MOST: usize = 48;
-
-/// But each keeps storage of its outputs: of long vectors fewer programs are kept, as many as
-/// have so many bytes of outputs together,
-const OUTPUT_BYTES: usize = 16 << 20;
-
-/// and not fewer than a step of any method takes of two shapes of batches and their pieces.
-const LEAST: usize = 12;
 
 /// The purpose of a program. Users' programs are of a kind of their own, so that their names are
 /// theirs alone.
@@ -69,6 +64,49 @@ pub(crate) enum Key {
     },
     /// ‖v‖.
     Norm,
+    /// Weighted sums, that [begin](Objective::add_weighted) with zeros or go on.
+    AddWeighted {
+        begins: bool,
+    },
+    /// The number of elements that differ.
+    Differences,
+    /// Rows of an array.
+    Rows {
+        count: usize,
+        contiguous: bool,
+    },
+    /// aᵀb in double precision.
+    Dot,
+    /// maxᵢ |xᵢ|.
+    MaxNorm,
+    /// Σ (xᵢ/a)².
+    SquaresBy,
+    /// v/a.
+    Divide,
+    /// The component of a vector orthogonal to a unit vector, and the other component.
+    Project,
+    /// The parameters in ranges.
+    Within(Vec<Range<usize>>),
+    /// The number of true elements.
+    Count,
+    /// The number of scores above a threshold.
+    Above,
+    /// The number of scores below an index that equal a threshold.
+    Ties,
+    /// A mask of the largest scores.
+    Largest,
+    /// gᵢ² in double precision.
+    Squares,
+    /// |xᵢ| in double precision.
+    Sizes,
+    /// The candidates inside a mask, or outside of it.
+    Inside(bool),
+    /// The union of two masks.
+    Union,
+    /// Another element type.
+    Cast(DType),
+    /// So many copies of a vector, as rows.
+    Repeat(usize),
     User {
         name: String,
         formula: TypeId,
@@ -106,13 +144,7 @@ pub(crate) fn signature(batch: &[Array]) -> Signature {
 /// A program, or that there is none to be had, and when it was last asked for.
 struct Entry {
     program: Option<Arc<Program>>,
-    bytes: usize,
     used: u64,
-}
-
-/// Bytes of a program's outputs.
-fn output_bytes(program: &Program) -> usize {
-    program.outputs().iter().map(|(shape, dtype)| shape.count() * dtype.size()).sum()
 }
 
 /// The programs used last.
@@ -130,12 +162,7 @@ pub(crate) struct ProgramCache(RefCell<Entries>);
 
 impl Entries {
     fn is_too_much(&self) -> bool {
-        let count = self.programs.len();
-        let bytes = || self.programs.values().map(|entry| entry.bytes).sum::<usize>();
-        match self.limit {
-            Some(limit) => count > limit,
-            None => count > MOST || (count > LEAST && bytes() > OUTPUT_BYTES),
-        }
+        self.programs.len() > self.limit.unwrap_or(MOST)
     }
 
     fn shrink(&mut self) {
@@ -151,7 +178,7 @@ impl Entries {
 
 impl ProgramCache {
     /// The program of a key; `Some(None)` where it is known that there is no such program.
-    fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
+    pub(super) fn get(&self, key: &(Key, Signature)) -> Option<Option<Arc<Program>>> {
         let mut entries = self.0.borrow_mut();
         entries.clock += 1;
         let clock = entries.clock;
@@ -161,11 +188,11 @@ impl ProgramCache {
     }
 
     /// Keeps a program, and drops those that were used least recently.
-    fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
+    pub(super) fn insert(&self, key: (Key, Signature), program: Option<Arc<Program>>) {
         let mut entries = self.0.borrow_mut();
         entries.clock += 1;
-        let (bytes, used) = (program.as_deref().map_or(0, output_bytes), entries.clock);
-        entries.programs.insert(key, Entry { program, bytes, used });
+        let used = entries.clock;
+        entries.programs.insert(key, Entry { program, used });
         entries.shrink();
     }
 
@@ -357,8 +384,7 @@ impl Objective {
     }
 
     /// The same, keeping at most so many compiled programs: those that were used last. One that is
-    /// asked for again is compiled again. By default 48 are kept, or fewer, but at least 12, where
-    /// the outputs of so many, whose storage they keep for the next run, take more than 16 MiB.
+    /// asked for again is compiled again. By default 48 are kept.
     ///
     /// A method takes a few programs for each shape of batches, or of
     /// [micro-batches](Objective::with_micro_batch_size): who trains on batches of very many shapes and has the

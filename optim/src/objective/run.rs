@@ -37,7 +37,12 @@ impl Objective {
         batch: &[Array],
         rest: &[&Array],
     ) -> Result<(f64, Vec<Array>)> {
-        let outputs = self.run(program, x, batch, rest)?;
+        let mut outputs = self.run(program, x, batch, rest)?;
+        let mut scalars: Vec<&mut Array> =
+            outputs.iter_mut().filter(|output| output.shape().is_empty()).collect();
+        // Copied once: who reads them again finds them on the host.
+        let values = self.backend().download(&scalars.iter().map(|s| &**s).collect::<Vec<_>>())?;
+        scalars.iter_mut().zip(values).for_each(|(scalar, value)| **scalar = value);
         let first = outputs[0].item()?;
         let mut scalars = outputs.iter().filter_map(|o| o.get(&[]));
         let Some(loss) = scalars.find(|value| !value.is_finite()) else {
@@ -106,9 +111,9 @@ impl Objective {
             program.find_non_finite(&inputs(x, part, &buffers, &[])).ok()?.map(Box::new)
         };
         let cause = match self.batches.micro_batches(batch) {
-            Ok(Some(ranges)) => ranges.into_iter().find_map(|range| {
-                on(&self.batches.gather_rows(batch, &range.collect::<Vec<_>>()).ok()?)
-            }),
+            Ok(Some(ranges)) => ranges
+                .into_iter()
+                .find_map(|range| on(&self.gather_rows(batch, &range.collect::<Vec<_>>()).ok()?)),
             _ => on(batch),
         };
         let input = self.batches.bad_element(batch, false);

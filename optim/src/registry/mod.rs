@@ -1,11 +1,13 @@
 //! The registry: one row a method, from which names, settings, defaults and documentation follow.
 
+mod rules;
 mod settings;
 
+pub use rules::{RuleMember, UPDATE_RULES, update_rule, update_rules_table};
 pub use settings::{MethodSettings, Setting, SettingKind, SettingValue};
 
 use crate::error::{Error, Result};
-use crate::gradient::penalty::{Estimator, Sharpness, SharpnessMethod, instances};
+use crate::gradient::penalty::{Estimator, Sharpness, SharpnessMethod, ggn_trace, instances};
 use crate::gradient::sam::{self, Sam};
 use crate::gradient::{self, Method};
 use settings::Resolution;
@@ -29,12 +31,14 @@ pub static METHODS: &[Member] = &[
     sam::msam::MSAM,
     sam::cr_sam::CR_SAM,
     sam::eigen_sam::EIGEN_SAM,
+    sam::vasso::VASSO,
     instances::TRACE_SAM,
     instances::FROB_SAM,
     instances::DET_SAM,
     instances::LOGDET_SAM,
     instances::MAX_EIGEN_SAM,
     instances::TILTED_SAM,
+    ggn_trace::GGN_TRACE_SAM,
 ];
 
 /// The settings of every member of the SAM family.
@@ -52,10 +56,15 @@ const STEP_SETTINGS: &[Setting] = &[
     ),
 ];
 
-/// The settings of every penalty. The estimator is the first: others' defaults depend on it.
-const PENALTY_SETTINGS: &[Setting] = &[
+/// The settings of every penalty.
+const PENALTY_SETTINGS: &[Setting] =
+    &[Setting::number("rho", 0.01, "radius ρ of finite differences, and of the penalty λρ²S")];
+
+/// The settings of a penalty whose curvatures have estimators. The estimator is the first: others'
+/// defaults depend on it.
+const ESTIMATED_SETTINGS: &[Setting] = &[
     Setting::estimator("estimator", Estimator::Exact, "estimator of the curvatures ½vᵀHv"),
-    Setting::number("rho", 0.01, "radius ρ of finite differences, and of the penalty λρ²S"),
+    PENALTY_SETTINGS[0],
 ];
 
 /// The constructor of a method.
@@ -63,7 +72,10 @@ const PENALTY_SETTINGS: &[Setting] = &[
 enum Constructor {
     Plain,
     Sam(fn(&MethodSettings) -> Result<Sam>),
+    /// With a choice of the estimator.
     Penalty(fn(&MethodSettings) -> Result<Sharpness>),
+    /// With an estimator of its own.
+    ExactPenalty(fn(&MethodSettings) -> Result<Sharpness>),
 }
 
 /// A method of the registry.
@@ -122,6 +134,18 @@ impl Member {
         Member { name, former_name: None, paper, formula, settings, constructor }
     }
 
+    /// The same of a measure with an estimator of its own: of another matrix than the Hessian.
+    pub(crate) const fn exact_penalty(
+        name: &'static str,
+        paper: &'static str,
+        formula: &'static str,
+        settings: &'static [Setting],
+        build: fn(&MethodSettings) -> Result<Sharpness>,
+    ) -> Member {
+        let constructor = Constructor::ExactPenalty(build);
+        Member { name, former_name: None, paper, formula, settings, constructor }
+    }
+
     /// The member of a name, present or former.
     ///
     /// # Errors
@@ -139,7 +163,8 @@ impl Member {
         let (first, last): (&'static [Setting], &'static [Setting]) = match self.constructor {
             Constructor::Plain => (&[], &[]),
             Constructor::Sam(_) => (&[], STEP_SETTINGS),
-            Constructor::Penalty(_) => (PENALTY_SETTINGS, &[]),
+            Constructor::Penalty(_) => (ESTIMATED_SETTINGS, &[]),
+            Constructor::ExactPenalty(_) => (PENALTY_SETTINGS, &[]),
         };
         first.iter().chain(self.settings).chain(last)
     }
@@ -162,9 +187,11 @@ impl Member {
                 }
                 Ok(Box::new(sam))
             }
-            Constructor::Penalty(build) => {
-                let estimator = s.estimator().unwrap_or(Estimator::Exact);
-                let sharpness = build(s)?.with_rho(s.number("rho")?).with_estimator(estimator);
+            Constructor::Penalty(build) | Constructor::ExactPenalty(build) => {
+                let mut sharpness = build(s)?.with_rho(s.number("rho")?);
+                if let Some(estimator) = s.estimator() {
+                    sharpness = sharpness.with_estimator(estimator);
+                }
                 let (lambda, samples) = (s.number("lambda")?, s.count("samples")? as usize);
                 Ok(Box::new(SharpnessMethod::new(sharpness, lambda, samples, s.seed())?))
             }
@@ -204,7 +231,7 @@ impl MethodSettings {
 #[doc = ""]
 #[doc = include_str!("methods.md")]
 /// From sam to eigen-sam all have `m-sharpness` and `ranges` besides, off by default. The penalties
-/// λρ²S, from trace-sam on, have `estimator` (exact) and `rho` (0.01) besides. det-sam is for a few
+/// λρ²S, from trace-sam on, have `rho` (0.01) besides, and those of the Hessian `estimator` (exact). det-sam is for a few
 /// parameters and a positive definite Hessian only, as its [measure](Sharpness::determinant) says;
 /// in other cases logdet-sam is meant.
 ///
@@ -241,12 +268,20 @@ pub fn method(name: &str, settings: &MethodSettings) -> Result<ResolvedMethod> {
 
 /// The table of all methods in Markdown: name, formula, settings with defaults, source.
 pub fn methods_table() -> String {
-    let mut table = String::from("| name | gradient | settings | source |\n|---|---|---|---|\n");
-    for member in METHODS {
+    table("gradient", METHODS.iter().map(|m| (m.name, m.formula, m.settings, m.paper)))
+}
+
+/// A table of name, formula, settings, source.
+fn table<'a>(
+    what: &str,
+    rows: impl Iterator<Item = (&'a str, &'a str, &'a [Setting], &'a str)>,
+) -> String {
+    let mut table = format!("| name | {what} | settings | source |\n|---|---|---|---|\n");
+    for (name, formula, settings, paper) in rows {
         let setting = |s: &Setting| format!("`{}` {}", s.name, s.default_text());
-        let settings: Vec<String> = member.settings.iter().map(setting).collect();
+        let settings: Vec<String> = settings.iter().map(setting).collect();
         let escaped = |text: &str| text.replace('|', "\\|");
-        let (name, formula, paper) = (member.name, escaped(member.formula), member.paper);
+        let (formula, paper) = (escaped(formula), escaped(paper));
         table += &format!("| {name} | {formula} | {} | {paper} |\n", settings.join(", "));
     }
     table + "\n"

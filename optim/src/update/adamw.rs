@@ -1,6 +1,15 @@
 //! AdamW.
 
 use super::moments::{Moments, moments_rule};
+use crate::registry::RuleMember;
+
+pub(crate) const ADAMW: RuleMember = RuleMember {
+    name: "adamw",
+    paper: "arXiv 1711.05101",
+    formula: "x ← x − η (m̂/(√v̂ + ε) + w x)",
+    settings: AdamW::SETTINGS,
+    build: AdamW::build,
+};
 
 moments_rule! {
     /// AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2): parameters shrink by the

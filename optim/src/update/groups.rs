@@ -3,6 +3,7 @@
 use super::{Update, UpdateRule};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::parameters::Parameter;
+use crate::state::forward_state;
 use burlap_autodiff::Var;
 use std::ops::Range;
 
@@ -198,13 +199,11 @@ impl Grouped {
     }
 }
 
+forward_state!([] Grouped, |grouped| grouped.rule);
+
 impl UpdateRule for Grouped {
     fn name(&self) -> &'static str {
         self.rule.name()
-    }
-
-    fn state_names(&self) -> &[&'static str] {
-        self.rule.state_names()
     }
 
     fn record(&self, update: &Update<'_>) -> (Var, Vec<Var>) {

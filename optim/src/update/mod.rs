@@ -1,18 +1,20 @@
-//! Update rules, recorded on tapes: SGD, Adam, AdamW, one file each; groups of parameters with
+//! Update rules, recorded on tapes: SGD, Adam, AdamW, Lion, one file each; groups of parameters with
 //! settings of their own; schedules of the learning rate.
 
-mod adam;
-mod adamw;
+pub(crate) mod adam;
+pub(crate) mod adamw;
 mod groups;
+pub(crate) mod lion;
 mod moments;
 mod optimizer;
 mod rule;
 mod schedule;
-mod sgd;
+pub(crate) mod sgd;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use groups::{Group, Grouped, Selection};
+pub use lion::Lion;
 pub use optimizer::{IntoOptimizer, Optimizer};
 pub use rule::{Update, UpdateRule};
 pub use schedule::{Decay, IntoSchedule, Schedule};

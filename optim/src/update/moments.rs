@@ -8,6 +8,7 @@
 
 use super::Update;
 use crate::error::{Result, below_one, not_negative, positive};
+use crate::registry::Setting;
 use burlap_autodiff::{DType, Var};
 
 /// The settings that both forms share.
@@ -59,6 +60,16 @@ impl Moments {
     }
 }
 
+/// The settings in the registry.
+pub(super) const fn settings(decay: f64) -> [Setting; 4] {
+    [
+        Setting::number("beta1", 0.9, "decay rate of the first moment"),
+        Setting::number("beta2", 0.999, "decay rate of the second moment"),
+        Setting::number("epsilon", 1e-8, "what is added to the root of the second moment"),
+        Setting::number("weight-decay", decay, "weight decay"),
+    ]
+}
+
 /// A rule with the settings of [`Moments`], and the formula of its step.
 macro_rules! moments_rule {
     ($(#[$doc:meta])* $type:ident, $name:literal, $decay:literal, |$this:ident, $u:ident| $body:expr) => {
@@ -79,6 +90,20 @@ macro_rules! moments_rule {
         }
 
         impl $type {
+            pub(crate) const SETTINGS: &[$crate::registry::Setting] =
+                &$crate::update::moments::settings($decay);
+
+            pub(crate) fn build(
+                s: &$crate::MethodSettings,
+            ) -> $crate::Result<Box<dyn $crate::UpdateRule>> {
+                let number = |name: &str| s.number(name);
+                let rule = $type::new()
+                    .with_betas(number("beta1")?, number("beta2")?)
+                    .with_epsilon(number("epsilon")?)
+                    .with_weight_decay(number("weight-decay")?);
+                Ok(Box::new(rule))
+            }
+
             /// β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸ and the default weight decay.
             pub fn new() -> $type {
                 $type::default()
@@ -116,13 +141,15 @@ macro_rules! moments_rule {
             }
         }
 
+        impl $crate::Stateful for $type {
+            fn state_names(&self) -> &[&'static str] {
+                &["first moment", "second moment"]
+            }
+        }
+
         impl $crate::update::UpdateRule for $type {
             fn name(&self) -> &'static str {
                 $name
-            }
-
-            fn state_names(&self) -> &[&'static str] {
-                &["first moment", "second moment"]
             }
 
             fn record(

@@ -76,10 +76,10 @@ impl Optimizer {
     ) -> Result<Optimizer> {
         rule.check()?;
         let program = compile(&*rule, backend, (dtype, dim), &layout, false)?;
-        let slots = rule.state_names().len();
-        let zeros = Array::zeros(dtype, [dim]);
-        let (state, mut spare) = (vec![zeros.clone(); slots], vec![zeros; slots + 1]);
-        spare.extend([Array::zeros(dtype, ()), Array::zeros(dtype, ())]);
+        let state = rule.zeros(dtype, dim);
+        let scalars = [Array::zeros(dtype, ()), Array::zeros(dtype, ())];
+        let vectors = std::iter::once(Array::zeros(dtype, [dim])).chain(state.iter().cloned());
+        let spare = vectors.chain(scalars).collect();
         Ok(Optimizer {
             rule,
             backend: backend.boxed(),
@@ -188,7 +188,9 @@ impl Optimizer {
             _ => &self.program,
         };
         program.run_into(&inputs, &mut self.spare)?;
-        let [check, squares] = [1, 2].map(|i| self.spare[self.state.len() + i].get(&[]));
+        let scalars: Vec<&Array> = self.spare[self.state.len() + 1..].iter().collect();
+        let scalars = self.backend.download(&scalars)?;
+        let [check, squares] = [0, 1].map(|i| scalars.get(i).and_then(|s| s.get(&[])));
         // Zero times each element: NaN where one is not finite.
         if check != Some(0.0) {
             let of = self.rule.name().into();
@@ -209,11 +211,9 @@ impl Optimizer {
 
     /// Momenta and the number of steps.
     pub fn state(&self) -> State {
-        let names = self.rule.state_names().iter().map(|n| (*n).to_owned());
-        State {
-            arrays: names.zip(self.state.iter().cloned()).collect(),
-            numbers: [(self.counter(), self.step)].into(),
-        }
+        let mut state = self.rule.save(&self.state);
+        state.numbers.insert(self.counter(), self.step);
+        state
     }
 
     /// Goes on from a saved state.

@@ -3,6 +3,7 @@
 use super::groups::{Group, Grouped, Selection};
 use crate::error::Result;
 use crate::parameters::Parameter;
+use crate::state::Stateful;
 use burlap_autodiff::Var;
 
 /// What an update rule sees: vectors of one length, those of the parameters whose settings are the
@@ -64,11 +65,14 @@ impl<'a> Update<'a> {
 ///
 /// ```
 /// use burlap_autodiff::{Array, Cpu, DType, Var};
-/// use burlap_optim::{Optimizer, Result, Update, UpdateRule};
+/// use burlap_optim::{Optimizer, Stateful, Update, UpdateRule};
 ///
 /// /// x ← x − η sign(∇L) (Bernstein et al. 2018, arXiv 1802.04434).
 /// #[derive(Debug)]
 /// struct SignSgd;
+///
+/// // No momenta.
+/// impl Stateful for SignSgd {}
 ///
 /// impl UpdateRule for SignSgd {
 ///     fn name(&self) -> &'static str {
@@ -85,14 +89,12 @@ impl<'a> Update<'a> {
 /// assert_eq!(x.to_string(), "[0.5, 1.5]");
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
-pub trait UpdateRule: std::fmt::Debug + Send {
+///
+/// Its [state](Stateful) is made of vectors like the parameters. `Debug` shows its settings, by which
+/// a run that goes on from a file knows that they are the same.
+pub trait UpdateRule: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &'static str;
-
-    /// The names of the state vectors, none by default.
-    fn state_names(&self) -> &[&'static str] {
-        &[]
-    }
 
     /// The new parameters and the new state vectors, in the order of their names.
     ///
@@ -161,10 +163,6 @@ pub trait UpdateRule: std::fmt::Debug + Send {
 impl<R: UpdateRule + ?Sized> UpdateRule for Box<R> {
     fn name(&self) -> &'static str {
         (**self).name()
-    }
-
-    fn state_names(&self) -> &[&'static str] {
-        (**self).state_names()
     }
 
     fn record(&self, update: &Update<'_>) -> (Var, Vec<Var>) {

@@ -2,7 +2,32 @@
 
 use super::{Update, UpdateRule};
 use crate::error::{Error, Result, not_negative};
+use crate::registry::{MethodSettings, RuleMember, Setting};
+use crate::state::Stateful;
 use burlap_autodiff::Var;
+
+const DECAY: Setting = Setting::number("weight-decay", 0.0, "weight decay, added to the gradient");
+
+pub(crate) const SGD: RuleMember = RuleMember {
+    name: "sgd",
+    paper: "Robbins and Monro 1951; Polyak 1964",
+    formula: "m ← μ m + g; x ← x − η m",
+    settings: &[Setting::number("momentum", 0.0, "factor μ of the previous momentum"), DECAY],
+    build: |s| Ok(Box::new(of(s)?)),
+};
+
+pub(crate) const NESTEROV: RuleMember = RuleMember {
+    name: "nesterov",
+    paper: "Nesterov 1983; Sutskever et al. 2013",
+    formula: "m ← μ m + g; x ← x − η (g + μ m)",
+    settings: &[Setting::number("momentum", 0.9, "factor μ of the previous momentum"), DECAY],
+    build: |s| Ok(Box::new(of(s)?.with_nesterov())),
+};
+
+fn of(s: &MethodSettings) -> Result<Sgd> {
+    let decay = s.number("weight-decay")?;
+    Ok(Sgd::new().with_momentum(s.number("momentum")?).with_weight_decay(decay))
+}
 
 /// x ← x − η d with g ← ∇L + w x, m ← μ m + g, and d = m, or g + μ m with Nesterov's
 /// momentum: PyTorch's convention, with zero dampening.
@@ -41,13 +66,15 @@ impl Sgd {
     }
 }
 
+impl Stateful for Sgd {
+    fn state_names(&self) -> &[&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum"] }
+    }
+}
+
 impl UpdateRule for Sgd {
     fn name(&self) -> &'static str {
         "sgd"
-    }
-
-    fn state_names(&self) -> &[&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["momentum"] }
     }
 
     fn record(&self, u: &Update<'_>) -> (Var, Vec<Var>) {

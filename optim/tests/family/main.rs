@@ -7,6 +7,7 @@ mod combinations;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod rules;
+mod walks;
 
 use burlap_autodiff::{Array, DType};
 use burlap_optim::sam::{Asam, Esam, Gsam, LookSam, Score};

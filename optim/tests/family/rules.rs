@@ -84,6 +84,11 @@ pub const RULES: &[Case] = &[
         plain: || Box::new(FSam(none())),
     },
     Case {
+        name: "Vasso",
+        method: || Sam::vasso(0.2, 0.4).unwrap(),
+        plain: || Box::new(Vasso(none())),
+    },
+    Case {
         name: "Msam",
         method: || Sam::msam(0.2, 0.8).unwrap(),
         plain: || Box::new(Momentum(none())),
@@ -141,6 +146,15 @@ impl Rule for FSam {
 
     fn remember(&mut self, g: &[f64], _: &[f64]) {
         self.0 = self.mean(g);
+    }
+}
+
+struct Vasso(Vec<f64>);
+
+impl Rule for Vasso {
+    fn epsilon(&mut self, at: At<'_>) -> Vec<f64> {
+        self.0 = plus(&scaled(0.6, &self.0), 0.4, at.g);
+        ascent(0.2, &self.0)
     }
 }
 

@@ -30,15 +30,19 @@ pub fn arrays(data: &Data, dtype: DType) -> Vec<Array> {
     ]
 }
 
-pub fn formula(p: Var, batch: &[Var]) -> Var {
+pub fn model(p: Var, batch: &[Var]) -> Var {
     let hidden =
         (batch[0].matmul(p.slice_axis(0, 0, 6).reshape([2, 3])) + p.slice_axis(0, 6, 9)).tanh();
-    let out = hidden.matmul(p.slice_axis(0, 9, 12)) + p.at(12);
-    (out - batch[1]).square().mean()
+    hidden.matmul(p.slice_axis(0, 9, 12)) + p.at(12)
+}
+
+pub fn loss_of_output(output: Var, batch: &[Var]) -> Var {
+    (output - batch[1]).square().mean()
 }
 
 pub fn objective(dtype: DType) -> Objective {
-    Objective::new(Cpu::with_threads(1).unwrap(), dtype, DIM, formula)
+    let cpu = Cpu::with_threads(1).unwrap();
+    Objective::model_and_loss(cpu, dtype, DIM, model, loss_of_output)
 }
 
 /// The loss and its gradient.

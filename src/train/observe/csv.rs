@@ -10,7 +10,7 @@ use std::path::PathBuf;
 ///
 /// | of | columns |
 /// |---|---|
-/// | epochs | epoch, step, loss, rate, seconds; metrics; measures |
+/// | epochs | epoch, step, loss, rate, seconds; metrics as "valid loss", …; measures |
 /// | steps | step, epoch, loss, rate, gradient norm, sharpness, gradients, seconds; measures |
 ///
 /// Fields of what was not measured are empty. A run that goes on from a checkpoint goes on with its
@@ -67,7 +67,10 @@ impl Observer for Csv {
         let owned = |names: &[&str]| -> Vec<String> { names.iter().map(|&n| n.into()).collect() };
         let (mut columns, place) = match self.of_steps {
             true => (owned(&STEP), 0),
-            false => ([owned(&EPOCH), view.metrics().to_vec()].concat(), 1),
+            false => {
+                let metrics = view.metrics().iter().map(|name| format!("valid {name}"));
+                (owned(&EPOCH).into_iter().chain(metrics).collect(), 1)
+            }
         };
         columns.extend_from_slice(view.measures());
         // A line is a row.

@@ -63,7 +63,7 @@ impl Observer for Progress {
     }
 }
 
-/// A line for each epoch: `epoch=3 step=69 loss=0.2141 rate=0.01 accuracy=0.9471 seconds=0.08`.
+/// A line for each epoch: `epoch=3 step=69 loss=0.2141 rate=0.01 valid_accuracy=0.9471 seconds=0.08`.
 pub struct Log {
     out: Box<dyn Write>,
 }
@@ -109,8 +109,8 @@ impl Observer for Log {
         let mut line = format!("epoch={} step={}", r.epoch, r.step);
         field(&mut line, "loss", r.loss);
         field(&mut line, "rate", r.rate);
-        let all = r.scores.iter().chain(&r.measured);
-        all.for_each(|(name, value)| field(&mut line, name, *value));
+        r.scores.iter().for_each(|(name, v)| field(&mut line, &format!("valid {name}"), *v));
+        r.measured.iter().for_each(|(name, v)| field(&mut line, name, *v));
         field(&mut line, "seconds", r.seconds);
         self.line(&line)
     }

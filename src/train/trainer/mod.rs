@@ -5,6 +5,7 @@ mod checkpoint;
 mod dry_run;
 mod fit;
 mod history;
+mod rate_sweep;
 mod record;
 mod running;
 mod signal;
@@ -13,6 +14,7 @@ mod stop;
 pub use average::Average;
 pub use dry_run::DryRun;
 pub use fit::{Run, Weights};
+pub use rate_sweep::RateSweep;
 pub use record::{EpochRecord, Measurement, StepRecord};
 pub use stop::{Every, Patience, Reason};
 

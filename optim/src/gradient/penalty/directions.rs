@@ -74,12 +74,13 @@ impl From<Var> for Drawn {
     }
 }
 
-/// A distribution μ of directions, whose samples are formulas of a key, or made on the host.
+/// A distribution μ of directions, whose samples are formulas of a key, a state array, or made on the
+/// host.
 pub trait DirectionDistribution: Stateful + Send {
     /// The name.
     fn name(&self) -> &str;
 
-    /// Updates the state arrays on the host before directions are drawn at a point.
+    /// Updates the state arrays before directions are drawn at a point.
     ///
     /// # Errors
     /// What evaluating the objective reports.
@@ -99,6 +100,13 @@ pub trait DirectionDistribution: Stateful + Send {
     /// it is drawn from μ itself. Equal draws give equal samples. None where samples are recorded.
     fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
         let _ = at;
+        None
+    }
+
+    /// The state array that is the sample, of weight 1, where the distribution has only this one: it
+    /// stays where it lives, of type `F64` and shape `[dim]`. None by default.
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        let _ = state;
         None
     }
 
@@ -142,6 +150,10 @@ impl<T: DirectionDistribution + ?Sized> DirectionDistribution for Box<T> {
         (**self).draw(at)
     }
 
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        (**self).held(state)
+    }
+
     fn log_weight(&self, sample: &[f64]) -> f64 {
         (**self).log_weight(sample)
     }
@@ -177,6 +189,10 @@ impl<D: DirectionDistribution> DirectionDistribution for ScaledByParameters<D> {
 
     fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
         self.0.draw(at)
+    }
+
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        self.0.held(state)
     }
 
     fn log_weight(&self, sample: &[f64]) -> f64 {

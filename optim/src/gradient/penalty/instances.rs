@@ -15,13 +15,13 @@ const PAPER: &str = "Tahmasebi et al., arXiv 2406.03682";
 /// The default weight λ at ρ = 0.01 by estimator: exact, central, one-sided. Finite differences
 /// multiply the noise of a few directions by 1/ρ² and, one-sided, the gradient by 1/ρ: they bear
 /// smaller weights.
-pub(super) const fn lambda(text: &'static str, default: fn(Estimator) -> SettingValue) -> Setting {
-    let help = "weight λ of the penalty λρ²S (default by estimator: exact, central, one-sided)";
+const fn lambda(text: &'static str, default: fn(Estimator) -> SettingValue) -> Setting {
+    let help = "weight λ of the penalty λρ²S, by default for exact/central/one-sided";
     Setting::by_estimator("lambda", SettingKind::Number, (text, default), help)
 }
 
 /// One of three weights.
-pub(super) fn by_estimator(e: Estimator, [exact, central, one_sided]: [f64; 3]) -> SettingValue {
+fn by_estimator(e: Estimator, [exact, central, one_sided]: [f64; 3]) -> SettingValue {
     SettingValue::Number(match e {
         Estimator::Exact | Estimator::HvpNorm => exact,
         Estimator::Central => central,
@@ -41,7 +41,7 @@ pub(crate) const TRACE_SAM: Member = Member::penalty(
     "trace-sam",
     PAPER,
     "∇(L + λρ² tr H)",
-    &[samples(1), lambda("30, 10, 2", |e| by_estimator(e, [30.0, 10.0, 2.0]))],
+    &[samples(1), lambda("30/10/2", |e| by_estimator(e, [30.0, 10.0, 2.0]))],
     |_| Ok(Sharpness::trace()),
 );
 
@@ -61,7 +61,7 @@ pub(crate) const FROB_SAM: Member = Member::penalty(
             ("2 (hvp: 1)", frob_samples),
             "random directions a step",
         ),
-        lambda("10, 0.5, 0.02", |e| by_estimator(e, [10.0, 0.5, 0.02])),
+        lambda("10/0.5/0.02", |e| by_estimator(e, [10.0, 0.5, 0.02])),
     ],
     |s: &MethodSettings| {
         Ok(match s.estimator() {
@@ -75,7 +75,7 @@ pub(crate) const DET_SAM: Member = Member::penalty(
     "det-sam",
     PAPER,
     "∇(L + λρ² det H)",
-    &[samples(2), lambda("100, 100, 10", |e| by_estimator(e, [100.0, 100.0, 10.0])), sigma(1.0)],
+    &[samples(2), lambda("100/100/10", |e| by_estimator(e, [100.0, 100.0, 10.0])), sigma(1.0)],
     |s| Ok(Sharpness::determinant(s.number("sigma")?)),
 );
 
@@ -83,11 +83,7 @@ pub(crate) const LOGDET_SAM: Member = Member::penalty(
     "logdet-sam",
     PAPER,
     "∇(L + λρ² log det(I + σ²H))",
-    &[
-        samples(2),
-        lambda("10000, 100, 10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])),
-        sigma(0.1),
-    ],
+    &[samples(2), lambda("10000/100/10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])), sigma(0.1)],
     |s| Ok(Sharpness::log_det(s.number("sigma")?)),
 );
 
@@ -95,7 +91,7 @@ pub(crate) const MAX_EIGEN_SAM: Member = Member::penalty(
     "max-eigen-sam",
     PAPER,
     "∇(L + λρ² λ_max)",
-    &[samples(1), lambda("100, 100, 10", |e| by_estimator(e, [100.0, 100.0, 10.0]))],
+    &[samples(1), lambda("100/100/10", |e| by_estimator(e, [100.0, 100.0, 10.0]))],
     |_| Ok(Sharpness::max_eigen()),
 );
 
@@ -105,7 +101,7 @@ pub(crate) const TILTED_SAM: Member = Member::penalty(
     "∇(L + λρ² (1/τ) log E e^(τ·½vᵀHv))",
     &[
         samples(2),
-        lambda("10000, 100, 10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])),
+        lambda("10000/100/10", |e| by_estimator(e, [10_000.0, 100.0, 10.0])),
         sigma(0.1),
         Setting::number("tau", 1.0, "tilt τ"),
     ],

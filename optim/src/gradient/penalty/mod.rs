@@ -20,6 +20,7 @@ mod directions;
 mod distributions;
 mod estimators;
 mod functionals;
+pub(crate) mod ggn_trace;
 mod given_draws;
 pub(crate) mod instances;
 mod penalised;

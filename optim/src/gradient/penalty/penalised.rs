@@ -124,7 +124,7 @@ impl Method for SharpnessMethod {
         } else {
             let accumulate = Self::accumulator(objective, 1)?;
             let mut gradient = base_gradient.clone();
-            let mut spare = [objective.zero_vector()];
+            let mut spare = [objective.zero_vectors(1)];
             for (i, &factor) in factors.to_f64_vec().iter().enumerate() {
                 let drawing = s.samples(objective, self.draw(step, i), (1, self.samples))?;
                 let totals = s.curvature_gradients(&at, &drawing, &mut Curvatures::default())?;

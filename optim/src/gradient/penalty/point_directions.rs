@@ -1,7 +1,7 @@
-//! Distributions of one direction, found on the host at the point.
+//! Distributions of one direction, found at the point.
 
-use super::directions::{DirectionDistribution, DrawContext, HostDraw};
-use crate::curvature::{HessianOperator, Lanczos, norm};
+use super::directions::{DirectionDistribution, DrawContext};
+use crate::curvature::{Lanczos, top_eigenvector, unit_vector};
 use crate::error::{Error, Result};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, DType};
@@ -9,11 +9,6 @@ use burlap_autodiff::{Array, DType};
 /// The state of one direction in double precision.
 fn direction(dim: usize) -> Vec<Array> {
     vec![Array::zeros(DType::F64, [dim])]
-}
-
-/// The first state array as a sample of weight 1.
-fn held(at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
-    Some((at.state.first()?.to_f64_vec(), 0.0))
 }
 
 /// The direction ∇L/‖∇L‖, held fixed; zero where the gradient is zero.
@@ -36,20 +31,18 @@ impl DirectionDistribution for GradientDirection {
     }
 
     fn prepare(&self, context: &DrawContext<'_>, state: &mut [Array]) -> Result<()> {
-        let mut direction = match context.gradient {
-            Some(gradient) => gradient.to_f64_vec(),
-            None => context.objective.value_grad(context.x, context.batch)?.1.to_f64_vec(),
+        state[0] = match context.gradient {
+            Some(gradient) => unit_vector(context.objective, gradient)?,
+            None => {
+                let gradient = context.objective.value_grad(context.x, context.batch)?.1;
+                unit_vector(context.objective, &gradient)?
+            }
         };
-        let length = norm(&direction);
-        if length > 0.0 {
-            direction.iter_mut().for_each(|x| *x /= length);
-        }
-        state[0] = Array::vector(direction);
         Ok(())
     }
 
-    fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
-        held(at)
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        state.first()
     }
 }
 
@@ -83,20 +76,20 @@ impl DirectionDistribution for TopEigenvector {
     }
 
     fn prepare(&self, context: &DrawContext<'_>, state: &mut [Array]) -> Result<()> {
-        let mut operator = HessianOperator::new(context.objective, context.x, &[context.batch])?;
-        let previous = (!context.first).then(|| state[0].to_f64_vec());
-        let top = self.lanczos.top(&mut operator, 1, previous.as_deref(), context.draw.seed)?;
-        let Some(pair) = top.into_iter().next() else {
+        let point = (context.objective, context.x, context.batch);
+        let previous = (!context.first).then_some(&state[0]);
+        let top = top_eigenvector(&self.lanczos, point, previous, context.draw.seed)?;
+        let Some((vector, _)) = top else {
             return Err(Error::Iteration {
                 of: "lanczos",
                 problem: "there are no parameters".into(),
             });
         };
-        state[0] = Array::vector(pair.vector);
+        state[0] = vector;
         Ok(())
     }
 
-    fn draw(&self, at: &HostDraw<'_>) -> Option<(Vec<f64>, f64)> {
-        held(at)
+    fn held<'a>(&self, state: &'a [Array]) -> Option<&'a Array> {
+        state.first()
     }
 }

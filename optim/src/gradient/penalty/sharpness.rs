@@ -101,6 +101,13 @@ impl Sharpness {
         }
     }
 
+    /// The same with another name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Sharpness {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// The same with another estimator of the curvatures: one of the named
     /// [estimators](super::Estimator), or your own.
     #[must_use]
@@ -264,6 +271,9 @@ impl Sharpness {
         if first {
             self.state = zeros;
         }
+        for array in &mut self.state {
+            *array = objective.resident(array)?;
+        }
         let context = DrawContext { objective, x, batch, gradient, draw, samples, first };
         let prepared = self.directions.prepare(&context, &mut self.state);
         if prepared.is_err() && first {
@@ -288,6 +298,10 @@ impl Sharpness {
         draw: Draw,
         (count, samples): (usize, usize),
     ) -> Result<Drawing> {
+        if let Some(direction) = self.directions.held(&self.state) {
+            let input = objective.repeated(direction, count)?;
+            return Ok(Drawing { input, log_weights: Some(vec![0.0; count]), count });
+        }
         let (mut values, mut log_weights, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..count {
             let draw = Draw { sample: draw.sample + i as u32, ..draw };

@@ -127,7 +127,7 @@ impl Sam {
     /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
     /// x to x + ε, taken by [itself](Objective::per_example_gradients). For batches of at most 4 arrays
     /// of examples; a batch of no arrays stays whole. It takes two
-    /// evaluations of the losses besides. (The published code leaves out one example more, that
+    /// evaluations of the losses besides, which are compared on the host. (The published code leaves out one example more, that
     /// at the threshold.)
     ///
     /// # Errors
@@ -216,7 +216,7 @@ impl Sam {
         [self.rule.state_names(), combination].concat()
     }
 
-    /// The step on a batch, after what the rule does on the host.
+    /// The step on a batch, after what the rule prepares.
     fn prepared(
         &mut self,
         objective: &Objective,
@@ -233,6 +233,9 @@ impl Sam {
             for (array, like) in self.state.iter().zip(&zeros) {
                 check_like(&self.name, array, like)?;
             }
+        }
+        for array in &mut self.state {
+            *array = objective.resident(array)?;
         }
         if let Some(ranges) = &self.ranges
             && ranges.last().is_some_and(|r| r.end > objective.dim())

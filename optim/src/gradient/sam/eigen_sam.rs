@@ -2,7 +2,7 @@
 
 use super::formulas::{orthogonal_component, with_norm};
 use super::{Perturbation, Perturbing, Preparing, Sam};
-use crate::curvature::{HessianOperator, Lanczos, LinearOperator};
+use crate::curvature::{Lanczos, top_eigenvector};
 use crate::error::{Result, not_negative, positive, positive_count};
 use crate::registry::{Member, Setting};
 use crate::state::Stateful;
@@ -70,14 +70,15 @@ impl Perturbation for EigenSam {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let mut operator = HessianOperator::new(at.objective, at.x, &[at.batch])?;
-        let previous = || (!at.first).then(|| state[0].to_f64_vec());
-        let start = at.given(at.step / self.every)?.or_else(previous);
-        let found = self.lanczos.top(&mut operator, 1, start.as_deref(), at.seed)?;
-        if let Some(pair) = found.first() {
-            state[0].fill_from_f64(&pair.vector);
-        }
-        Ok(operator.num_matvecs())
+        let given = at.given(at.step / self.every)?.map(Array::vector);
+        let previous = (!at.first).then_some(&state[0]);
+        let point = (at.objective, at.x, at.batch);
+        let found = top_eigenvector(&self.lanczos, point, given.as_ref().or(previous), at.seed)?;
+        let Some((vector, matvecs)) = found else {
+            return Ok(0);
+        };
+        state[0] = at.objective.rounded(&vector)?;
+        Ok(matvecs)
     }
 
     fn draws(&self) -> bool {

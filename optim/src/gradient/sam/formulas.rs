@@ -101,7 +101,7 @@ impl Combining<'_> {
     }
 }
 
-/// The point and batch of a step, for what a rule computes on the host before its formula runs.
+/// The point and batch of a step, for what a rule computes before its formula runs.
 #[derive(Debug)]
 pub struct Preparing<'a> {
     /// The objective.
@@ -253,7 +253,8 @@ pub trait Perturbation: Stateful + Send {
     /// ε as a formula; it must be zero where the gradient is zero.
     fn record(&self, at: &Perturbing<'_>) -> Var;
 
-    /// Updates the state arrays on the host, in the order of their names, before the formula runs.
+    /// Updates the state arrays, in the order of their names, before the formula runs. What the host
+    /// puts there is uploaded, on a backend that has a device: better are arrays that programs made.
     /// Returns the number of gradients (or Hessian-vector products) that it took.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ mod radius;
 pub(crate) mod ssam_d;
 pub(crate) mod ssam_f;
 mod step;
+pub(crate) mod vasso;
 pub(crate) mod wsam;
 
 pub use asam::Asam;
@@ -48,4 +49,5 @@ pub use msam::Msam;
 pub use radius::Radius;
 pub use ssam_d::{Score, SsamD};
 pub use ssam_f::SsamF;
+pub use vasso::Vasso;
 pub use wsam::Wsam;

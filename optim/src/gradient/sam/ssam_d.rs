@@ -1,11 +1,12 @@
 //! SSAM-D.
 
-use super::masks::{fill, kept, largest, masked};
+use super::masks::{by_scores, masked};
 use super::{Perturbation, Perturbing, Preparing, Sam};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
+use crate::objective::programs::Key;
 use crate::registry::{Member, Setting};
 use crate::state::Stateful;
-use burlap_autodiff::{Array, Var};
+use burlap_autodiff::{Array, DType, Var};
 
 pub(crate) const SSAM_D: Member = Member::sam(
     "ssam-d",
@@ -42,7 +43,8 @@ pub enum Score {
 /// The mask is renewed before it is used, as in the paper; scores by gradients take one more of
 /// them in that step. Of [given draws](super::Sam::with_draws) each renewal takes one vector of
 /// scores, at first those of which the largest are the mask, so that a mask of the wanted
-/// sparsity gives itself; two, for dropping and growing, where both are random.
+/// sparsity gives itself; two, for dropping and growing, where both are random. Random scores are
+/// drawn on the host; on a backend with a device they are uploaded when a mask is renewed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SsamD {
     /// The length ρ.
@@ -74,29 +76,27 @@ impl SsamD {
         &self,
         at: &Preparing<'_>,
         by: Score,
-        gradient: &[f64],
+        gradient: Option<&Array>,
         sample: u32,
-    ) -> Result<Vec<f64>> {
-        match by {
-            Score::Gradient => Ok(gradient.iter().map(|g| g.abs()).collect()),
-            Score::Weight => Ok(at.x.to_f64_vec().iter().map(|x| x.abs()).collect()),
-            Score::Random => self.random_scores(at, sample),
-        }
+    ) -> Result<Array> {
+        let of = match by {
+            Score::Random => return self.random_scores(at, sample),
+            Score::Gradient => gradient.unwrap_or(at.x),
+            Score::Weight => at.x,
+        };
+        at.objective.of_vectors(Key::Sizes, &[of], |v| v[0].cast(DType::F64).abs())
     }
 
     /// Sample 0 is for dropping, 1 for growing; the first mask is a growth. Of given draws each
     /// renewal has one, or two where both are random.
-    fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Vec<f64>> {
+    fn random_scores(&self, at: &Preparing<'_>, sample: u32) -> Result<Array> {
         let both = [self.drop_by, self.grow_by] == [Score::Random; 2];
         let renewal = at.step / self.every;
-        at.uniform(
-            sample,
-            if both {
-                renewal.saturating_mul(2).saturating_add(u64::from(sample))
-            } else {
-                renewal
-            },
-        )
+        let number = match both {
+            true => renewal.saturating_mul(2).saturating_add(u64::from(sample)),
+            false => renewal,
+        };
+        Ok(Array::vector(at.uniform(sample, number)?))
     }
 }
 
@@ -130,29 +130,32 @@ impl Perturbation for SsamD {
         if !at.due(self.every) {
             return Ok(0);
         }
-        let admitted = at.admitted();
-        let count = kept(admitted.len(), self.sparsity);
         if at.first {
-            let scores = self.random_scores(at, 1)?;
-            fill(&mut state[0], &largest(admitted, count, |i| scores[i]));
+            state[0] = by_scores(at, &self.random_scores(at, 1)?, self.sparsity)?;
             return Ok(0);
         }
+        let objective = at.objective;
         let by_gradient = [self.drop_by, self.grow_by].contains(&Score::Gradient);
-        let gradient = if by_gradient {
-            at.objective.value_grad_for(self.name(), at.x, at.batch)?.1.to_f64_vec()
-        } else {
-            Vec::new()
+        let gradient = match by_gradient {
+            true => Some(objective.value_grad_for(self.name(), at.x, at.batch)?.1),
+            false => None,
         };
-        let mask = state[0].to_f64_vec();
-        let (inside, outside): (Vec<usize>, Vec<usize>) =
-            admitted.into_iter().partition(|&i| mask[i] != 0.0);
-        let dropped = ((inside.len() as f64 * self.part(at.step)) as usize).min(outside.len());
-        let stay = self.scores(at, self.drop_by, &gradient, 0)?;
-        let grow = self.scores(at, self.grow_by, &gradient, 1)?;
-        let left = inside.len() - dropped;
-        let mut chosen = largest(inside, left, |i| stay[i]);
-        chosen.extend(largest(outside, dropped, |i| grow[i]));
-        fill(&mut state[0], &chosen);
+        let admitted = objective.within(at.ranges)?;
+        let part = |inside: bool| {
+            objective.of_vectors(Key::Inside(inside), &[&admitted, &state[0]], |v| {
+                let mask = if inside { v[1].not_equal(0.0) } else { v[1].equal(0.0) };
+                v[0].min(mask)
+            })
+        };
+        let (inside, outside) = (part(true)?, part(false)?);
+        let ones = objective.count(&inside)?;
+        let dropped = ((ones as f64 * self.part(at.step)) as usize).min(objective.count(&outside)?);
+        let stay = self.scores(at, self.drop_by, gradient.as_ref(), 0)?;
+        let grow = self.scores(at, self.grow_by, gradient.as_ref(), 1)?;
+        let stays = objective.largest(&stay, &inside, ones - dropped)?;
+        let grows = objective.largest(&grow, &outside, dropped)?;
+        let mask = objective.of_vectors(Key::Union, &[&stays, &grows], |v| v[0].max(v[1]))?;
+        state[0] = objective.rounded(&mask)?;
         Ok(usize::from(by_gradient))
     }
 

@@ -1,11 +1,12 @@
 //! SSAM-F.
 
-use super::masks::{fill, kept, largest, masked};
+use super::masks::{by_scores, masked};
 use super::{Perturbation, Perturbing, Preparing, Sam};
 use crate::error::{Result, below_one, positive, positive_count};
+use crate::objective::programs::Key;
 use crate::registry::{Member, Setting};
 use crate::state::Stateful;
-use burlap_autodiff::{Array, Var};
+use burlap_autodiff::{Array, DType, Var};
 
 pub(crate) const SSAM_F: Member = Member::sam(
     "ssam-f",
@@ -44,14 +45,6 @@ pub struct SsamF {
     pub every: u64,
 }
 
-impl SsamF {
-    fn renew(&self, at: &Preparing<'_>, mask: &mut Array, scores: &[f64]) {
-        let admitted = at.admitted();
-        let count = kept(admitted.len(), self.sparsity);
-        fill(mask, &largest(admitted, count, |i| scores[i]));
-    }
-}
-
 impl Stateful for SsamF {
     fn state_names(&self) -> &[&'static str] {
         &["fisher mask"]
@@ -83,29 +76,35 @@ impl Perturbation for SsamF {
             return Ok(0);
         }
         if let Some(scores) = at.given(at.step / self.every)? {
-            self.renew(at, &mut state[0], &scores);
+            state[0] = by_scores(at, &Array::vector(scores), self.sparsity)?;
             return Ok(0);
         }
-        let mut information = vec![0.0; at.objective.dim()];
+        let mut information = Vec::new();
         let n = at.objective.batches.examples(at.batch)?;
         let count = n.map_or(1, |n| n.min(self.fisher_examples));
-        let first = at.objective.batches.gather_rows(at.batch, &(0..count).collect::<Vec<_>>())?;
+        let first = at.objective.gather_rows(at.batch, &(0..count).collect::<Vec<_>>())?;
         let mut add = |batch: &[Array], weight: f64| -> Result<()> {
             let (_, gradient) = at.objective.value_grad_for(self.name(), at.x, batch)?;
-            let squares = gradient.to_f64_vec().into_iter().map(|g| g * g);
-            information.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
-            Ok(())
+            let squares = at
+                .objective
+                .of_vectors(Key::Squares, &[&gradient], |g| g[0].cast(DType::F64).square())?;
+            at.objective.add_weighted(&mut information, weight, vec![squares])
         };
         match at.objective.chunks(self.name(), at.x, &first, Some(1))? {
             None => add(&first, 1.0)?,
             // One at a time: a gradient of the network's size for each would be much memory.
             Some(chunks) => {
                 for chunk in chunks.iter().filter(|chunk| chunk.weight != 0.0) {
-                    add(&at.objective.batches.gather_rows(&first, &chunk.indices)?, chunk.weight)?;
+                    add(&at.objective.gather_rows(&first, &chunk.indices)?, chunk.weight)?;
                 }
             }
         }
-        self.renew(at, &mut state[0], &information);
+        // No example counts: all parameters are alike.
+        let information = match information.pop() {
+            Some(information) => information,
+            None => at.objective.cast(&at.objective.zero_vector()?, DType::F64)?,
+        };
+        state[0] = by_scores(at, &information, self.sparsity)?;
         Ok(count)
     }
 

@@ -7,7 +7,7 @@ use super::formulas::{Combined, Combining, Next, Perturbing, Progress};
 use crate::error::{Error, Result};
 use crate::gradient::Evaluation;
 use crate::objective::Objective;
-use crate::objective::chunks::{Chunk, add_weighted};
+use crate::objective::chunks::Chunk;
 use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use crate::random::{Draw, Purpose};
@@ -229,7 +229,7 @@ impl Sam {
     ) -> Result<Ascended> {
         let (loss, gradient, buffers) = objective.value_grad_buffers_for(&self.name, x, batch)?;
         let (mut losses, mut climbed) = (vec![loss], Vec::<Array>::new());
-        let mut offset = objective.zero_vector();
+        let mut offset = objective.zero_vector()?;
         let points = loop {
             let (round, last) = (climbed.len(), climbed.last().unwrap_or(&gradient));
             let state = self.parted(&self.state).0;
@@ -323,7 +323,7 @@ impl Sam {
         order.truncate(count);
         // In the batch's order, so that sums are those of the batch where all are chosen.
         order.sort_unstable();
-        Ok(Some(objective.batches.gather_rows(batch, &order)?))
+        Ok(Some(objective.gather_rows(batch, &order)?))
     }
 
     /// The step on a batch or a part of it.
@@ -340,7 +340,7 @@ impl Sam {
         // Whether anything follows the last gradient.
         let ends = self.combination.is_none() && !self.rule.remembers();
         if !self.rule.needs_gradient() && self.combination.is_none() {
-            let none = objective.zero_vector();
+            let none = objective.zero_vector()?;
             let rest: Vec<&Array> = inputs.iter().collect();
             let at = self.points_from(objective, x, &none, (&rest, factors))?;
             let chosen = self.select(objective, x, batch, &at[0])?;
@@ -372,7 +372,7 @@ impl Sam {
             }
             Points::Skipped => {
                 let gradient = ascended.gradient.clone();
-                let gradient = gradient.unwrap_or_else(|| objective.zero_vector());
+                let gradient = gradient.map_or_else(|| objective.zero_vector(), Ok)?;
                 vec![(ascended.loss, gradient); factors.len()]
             }
         };
@@ -414,7 +414,7 @@ impl Sam {
         let key = Key::Combine { of: self.id, climbs: climbed.len(), factors: bits(factors) };
         let program =
             objective.algebra(key, |r| self.record_combination(r, factors, climbed.len()))?;
-        let gradient = gradient.unwrap_or_else(|| objective.zero_vector());
+        let gradient = gradient.map_or_else(|| objective.zero_vector(), Ok)?;
         let losses: Vec<Array> = perturbed
             .iter()
             .map(|(loss, _)| *loss)
@@ -451,10 +451,14 @@ impl Sam {
         let (mut loss, mut gradients) = (0.0, 0);
         let (mut main, mut buffers, mut state) = (Vec::new(), Vec::new(), Vec::new());
         for (i, Chunk { indices, weight, of_examples }) in chunks.into_iter().enumerate() {
-            let part = objective.batches.gather_rows(batch, &indices)?;
+            let part = objective.gather_rows(batch, &indices)?;
             if weight == 0.0 {
                 // Where no example counts there is no gradient.
-                add_weighted(&mut buffers, of_examples, objective.new_buffers(x, &part)?)?;
+                objective.add_weighted(
+                    &mut buffers,
+                    of_examples,
+                    objective.new_buffers(x, &part)?,
+                )?;
                 continue;
             }
             let place = Place { step, part: i as u32, parts: count };
@@ -462,13 +466,13 @@ impl Sam {
             let e = found.evaluation;
             loss += weight * e.loss;
             gradients = e.gradients;
-            add_weighted(
+            objective.add_weighted(
                 &mut main,
                 weight,
                 std::iter::once(e.gradient).chain(e.decoupled).collect(),
             )?;
-            add_weighted(&mut buffers, of_examples, e.buffers)?;
-            add_weighted(&mut state, weight, found.state)?;
+            objective.add_weighted(&mut buffers, of_examples, e.buffers)?;
+            objective.add_weighted(&mut state, weight, found.state)?;
         }
         let decoupled = if main.len() > 1 { main.pop() } else { None };
         let gradient = main.swap_remove(0);
