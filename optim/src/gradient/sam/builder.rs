@@ -9,7 +9,7 @@ use crate::objective::Objective;
 use crate::objective::batch::description;
 use crate::objective::cache::next_id;
 use crate::state::State;
-use burlap_autodiff::Array;
+use burlap_autodiff::{Array, DType};
 use std::ops::Range;
 
 /// Sharpness-aware minimisation with a [perturbation](Perturbation) ε and a
@@ -39,6 +39,8 @@ pub struct Sam {
     pub(super) draws: Option<Draws>,
     /// The state arrays of rule and combination; none before the first step.
     pub(super) state: Vec<Array>,
+    /// The type and number of parameters that the state is known to fit.
+    fits: Option<(DType, usize)>,
 }
 
 impl std::fmt::Debug for Sam {
@@ -67,6 +69,7 @@ impl Sam {
             norm_offset: 0.0,
             draws: None,
             state: Vec::new(),
+            fits: None,
         })
     }
 
@@ -227,14 +230,15 @@ impl Sam {
     ) -> Result<Evaluation> {
         objective.check_vector(&self.name, "parameters", x)?;
         let first = self.state.is_empty();
-        let zeros = self.zeros(objective);
+        let size = (objective.dtype(), objective.dim());
         if first {
-            self.state = zeros;
-        } else {
-            for (array, like) in self.state.iter().zip(&zeros) {
+            self.state = self.zeros(objective);
+        } else if self.fits != Some(size) {
+            for (array, like) in self.state.iter().zip(&self.zeros(objective)) {
                 check_like(&self.name, array, like)?;
             }
         }
+        self.fits = Some(size);
         for array in &mut self.state {
             *array = objective.resident(array)?;
         }
@@ -308,7 +312,7 @@ impl Method for Sam {
         if self.rule.draws() {
             self.seed = state.number(&self.name, "seed")?;
         }
-        self.state = arrays;
+        (self.state, self.fits) = (arrays, None);
         Ok(())
     }
 }
