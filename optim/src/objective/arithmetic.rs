@@ -2,7 +2,7 @@
 //! each shape. No vector goes through the host.
 
 use super::Objective;
-use super::programs::{Key, signature};
+use super::cache::{Key, signature};
 use crate::error::{Error, Result};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::sync::Arc;

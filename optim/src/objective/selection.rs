@@ -2,7 +2,7 @@
 //! host.
 
 use super::Objective;
-use super::programs::Key;
+use super::cache::Key;
 use crate::error::Result;
 use burlap_autodiff::{Array, DType, Operand, Var};
 use std::ops::Range;
