@@ -134,8 +134,7 @@ impl Model {
         let flat = tape.input("parameters", floats, [self.layout().total()]);
         let (x, key) = (tape.input("input", dtype, input), tape.input("key", DType::U32, [2]));
         let buffers = self.declared.buffers.iter();
-        let buffers: Vec<Var> =
-            buffers.map(|b| tape.input(&b.name, floats, &b.shape)).collect();
+        let buffers: Vec<Var> = buffers.map(|b| tape.input(&b.name, floats, &b.shape)).collect();
         let pass = Pass::new(&self.declared, flat, &buffers, Some(key));
         let _ = self.module.forward(&Context::root(&pass), x);
         pass.is_random()

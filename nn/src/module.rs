@@ -244,9 +244,7 @@ impl<'a> Context<'a> {
                 "buffer",
                 format!("{name:?} has no value: record with Model::forward_with_buffers"),
             ),
-            (None, None) => {
-                self.pass.flat.fail("buffer", format!("{name:?} was not declared"))
-            }
+            (None, None) => self.pass.flat.fail("buffer", format!("{name:?} was not declared")),
         }
     }
 
