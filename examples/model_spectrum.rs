@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // The Hessian of the mean loss of all examples: products with vectors, never the matrix.
-    let objective = task.evaluation_objective()?;
+    let objective = task.evaluation_objective(&training)?;
     let (x, examples) = (training.parameters(), train.batch());
     let mut hessian = HessianOperator::new(&objective, x, &[&examples])?;
     println!("{} parameters, loss {:.4}", x.len(), objective.value(x, &examples)?);

@@ -21,6 +21,7 @@ mod observe;
 mod programs;
 mod task;
 mod trainer;
+mod weights;
 
 pub use data::{Batch, Data};
 pub use error::{Error, Result};
@@ -32,5 +33,6 @@ pub use observe::{Csv, JsonLines, Log, Observer, Progress, TensorBoard, TopEigen
 pub use task::Task;
 pub use trainer::{
     Average, DryRun, EpochRecord, Every, Measurement, Patience, RateSweep, Reason, Run, StepRecord,
-    Trainer, Weights,
+    Trainer,
 };
+pub use weights::{ModelState, Weights};

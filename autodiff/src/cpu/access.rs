@@ -1,5 +1,7 @@
 //! How a block of consecutive points of a domain lies in memory.
 
+use crate::DType;
+use crate::work::BufferId;
 use smallvec::SmallVec;
 
 /// An axis that is left after neighbours were merged: its size and stride, in elements.
@@ -25,6 +27,21 @@ pub(super) enum Access {
         /// Merged axes, outermost first; at least one.
         axes: SmallVec<[Run; 4]>,
     },
+}
+
+/// A buffer that a map reads.
+pub(super) struct Load {
+    pub(super) buffer: BufferId,
+    pub(super) dtype: DType,
+    pub(super) access: Access,
+}
+
+/// A buffer that a map writes.
+pub(super) struct Store {
+    pub(super) register: usize,
+    pub(super) buffer: BufferId,
+    pub(super) dtype: DType,
+    pub(super) access: Access,
 }
 
 impl Access {

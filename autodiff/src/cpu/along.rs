@@ -1,9 +1,10 @@
 //! Passes along one axis of contiguous values.
 
 use super::index::{read, shift, write};
+use super::instruction_set::Kernels;
 use super::instructions::typed;
 use super::kernel::{Compute, Making, Run};
-use super::{Base, Kernels, Memory};
+use super::memory::{Base, Memory};
 use crate::DType;
 use crate::error::Result;
 use crate::work::{Along, Kernel, Pass};

@@ -5,7 +5,7 @@
 //! pool, where it may begin another run. So there are never more arenas in use than threads, however
 //! runs are nested in one another's waiting.
 
-use super::Base;
+use super::memory::Base;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,9 @@
 //! Gather and scatter on contiguous values.
 
+use super::instruction_set::Kernels;
 use super::instructions::{room, typed};
 use super::kernel::{Compute, Making, Run};
-use super::{Base, Kernels, Memory};
+use super::memory::{Base, Memory};
 use crate::DType;
 use crate::error::{At, Error, Result};
 use crate::scalar::Scalar;

@@ -1,4 +1,4 @@
-//! What the processor can do, found out once.
+//! What the processor can do, found out once, and which kernels run.
 
 /// Instruction sets that kernels are compiled for.
 ///
@@ -45,5 +45,28 @@ impl InstructionSet {
     /// The best that this processor has.
     pub fn best() -> InstructionSet {
         InstructionSet::available().last().copied().unwrap_or(InstructionSet::Base)
+    }
+}
+
+/// Who computes matrix products.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProductKernel {
+    /// burlap's own kernels for AVX-512, AVX2, SSE2 and NEON.
+    #[default]
+    Burlap,
+    /// The crate matrixmultiply.
+    MatrixMultiply,
+}
+
+/// Which kernels run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kernels {
+    pub(super) products: ProductKernel,
+    pub(super) set: InstructionSet,
+}
+
+impl Kernels {
+    pub(super) fn best() -> Kernels {
+        Kernels { products: ProductKernel::default(), set: InstructionSet::best() }
     }
 }

@@ -1,8 +1,8 @@
 //! Kernels made ready for this machine, and what they cost.
 
-use super::instruction_set::InstructionSet;
+use super::instruction_set::{InstructionSet, Kernels};
 use super::map::MapKernel;
-use super::{Kernels, Memory};
+use super::memory::Memory;
 use crate::DType;
 use crate::error::Result;
 use crate::graph::{Binary, Unary};

@@ -1,31 +1,18 @@
 //! Fused expressions, evaluated block by block.
 
-use super::access::Access;
+use super::access::{Access, Load, Store};
 use super::instruction_set::InstructionSet;
 use super::instructions::{REGISTER_BYTES, choose, evaluate, fill, typed};
+use super::memory::{Base, Memory};
 use super::reduce::{Reducer, Split};
 use super::registers::{Way, assign_registers, choices, store_directly, ways};
 use super::simd::{Simd, dispatch};
-use super::{Base, Memory};
 use crate::DType;
 use crate::graph::Compare;
 use crate::shape::Axes;
-use crate::work::{Buffer, BufferId, Instruction, Map, Scalar};
+use crate::work::{Buffer, Instruction, Map, Scalar};
 use smallvec::SmallVec;
 use std::cell::RefCell;
-
-pub(super) struct Load {
-    pub(super) buffer: BufferId,
-    dtype: DType,
-    pub(super) access: Access,
-}
-
-pub(super) struct Store {
-    pub(super) register: usize,
-    pub(super) buffer: BufferId,
-    dtype: DType,
-    pub(super) access: Access,
-}
 
 /// A map with its accesses merged and its registers assigned.
 pub(super) struct MapKernel {

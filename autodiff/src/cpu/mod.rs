@@ -16,6 +16,7 @@ mod access;
 mod along;
 mod arenas;
 mod costs;
+mod draws;
 mod gemm;
 mod index;
 mod instruction_set;
@@ -23,6 +24,7 @@ mod instructions;
 mod kernel;
 mod map;
 mod math;
+mod memory;
 mod pool;
 mod product;
 mod random;
@@ -40,22 +42,14 @@ use crate::graph::Graph;
 use crate::plan::{Costs, Place, Plan};
 use crate::{DType, Shape};
 use arenas::{Arena, Arenas, Claim};
-pub use instruction_set::InstructionSet;
+use instruction_set::Kernels;
+pub use instruction_set::{InstructionSet, ProductKernel};
+use memory::{Base, Memory};
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 use steps::{Stage, Steps};
 pub use words::philox4x32_blocks;
-
-/// Who computes matrix products.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProductKernel {
-    /// burlap's own kernels for AVX-512, AVX2, SSE2 and NEON.
-    #[default]
-    Burlap,
-    /// The crate matrixmultiply.
-    MatrixMultiply,
-}
 
 /// The CPU backend. Results have the same bits at every number of threads.
 ///
@@ -68,19 +62,6 @@ pub struct Cpu {
     kernels: Kernels,
     arenas: Arenas,
     outputs: OutputPool,
-}
-
-/// Which kernels run.
-#[derive(Clone, Copy, Debug)]
-struct Kernels {
-    products: ProductKernel,
-    set: InstructionSet,
-}
-
-impl Kernels {
-    fn best() -> Kernels {
-        Kernels { products: ProductKernel::default(), set: InstructionSet::best() }
-    }
 }
 
 impl Default for Cpu {
@@ -198,30 +179,6 @@ fn check_plan(plan: &Plan) -> Result<()> {
         plan.alignment
     );
     Err(Error::Backend { backend: "cpu", problem })
-}
-
-/// The address of a buffer's first element.
-#[derive(Clone, Copy)]
-struct Base(*mut u8);
-
-impl Base {
-    /// The address some bytes further on.
-    fn shifted(&self, bytes: usize) -> Base {
-        Base(self.0.wrapping_add(bytes))
-    }
-}
-
-// SAFETY: an address alone; whoever reads or writes there keeps the plan's contract.
-unsafe impl Send for Base {}
-// SAFETY: as above.
-unsafe impl Sync for Base {}
-
-/// Where the buffers of a run lie.
-#[derive(Clone, Copy)]
-struct Memory<'a> {
-    bases: &'a [Base],
-    /// Partial results of reductions.
-    scratch: Base,
 }
 
 struct CpuProgram {

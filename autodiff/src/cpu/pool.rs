@@ -1,6 +1,6 @@
 //! Where the threads come from: rayon's global pool, one of our own, or none.
 
-use super::Base;
+use super::memory::Base;
 use super::team::Team;
 use crate::error::{Error, Result};
 use rayon::ThreadPool;

@@ -1,8 +1,9 @@
 //! Batches of matrix products, divided by rows, by columns or by matrix.
 
 use super::gemm;
+use super::instruction_set::{Kernels, ProductKernel};
 use super::kernel::{Compute, Making, Run, wide};
-use super::{Base, Kernels, Memory, ProductKernel};
+use super::memory::{Base, Memory};
 use crate::DType;
 use crate::error::Result;
 use crate::work::{Kernel, Kind, Product, View};

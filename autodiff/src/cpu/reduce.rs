@@ -6,8 +6,8 @@
 
 use super::costs::LONG_ROW;
 use super::instructions::{room, typed};
+use super::memory::{Base, Memory};
 use super::simd::{Simd, combine, identity};
-use super::{Base, Memory};
 use crate::DType;
 use crate::work::{Buffer, BufferId, Combine, Map, Reduction};
 use std::mem::MaybeUninit;

@@ -1,8 +1,7 @@
 //! Which results a map computes in every block, which once, where they go, and in which
 //! registers they lie.
 
-use super::access::Access;
-use super::map::{Load, Store};
+use super::access::{Access, Load, Store};
 use crate::work::{Buffer, BufferId, Map, Scalar};
 use smallvec::SmallVec;
 

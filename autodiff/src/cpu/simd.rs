@@ -3,8 +3,8 @@
 //! Every loop is a function of its own, so that the compiler sees slices that do not
 //! overlap, and is written once: the macro repeats it with other processor features.
 
+use super::draws::Drawable;
 use super::math::{self, Fast};
-use super::random::Drawable;
 use crate::Element;
 use crate::graph::{Binary, Compare, Distribution, TakesFunction, Unary};
 use crate::scalar::Scalar;

@@ -2,10 +2,11 @@
 
 use super::costs::LARGEST_STEP;
 use super::instruction_set::InstructionSet;
+use super::instruction_set::Kernels;
 use super::kernel::{Making, Run, compute};
+use super::memory::{Base, Memory};
 use super::pool::Pool;
 use super::team::{MOST_TASKS, Team};
-use super::{Base, Kernels, Memory};
 use crate::error::Result;
 use crate::plan;
 use crate::plan::Plan;

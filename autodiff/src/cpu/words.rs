@@ -1,6 +1,6 @@
 //! Random words, several blocks at a time.
 
-use super::InstructionSet;
+use super::instruction_set::InstructionSet;
 use super::simd::{Simd, dispatch};
 use crate::scalar::philox::Words;
 

@@ -39,7 +39,7 @@ pub trait Functional: Send {
         false
     }
 
-    /// Checks that so many samples suffice.
+    /// Checks that `count` samples suffice.
     ///
     /// # Errors
     /// [`Error::Setting`] when they do not, such as one sample where a covariance is asked.
