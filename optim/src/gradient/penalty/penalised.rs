@@ -79,6 +79,10 @@ impl Method for SharpnessMethod {
         self.sharpness.name()
     }
 
+    fn description(&self) -> String {
+        format!("{self:?}, rho {}", self.sharpness.rho())
+    }
+
     fn evaluate(
         &mut self,
         objective: &Objective,

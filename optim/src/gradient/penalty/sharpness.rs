@@ -62,7 +62,8 @@ impl std::fmt::Display for Estimate {
 
 impl std::fmt::Debug for Sharpness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} on {}, {}", self.name, self.directions.name(), self.estimator.name())
+        let Sharpness { name, functional, directions, estimator, .. } = self;
+        write!(f, "{name}: {functional:?} on {directions:?}, {}", estimator.name())
     }
 }
 

@@ -289,6 +289,17 @@ impl Method for Sam {
         &self.name
     }
 
+    fn description(&self) -> String {
+        let Sam { rule, combination, radius, ranges, m_sharpness, selected, .. } = self;
+        let Sam { seed, norm_offset, draws, .. } = self;
+        let draws = draws.is_some();
+        format!(
+            "{}: {rule:?}, {combination:?}, radius {radius:?}, ranges {ranges:?}, m {m_sharpness:?}, \
+             selected {selected}, seed {seed}, offset {norm_offset}, given draws {draws}",
+            self.name
+        )
+    }
+
     fn evaluate(
         &mut self,
         objective: &Objective,
