@@ -140,6 +140,7 @@ impl Sharpness {
     /// use burlap_optim::penalty::{DirectionDistribution, HostDraw};
     /// use burlap_optim::{Objective, Sharpness, Stateful};
     /// /// One axis after the other, √d long: vᵀHv is d times an element of the diagonal.
+    /// #[derive(Debug)]
     /// struct Axes;
     /// impl Stateful for Axes {}
     /// impl DirectionDistribution for Axes {
