@@ -17,12 +17,17 @@
 //!
 //! [`autodiff`] holds tape, transforms, programs and backends, [`optim`] optimizers, sharpness
 //! measures and curvature tools, [`nn`] layers and data; they are crates of their own. [`train`] knows
-//! all of them: batches, metrics, the loop.
+//! all of them: batches, metrics, the loop. With the feature `report` there are tables, pictures and
+//! pages of results, with `cli` what the commands among the examples share.
 
 pub use burlap_autodiff as autodiff;
 pub use burlap_nn as nn;
 pub use burlap_optim as optim;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "report")]
+pub mod report;
 #[cfg(feature = "train")]
 pub mod train;
 

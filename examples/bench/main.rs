@@ -16,21 +16,21 @@ mod w4;
 
 use anyhow::{Context, Result, bail};
 use burlap::autodiff::{Array, Cpu, DType, Tape};
+use burlap::cli::{self, say};
 use mlp::{Mlp, Stepper, normal};
 use options::{Options, Work};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
-use support::say;
 use timing::{Line, ms_since, rounded};
 
 fn main() -> ExitCode {
     let begin = Instant::now();
-    support::exit(bench(begin))
+    cli::exit(bench(begin))
 }
 
 fn bench(begin: Instant) -> Result<()> {
-    let mut options: Options = support::parse();
-    let cpu = support::cpu(Some(options.threads))?;
+    let mut options: Options = cli::parse();
+    let cpu = cli::cpu(Some(options.threads))?;
     // Those that are there, which the lines tell.
     options.threads = cpu.threads();
     let cpu = cpu.with_products(options.products.into());

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use burlap::autodiff::ProductKernel;
+use burlap::cli::numbers;
 use burlap::nn::memory;
 use clap::{Parser, Subcommand, ValueEnum};
-use support::numbers;
 
 /// Examples in a batch, at most: some gigabytes.
 const MOST_EXAMPLES: usize = 100_000;

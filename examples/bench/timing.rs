@@ -2,9 +2,9 @@
 
 use crate::options::Options;
 use anyhow::Result;
+use burlap::cli::say;
 use serde::Serialize;
 use std::time::Instant;
-use support::say;
 
 /// Fewest and most repetitions of a measurement.
 const REPETITIONS: (usize, usize) = (5, 3000);
@@ -72,7 +72,7 @@ impl Line {
     }
 
     pub(crate) fn print(&self) -> Result<()> {
-        say!("{}", serde_json::to_string(self)?)
+        Ok(say!("{}", serde_json::to_string(self)?)?)
     }
 }
 

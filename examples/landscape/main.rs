@@ -6,14 +6,11 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use anyhow::{Context, Result};
+use burlap::cli::{self, Experiment, FilesArgs, LandscapeArgs, TrainingArgs, say};
+use burlap::report::{Picture, Table, landscapes_caption, landscapes_picture, writable_folder};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use support::plot::Picture;
-use support::{
-    Experiment, FilesArgs, Landscape, LandscapeArgs, Table, TrainingArgs, landscapes_caption,
-    landscapes_picture, say, writable_folder,
-};
 
 /// Trains a network and draws its loss over a plane through the solution (with --epochs 0 through
 /// its start, with --resume through a saved one).
@@ -39,11 +36,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    support::exit(draw())
+    cli::exit(draw())
 }
 
 fn draw() -> Result<()> {
-    let options: Options = support::parse();
+    let options: Options = cli::parse();
     let files = options.files.check(&options.optimizer)?;
     options.landscape.check()?;
     let experiment = Experiment::new(&options.training)?;
@@ -51,15 +48,8 @@ fn draw() -> Result<()> {
     writable_folder(&options.out, Picture::files("landscape")).context("--out")?;
     let mut landscapes = Vec::new();
     for name in &options.optimizer {
-        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
-        landscapes.push(Landscape::measure(
-            name,
-            fitted.training.objective(),
-            (experiment.model.layout(), fitted.training.parameters()),
-            &experiment.train,
-            &options.landscape,
-            options.training.seed,
-        )?);
+        let run = experiment.fit(name, &files)?;
+        landscapes.push(experiment.landscape(name, &run, &options.landscape)?);
     }
     let mut table = Table::new(["optimizer", "least loss", "largest loss", "‖d₁‖", "‖d₂‖"]);
     for l in &landscapes {
@@ -68,7 +58,8 @@ fn draw() -> Result<()> {
         let numbers = ends.into_iter().chain(l.lengths).map(|x| format!("{x:.5}"));
         table.row(std::iter::once(l.name.clone()).chain(numbers));
     }
-    say!("{table}\n{}", landscapes_caption(&landscapes))?;
+    let examples = experiment.landscape_examples(&options.landscape);
+    say!("{table}\n{}", landscapes_caption(&landscapes, examples))?;
     let [svg, png] = landscapes_picture(&landscapes).write(&options.out, "landscape")?;
     say!("Drawn to {} and {}.", svg.display(), png.display())?;
     Ok(())

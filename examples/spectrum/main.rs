@@ -6,14 +6,11 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use anyhow::{Context, Result};
+use burlap::cli::{self, Experiment, FilesArgs, SpectrumArgs, TrainingArgs, say};
+use burlap::report::{Picture, Table, spectra_caption, spectra_picture, writable_folder};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use support::plot::Picture;
-use support::{
-    Experiment, FilesArgs, Spectrum, SpectrumArgs, Table, TrainingArgs, say, spectra_caption,
-    spectra_picture, writable_folder,
-};
 
 /// Trains a network and draws the eigenvalue density of its Hessian (with --epochs 0 of the
 /// network at its start, with --resume of a saved one).
@@ -39,35 +36,26 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    support::exit(draw())
+    cli::exit(draw())
 }
 
 fn draw() -> Result<()> {
-    let options: Options = support::parse();
+    let options: Options = cli::parse();
     let files = options.files.check(&options.optimizer)?;
     let experiment = Experiment::new(&options.training)?;
     experiment.check(&options.optimizer)?;
     writable_folder(&options.out, Picture::files("spectrum")).context("--out")?;
     let mut spectra = Vec::new();
     for name in &options.optimizer {
-        let fitted = experiment.fit(name, &files, |_| Ok(()))?;
-        let (objective, x) = (fitted.training.objective(), fitted.training.parameters());
-        let seed = options.training.seed;
-        spectra.push(Spectrum::measure(
-            name,
-            objective,
-            x,
-            &experiment.train,
-            options.spectrum,
-            seed,
-        )?);
+        let run = experiment.fit(name, &files)?;
+        spectra.push(experiment.spectrum(name, &run, options.spectrum)?);
     }
     let mut table = Table::new(["optimizer", "λ_min", "λ_max"]);
     for s in &spectra {
         let end = |(value, residual): (f64, f64)| format!("{value:.5} ± {residual:.5}");
         table.row([s.name.clone(), end(s.low), end(s.high)]);
     }
-    say!("{table}\n{}", spectra_caption(&spectra))?;
+    say!("{table}\n{}", spectra_caption(&spectra, &experiment.hessian_description()))?;
     let [svg, png] = spectra_picture(&spectra)?.write(&options.out, "spectrum")?;
     say!("Drawn to {} and {}.", svg.display(), png.display())?;
     Ok(())

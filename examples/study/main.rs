@@ -5,31 +5,40 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod grid;
 mod options;
+mod report;
+mod run;
+mod select;
+mod study;
+#[cfg(test)]
+mod tests;
+mod time;
 
 use anyhow::Result;
+use burlap::cli;
 use options::{Options, ROUNDS, STEPS, Stage};
 use std::process::ExitCode;
-use support::study::Study;
+use study::Study;
 
 fn main() -> ExitCode {
-    support::exit(study())
+    cli::exit(run())
 }
 
-fn study() -> Result<()> {
-    let options: Options = support::parse();
+fn run() -> Result<()> {
+    let options: Options = cli::parse();
     let study = Study::new(&options.study)?;
     study.check_files()?;
     match options.stage {
         Some(Stage::Select) => study.select(),
         Some(Stage::Run) => study.run(),
         Some(Stage::Time { rounds, steps }) => study.time(rounds, steps),
-        Some(Stage::Table) => support::print(format_args!("{}", study.table()?)),
+        Some(Stage::Table) => Ok(cli::print(format_args!("{}", study.table()?))?),
         None => {
             study.select()?;
             study.run()?;
             study.time(ROUNDS, STEPS)?;
-            support::print(format_args!("{}", study.table()?))
+            Ok(cli::print(format_args!("{}", study.table()?))?)
         }
     }
 }

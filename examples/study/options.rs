@@ -1,8 +1,8 @@
 //! The command line.
 
+use burlap::cli::numbers;
 use clap::{Parser, Subcommand};
-use support::numbers;
-use support::study::StudyArgs;
+use std::path::PathBuf;
 
 /// Compares optimizers over seeds. Without a stage: select, run, time and table in turn.
 ///
@@ -43,3 +43,67 @@ pub(crate) enum Stage {
 
 pub(crate) const ROUNDS: usize = 30;
 pub(crate) const STEPS: usize = 10;
+
+/// What a study compares, and on what.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct StudyArgs {
+    /// fashion-mnist, mnist, digits, or a path as in train
+    #[arg(long, global = true, default_value = "fashion-mnist")]
+    pub(crate) data: String,
+
+    /// Where the files of fashion-mnist or mnist lie
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Part of the training set that is held back for choosing settings, always with clean labels
+    #[arg(long, global = true, default_value_t = 0.2, value_parser = numbers::between)]
+    pub(crate) validation: f64,
+
+    /// First part of the remaining training set that is trained on
+    #[arg(long, global = true, default_value_t = 0.25, value_parser = numbers::part)]
+    pub(crate) fraction: f64,
+
+    /// Parts of the training labels that are flipped to another class; each is a study of its own
+    #[arg(long, global = true, value_delimiter = ',', default_value = "0,0.2", value_parser = numbers::part_or_none)]
+    pub(crate) label_noise: Vec<f64>,
+
+    /// The network, as in train
+    #[arg(long, global = true, default_value = "mlp:128,64")]
+    pub(crate) model: String,
+
+    /// Methods, the first of which the others are compared with; the default is all
+    #[arg(long, global = true, value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+
+    /// Seeds of the runs that are judged on the test set
+    #[arg(long, global = true, value_delimiter = ',', default_value = "1,2,3,4,5", value_parser = numbers::seed)]
+    pub(crate) seeds: Vec<u64>,
+
+    /// Seeds of the runs that are judged on the validation set
+    #[arg(long, global = true, value_delimiter = ',', default_value = "101", value_parser = numbers::seed)]
+    pub(crate) selection_seeds: Vec<u64>,
+
+    /// Passes over the training set
+    #[arg(long, global = true, default_value_t = 15, value_parser = numbers::whole_u64(1..=numbers::MANY_U64))]
+    pub(crate) epochs: u64,
+
+    /// Examples a step
+    #[arg(long, global = true, default_value_t = 128, value_parser = numbers::count)]
+    pub(crate) batch: usize,
+
+    /// Momentum
+    #[arg(long, global = true, default_value_t = 0.9, value_parser = numbers::below_one)]
+    pub(crate) momentum: f64,
+
+    /// Random probes for trace and Frobenius norm at the solution
+    #[arg(long, global = true, default_value_t = 50, value_parser = numbers::whole(2..=numbers::MANY))]
+    pub(crate) probes: usize,
+
+    /// Threads, at most one for each processor
+    #[arg(long, global = true, default_value_t = 1, value_parser = numbers::count)]
+    pub(crate) threads: usize,
+
+    /// Folder of the results; what is there is not computed again
+    #[arg(long, global = true, value_name = "DIR", default_value = "out")]
+    pub(crate) out: PathBuf,
+}

@@ -1,8 +1,8 @@
 //! The command line.
 
+use burlap::cli::numbers;
 use clap::Parser;
 use std::path::PathBuf;
-use support::numbers;
 
 /// Tables of what sharpness measures give on functions whose Hessians are known, and pictures.
 #[derive(Parser, Clone, Debug)]

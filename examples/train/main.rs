@@ -10,27 +10,28 @@ mod outcome;
 mod report;
 
 use anyhow::{Context, Result};
-use burlap::nn::files;
+use burlap::cli::{self, CURVATURE_EXAMPLES, Epoch, Experiment, say};
+use burlap::nn::files::open_to_append;
+use burlap::report::Table;
 use options::Options;
 use outcome::Outcome;
-use report::Pages;
+use report::ReportBuilder;
 use std::io::Write;
 use std::process::ExitCode;
-use support::{CURVATURE_EXAMPLES, Experiment, Table, say};
 
 fn main() -> ExitCode {
-    support::exit(train())
+    cli::exit(train())
 }
 
 fn train() -> Result<()> {
-    let options: Options = support::parse();
-    let run = options.files.check(&options.optimizer)?;
+    let options: Options = cli::parse();
+    let files = options.files.check(&options.optimizer)?;
     options.landscape.check()?;
     let experiment = Experiment::new(&options.training)?;
     experiment.check(&options.optimizer)?;
-    let mut pages = Pages::new(&options)?;
+    let mut report = ReportBuilder::new(&options)?;
     let mut json = match &options.json {
-        Some(path) => Some(files::open_to_append(path).context("--json")?),
+        Some(path) => Some(open_to_append(path).context("--json")?),
         None => None,
     };
     let Experiment { args, backend, model, train, test } = &experiment;
@@ -46,9 +47,10 @@ fn train() -> Result<()> {
     )?;
     let mut outcomes = Vec::new();
     for name in &options.optimizer {
-        let fitted = experiment.fit(name, &run, |epoch| pages.observe(&experiment, epoch))?;
-        let outcome = Outcome::judge(name, &experiment, &fitted, options.probes)?;
-        pages.look(name, &experiment, &fitted)?;
+        let observe = |epoch: &Epoch<'_>| report.observe(&experiment, epoch);
+        let trained = experiment.fit_observed(name, &files, observe)?;
+        let outcome = Outcome::measure(name, &experiment, &trained, options.probes)?;
+        report.finish_run(name, &experiment, &trained)?;
         if let Some(file) = &mut json {
             // One write a line, so that a line is whole or not there.
             let line = format!("{}\n", serde_json::to_string(&outcome)?);
@@ -57,9 +59,9 @@ fn train() -> Result<()> {
         outcomes.push(outcome);
     }
     let table = table(&outcomes);
-    let explained = explanation(train.len().min(CURVATURE_EXAMPLES), options.probes);
-    say!("\n{table}\n{explained}")?;
-    if let Some(path) = pages.write(&experiment, &table, &explained)? {
+    let explanation = explanation(train.len().min(CURVATURE_EXAMPLES), options.probes);
+    say!("\n{table}\n{explanation}")?;
+    if let Some(path) = report.write(&experiment, &table, &explanation)? {
         say!("The report is {}.", path.display())?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The command line.
 
+use burlap::cli::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, numbers};
 use clap::Parser;
 use std::path::PathBuf;
-use support::{FilesArgs, LandscapeArgs, SpectrumArgs, TrainingArgs, numbers};
 
 /// Trains one network with several optimizers and compares the sharpness of what they find.
 #[derive(Parser, Clone, Debug)]

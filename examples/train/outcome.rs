@@ -1,9 +1,10 @@
-//! What one optimizer found.
+//! The results of one method.
 
 use anyhow::Result;
+use burlap::cli::{Experiment, TrainedRun};
 use burlap::optim::{Estimator, MethodSettings};
+use burlap::report::CurvatureSummary;
 use serde::Serialize;
-use support::{Curvature, Experiment, Fitted};
 
 /// Directions a step, or the examples of a Fisher mask.
 pub(crate) fn samples(settings: &MethodSettings) -> Option<usize> {
@@ -11,7 +12,7 @@ pub(crate) fn samples(settings: &MethodSettings) -> Option<usize> {
     count.ok().map(|n| n as usize)
 }
 
-/// What a run found; also one line of JSON.
+/// The result of a run: a row of the table, and a line of JSON.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) optimizer: String,
@@ -40,20 +41,20 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Looks at what a run found.
-    pub(crate) fn judge(
+    /// Measures the solution of a run.
+    pub(crate) fn measure(
         name: &str,
         experiment: &Experiment,
-        fitted: &Fitted,
+        run: &TrainedRun,
         probes: usize,
     ) -> Result<Outcome> {
-        let (a, training) = (&experiment.args, &fitted.training);
+        let (a, training) = (&experiment.args, &run.training);
         let x = training.parameters();
         let (train_loss, _) = experiment.evaluate(&experiment.train, x)?;
         let (_, test_accuracy) = experiment.evaluate(&experiment.test, x)?;
-        let Curvature { trace, frobenius, top } =
+        let CurvatureSummary { trace, frobenius, top } =
             experiment.curvature(training.objective(), x, probes)?;
-        let settings = &fitted.named.settings;
+        let settings = &run.settings;
         Ok(Outcome {
             optimizer: name.to_owned(),
             estimator: settings.estimator().map(Estimator::name),
@@ -66,7 +67,7 @@ impl Outcome {
             frobenius_se: frobenius.standard_error,
             lambda_max: top.value,
             lambda_max_residual: top.residual,
-            seconds: fitted.time.as_secs_f64(),
+            seconds: run.time.as_secs_f64(),
             steps: training.steps(),
             data: a.data.data.clone(),
             model: a.model.clone(),

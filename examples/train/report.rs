@@ -3,20 +3,19 @@
 use crate::options::Options;
 use crate::outcome::samples;
 use anyhow::{Context, Result};
-use std::path::PathBuf;
-use support::plot::Picture;
-use support::{
-    Epoch, Experiment, Fitted, History, Landscape, Report, Spectrum, Table, curves_caption,
-    curves_picture, landscapes_caption, landscapes_picture, spectra_caption, spectra_picture,
-    writable_folder,
+use burlap::cli::{Epoch, Experiment, History, TrainedRun, curves_caption};
+use burlap::report::{
+    Landscape, Picture, Report, RunHistory, Spectrum, Table, landscapes_caption,
+    landscapes_picture, spectra_caption, spectra_picture, training_curves, writable_folder,
 };
+use std::path::PathBuf;
 
 /// The files of a report: its page, and pictures as SVG and PNG.
 const PAGE: &str = "report.html";
 const PICTURES: [&str; 3] = ["curves", "spectra", "landscapes"];
 
-/// What a report is made of; nothing where none is asked for.
-pub(crate) struct Pages<'a> {
+/// The parts of a report as runs end; nothing where no report is asked for.
+pub(crate) struct ReportBuilder<'a> {
     options: &'a Options,
     histories: Vec<History>,
     spectra: Vec<Spectrum>,
@@ -24,13 +23,13 @@ pub(crate) struct Pages<'a> {
     settings: Table,
 }
 
-impl Pages<'_> {
-    pub(crate) fn new(options: &Options) -> Result<Pages<'_>> {
+impl ReportBuilder<'_> {
+    pub(crate) fn new(options: &Options) -> Result<ReportBuilder<'_>> {
         if let Some(folder) = &options.report {
             let pictures = PICTURES.into_iter().flat_map(Picture::files);
             writable_folder(folder, pictures.chain([PAGE.to_owned()])).context("--report")?;
         }
-        Ok(Pages {
+        Ok(ReportBuilder {
             options,
             histories: Vec::new(),
             spectra: Vec::new(),
@@ -39,7 +38,7 @@ impl Pages<'_> {
         })
     }
 
-    /// After an epoch of the optimizer that comes after those looked at.
+    /// Records an epoch of the run that is going on.
     pub(crate) fn observe(&mut self, experiment: &Experiment, epoch: &Epoch<'_>) -> Result<()> {
         if self.options.report.is_none() {
             return Ok(());
@@ -50,27 +49,22 @@ impl Pages<'_> {
             let (every, probes) = (self.options.measure_every, self.options.probes);
             self.histories.push(History::new(name, every, probes));
         }
-        self.histories[done].observe(experiment, epoch)
+        Ok(self.histories[done].observe(experiment, epoch)?)
     }
 
-    /// At the end of a run.
-    pub(crate) fn look(
+    /// Measures spectrum and landscape at the end of a run.
+    pub(crate) fn finish_run(
         &mut self,
         name: &str,
         experiment: &Experiment,
-        fitted: &Fitted,
+        run: &TrainedRun,
     ) -> Result<()> {
         if self.options.report.is_none() {
             return Ok(());
         }
-        let (objective, x) = (fitted.training.objective(), fitted.training.parameters());
-        let (data, seed) = (&experiment.train, experiment.args.seed);
-        let spectrum = Spectrum::measure(name, objective, x, data, self.options.spectrum, seed)?;
-        self.spectra.push(spectrum);
-        let place = (experiment.model.layout(), x);
-        let args = &self.options.landscape;
-        self.landscapes.push(Landscape::measure(name, objective, place, data, args, seed)?);
-        let settings = &fitted.named.settings;
+        self.spectra.push(experiment.spectrum(name, run, self.options.spectrum)?);
+        self.landscapes.push(experiment.landscape(name, run, &self.options.landscape)?);
+        let settings = &run.settings;
         let known = |x: Option<String>| x.unwrap_or("–".into());
         self.settings.row([
             name.to_owned(),
@@ -87,7 +81,7 @@ impl Pages<'_> {
         &self,
         experiment: &Experiment,
         outcomes: &Table,
-        explained: &str,
+        explanation: &str,
     ) -> Result<Option<PathBuf>> {
         let Some(folder) = &self.options.report else { return Ok(None) };
         let a = &experiment.args;
@@ -100,15 +94,18 @@ impl Pages<'_> {
         ));
         report.heading("What the optimizers found");
         report.table(outcomes);
-        report.text(explained);
+        report.text(explanation);
         report.heading("On the way");
-        let curves = curves_picture(&self.histories);
+        let runs: Vec<RunHistory> = self.histories.iter().map(|h| h.run.clone()).collect();
+        let curves = training_curves(&runs);
         report.figure(&curves, &curves_caption(&self.histories, experiment))?;
         report.heading("At the solutions");
         let spectra = spectra_picture(&self.spectra)?;
-        report.figure(&spectra, &spectra_caption(&self.spectra))?;
+        report
+            .figure(&spectra, &spectra_caption(&self.spectra, &experiment.hessian_description()))?;
         let landscapes = landscapes_picture(&self.landscapes);
-        report.figure(&landscapes, &landscapes_caption(&self.landscapes))?;
+        let examples = experiment.landscape_examples(&self.options.landscape);
+        report.figure(&landscapes, &landscapes_caption(&self.landscapes, examples))?;
         report.heading("Settings");
         let mut shared = Table::new(["setting", "value"]);
         for (name, value) in [

@@ -1,6 +1,8 @@
 //! Readers: whatever the bytes of a file or the words of a command line, the outcome is a value
 //! that is as documented, or an error that says something.
 
+use burlap::cli::results::Results;
+use burlap::cli::{FilesArgs, Normalize, TrainingArgs, model};
 use burlap::nn::data::{Dataset, csv_dataset, digits, from_idx_dir, idx};
 use burlap::nn::{Checkpoint, Model};
 use burlap::optim::{Estimator, SettingValue, method};
@@ -8,9 +10,6 @@ use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use support::results::Results;
-use support::study::StudyMethod;
-use support::{FilesArgs, Normalize, TrainingArgs, model};
 
 /// The readers of files and of options, chosen by the first byte: IDX, a folder of IDX files,
 /// CSV, checkpoints, tables of results, command lines.
@@ -184,7 +183,7 @@ fn options(text: &str) {
         let again: Normalize = Normalize { mean, std }.to_string().parse().expect("what it shows");
         assert_eq!(again, Normalize { mean, std });
     }
-    let _ = (Estimator::from_name(text), StudyMethod::named(text).is_ok());
+    let _ = Estimator::from_name(text);
     let Ok(flags) = Flags::try_parse_from(text.lines()) else { return };
     let _ = flags.files.check(&flags.optimizer);
     let Ok(model): Result<Model, _> = model(&flags.training.model, digits) else { return };

@@ -27,7 +27,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Layout`] | names, shapes and places of the parameters |
-//! | [`Linear`], [`Activation`], [`Dropout`], [`Flatten`], [`Sequential`] | layers |
+//! | [`Linear`], [`Activation`], [`BatchNorm1d`], [`Dropout`], [`Flatten`], [`Sequential`] | layers |
 //! | [`mlp`], [`SimpleNet`] | networks |
 //! | [`Init`] | the distributions of first values |
 //! | [`loss`] | losses and accuracy |
@@ -52,7 +52,7 @@ mod networks;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{Error, Result};
 pub use init::Init;
-pub use layers::{Activation, Dropout, Flatten, Linear, Sequential};
+pub use layers::{Activation, BatchNorm1d, Dropout, Flatten, Linear, Sequential};
 pub use layout::{Entry, Layout};
 pub use model::Model;
 pub use module::{Context, Module, Scope};

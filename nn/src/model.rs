@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use burlap_autodiff::{Array, At, DType, Shape, Tape, Var};
 
-use crate::module::{Context, Declared, Module, Pass, Scope};
-use crate::{Checkpoint, Layout, Result, memory};
+use crate::module::{Buffer, Context, Declared, Module, Pass, Scope};
+use crate::{Checkpoint, Error, Layout, Result, memory};
 
 /// A [`Module`] with the [`Layout`] of its parameters in one flat vector.
 ///
@@ -79,7 +79,7 @@ impl Model {
     #[track_caller]
     #[must_use]
     pub fn forward(&self, params: Var, x: Var) -> Var {
-        self.record(params, x, None)
+        self.record(params, x, &[], None).0
     }
 
     /// Records the output for training, with randomness from `key`, a `U32` value of shape
@@ -90,7 +90,39 @@ impl Model {
     #[track_caller]
     #[must_use]
     pub fn forward_training(&self, params: Var, x: Var, key: Var) -> Var {
-        self.record(params, x, Some(key))
+        self.record(params, x, &[], Some(key)).0
+    }
+
+    /// Names and first values of the buffers, arrays that passes in training change and no gradient
+    /// does, such as the running statistics of a normalisation; none for most networks.
+    #[must_use]
+    pub fn buffers(&self, dtype: DType) -> Vec<(String, Array)> {
+        let first = |buffer: &Buffer| {
+            (buffer.name.clone(), Array::full(dtype, buffer.shape.clone(), buffer.first))
+        };
+        self.declared.buffers.iter().map(first).collect()
+    }
+
+    /// Records the output for evaluation, as [`forward`](Self::forward), of a network with
+    /// [buffers](Self::buffers): their values, in the order of their names.
+    #[track_caller]
+    #[must_use]
+    pub fn forward_with_buffers(&self, params: Var, buffers: &[Var], x: Var) -> Var {
+        self.record(params, x, buffers, None).0
+    }
+
+    /// Records the output for training, as [`forward_training`](Self::forward_training), and the new
+    /// values of the buffers.
+    #[track_caller]
+    #[must_use]
+    pub fn forward_training_with_buffers(
+        &self,
+        params: Var,
+        buffers: &[Var],
+        x: Var,
+        key: Var,
+    ) -> (Var, Vec<Var>) {
+        self.record(params, x, buffers, Some(key))
     }
 
     /// Whether the network draws random numbers in training, as dropout does, for inputs of a shape
@@ -101,7 +133,9 @@ impl Model {
         let floats = if dtype.is_float() { dtype } else { DType::F32 };
         let flat = tape.input("parameters", floats, [self.layout().total()]);
         let (x, key) = (tape.input("input", dtype, input), tape.input("key", DType::U32, [2]));
-        let pass = Pass::new(self.layout(), flat, Some(key));
+        let buffers = self.declared.buffers.iter();
+        let buffers: Vec<Var> = buffers.map(|b| tape.input(&b.name, floats, &b.shape)).collect();
+        let pass = Pass::new(&self.declared, flat, &buffers, Some(key));
         let _ = self.module.forward(&Context::root(&pass), x);
         pass.is_random()
     }
@@ -123,10 +157,33 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::FlatShape`](crate::Error::FlatShape) for a vector of another length, and what
+    /// [`Error::FlatShape`](crate::Error::FlatShape) for a vector of another length,
+    /// [`Error::MissingName`](crate::Error::MissingName) for a network with buffers, and what
     /// [`Checkpoint::save`] reports.
     pub fn save(&self, parameters: &Array, path: impl AsRef<Path>) -> Result<()> {
-        let arrays = self.layout().split(parameters)?;
+        self.save_with_buffers(parameters, &[], path)
+    }
+
+    /// As [`save`](Self::save), with the values of the [buffers](Self::buffers) in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save); [`Error::ParameterShape`](crate::Error::ParameterShape) for a buffer of another shape.
+    pub fn save_with_buffers(
+        &self,
+        parameters: &Array,
+        buffers: &[Array],
+        path: impl AsRef<Path>,
+    ) -> Result<()> {
+        let mut arrays = self.layout().split(parameters)?;
+        for (i, buffer) in self.declared.buffers.iter().enumerate() {
+            let name = buffer.name.clone();
+            let Some(value) = buffers.get(i) else {
+                return Err(Error::MissingName { name });
+            };
+            buffer.check(value)?;
+            arrays.push((name, value.clone()));
+        }
         Checkpoint { arrays, ..Checkpoint::default() }.save(path)
     }
 
@@ -137,17 +194,51 @@ impl Model {
     /// What [`Checkpoint::load`] reports, and what [`Layout::join`] reports of names and shapes that
     /// are not those of this network.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Array> {
-        self.layout().join(&Checkpoint::load(path)?.arrays)
+        Ok(self.load_with_buffers(path)?.0)
+    }
+
+    /// Reads the parameters and buffers that [`save_with_buffers`](Self::save_with_buffers) wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); for a buffer that is missing or of another shape, too.
+    pub fn load_with_buffers(&self, path: impl AsRef<Path>) -> Result<(Array, Vec<Array>)> {
+        let mut arrays = Checkpoint::load(path)?.arrays;
+        let mut buffers = Vec::new();
+        for buffer in &self.declared.buffers {
+            let Some(i) = arrays.iter().position(|(name, _)| *name == buffer.name) else {
+                return Err(Error::MissingName { name: buffer.name.clone() });
+            };
+            let (_, value) = arrays.swap_remove(i);
+            buffer.check(&value)?;
+            buffers.push(value);
+        }
+        Ok((self.layout().join(&arrays)?, buffers))
     }
 
     #[track_caller]
-    fn record(&self, params: Var, x: Var, key: Option<Var>) -> Var {
-        let layout = self.layout();
+    fn record(&self, params: Var, x: Var, buffers: &[Var], key: Option<Var>) -> (Var, Vec<Var>) {
         // A no-op, and the caller's error if the length is wrong.
-        let flat = params.reshape([layout.total()]);
-        let pass = Pass::new(layout, flat, key);
+        let flat = params.reshape([self.layout().total()]);
+        let pass = Pass::new(&self.declared, flat, buffers, key);
         // Calls through `dyn Module` lose the caller: mistakes inside are those of this line.
-        params.record_at(At::caller(), || self.module.forward(&Context::root(&pass), x))
+        let at = At::caller();
+        let out = params.record_at(at, || self.module.forward(&Context::root(&pass), x));
+        (out, pass.into_buffers())
+    }
+}
+
+impl Buffer {
+    fn check(&self, value: &Array) -> Result<()> {
+        let name = self.name.clone();
+        if *value.shape() != self.shape {
+            let (expected, found) = (self.shape.clone(), value.shape().clone());
+            return Err(Error::ParameterShape { name, expected, found });
+        }
+        match value.dtype() {
+            dtype if dtype.is_float() => Ok(()),
+            found => Err(Error::ParameterDType { name, expected: DType::F32, found }),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burlap_autodiff::{Shape, Var};
 
 use crate::init::{self, Init, Sampler};
-use crate::{Layout, Result};
+use crate::{Error, Layout, Result};
 
 /// A part of a network: it declares its parameters and records what it computes from them.
 ///
@@ -67,6 +67,16 @@ pub(crate) struct Declared {
     pub(crate) layout: Layout,
     /// One for each entry of the layout.
     pub(crate) samplers: Vec<Sampler>,
+    pub(crate) buffers: Vec<Buffer>,
+}
+
+/// An array of a network that training changes and no gradient does.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffer {
+    pub(crate) name: String,
+    pub(crate) shape: Shape,
+    /// The first value of all elements.
+    pub(crate) first: f64,
 }
 
 /// The place in the tree of names where a module declares its parameters.
@@ -104,9 +114,37 @@ impl<'a> Scope<'a> {
     pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<()> {
         let (name, shape) = (joined(&self.path, name), shape.into());
         let sampler = init.sampler(&name, &shape)?;
+        self.check_buffers(&name)?;
         self.declared.layout.push(name, shape)?;
         self.declared.samplers.push(sampler);
         Ok(())
+    }
+
+    /// Declares a buffer of this module: an array of the parameters' type, such as a running mean,
+    /// that passes in training [change](Context::update_buffer) and no gradient does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateName`](crate::Error::DuplicateName) for the name of another buffer or a
+    /// parameter, [`Error::BadName`](crate::Error::BadName),
+    /// [`Error::TooLarge`](crate::Error::TooLarge).
+    pub fn buffer(&mut self, name: &str, shape: impl Into<Shape>, first: f64) -> Result<()> {
+        let (name, shape) = (joined(&self.path, name), shape.into());
+        self.check_buffers(&name)?;
+        if self.declared.layout.get(&name).is_some() {
+            return Err(Error::DuplicateName { name });
+        }
+        // What is wrong with a parameter's name or shape is wrong with a buffer's.
+        Layout::new([(name.clone(), shape.clone())])?;
+        self.declared.buffers.push(Buffer { name, shape, first });
+        Ok(())
+    }
+
+    fn check_buffers(&self, name: &str) -> Result<()> {
+        match self.declared.buffers.iter().any(|buffer| buffer.name == name) {
+            true => Err(Error::DuplicateName { name: name.to_owned() }),
+            false => Ok(()),
+        }
     }
 }
 
@@ -114,8 +152,10 @@ impl<'a> Scope<'a> {
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     flat: Var,
-    layout: &'a Layout,
+    declared: &'a Declared,
     key: Option<Var>,
+    /// The present values of the declared buffers; none where they were not given.
+    buffers: RefCell<Vec<Var>>,
     /// The random streams in use.
     streams: RefCell<BTreeSet<u32>>,
     /// Parameters asked for before: a shared layer has one variable for each.
@@ -123,9 +163,20 @@ pub(crate) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(crate) fn new(layout: &'a Layout, flat: Var, key: Option<Var>) -> Self {
+    pub(crate) fn new(
+        declared: &'a Declared,
+        flat: Var,
+        buffers: &[Var],
+        key: Option<Var>,
+    ) -> Self {
         let (streams, parameters) = (RefCell::default(), RefCell::default());
-        Self { flat, layout, key, streams, parameters }
+        let buffers = RefCell::new(buffers.to_vec());
+        Self { flat, declared, key, buffers, streams, parameters }
+    }
+
+    /// The buffers after the pass.
+    pub(crate) fn into_buffers(self) -> Vec<Var> {
+        self.buffers.into_inner()
     }
 
     /// Whether a module asked for random numbers.
@@ -164,7 +215,7 @@ impl<'a> Context<'a> {
     #[track_caller]
     #[must_use]
     pub fn parameter(&self, name: &str) -> Var {
-        let (flat, layout) = (self.pass.flat, self.pass.layout);
+        let (flat, layout) = (self.pass.flat, &self.pass.declared.layout);
         let name = joined(&self.path, name);
         if let Some(&known) = self.pass.parameters.borrow().get(&name) {
             return known;
@@ -174,6 +225,49 @@ impl<'a> Context<'a> {
             .unwrap_or_else(|error| flat.fail("parameter", error.to_string()));
         self.pass.parameters.borrow_mut().insert(name, view);
         view
+    }
+
+    /// The present value of a buffer of this module: the one that the pass began with, or the last
+    /// that was [set](Self::update_buffer).
+    ///
+    /// A name that the module did not declare is an error of the tape, and so is a pass to which no
+    /// buffers were given ([`Model::forward`](crate::Model::forward) of a network with some).
+    #[track_caller]
+    #[must_use]
+    pub fn buffer(&self, name: &str) -> Var {
+        let name = joined(&self.path, name);
+        let place = self.pass.declared.buffers.iter().position(|buffer| buffer.name == name);
+        let values = self.pass.buffers.borrow();
+        match (place, place.and_then(|place| values.get(place))) {
+            (_, Some(&value)) => value,
+            (Some(_), None) => self.pass.flat.fail(
+                "buffer",
+                format!("{name:?} has no value: record with Model::forward_with_buffers"),
+            ),
+            (None, None) => self.pass.flat.fail("buffer", format!("{name:?} was not declared")),
+        }
+    }
+
+    /// Sets a buffer of this module, in training; in evaluation nothing is changed.
+    ///
+    /// A value of another shape or type is an error of the tape.
+    #[track_caller]
+    pub fn update_buffer(&self, name: &str, value: Var) {
+        let former = self.buffer(name);
+        if !self.training() {
+            return;
+        }
+        let fits = value.shape() == former.shape() && value.dtype() == former.dtype();
+        let value = match fits {
+            true => value.stop_gradient(),
+            false => former.fail("buffer", format!("{name:?} of shape {}", value.shape())),
+        };
+        let name = joined(&self.path, name);
+        let place = self.pass.declared.buffers.iter().position(|buffer| buffer.name == name);
+        let mut values = self.pass.buffers.borrow_mut();
+        if let Some(present) = place.and_then(|place| values.get_mut(place)) {
+            *present = value;
+        }
     }
 
     /// Whether the network is recorded for training: with a random key.

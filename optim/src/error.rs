@@ -1,4 +1,4 @@
-//! What can go wrong while optimizing, as typed errors.
+//! The typed errors of optimizers and curvature tools.
 
 /// A result whose error is an [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -7,19 +7,19 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the engine reports: shapes, inputs, backends.
+    /// An error of the engine: shapes, inputs, backends.
     #[error(transparent)]
     Autodiff(#[from] burlap_autodiff::Error),
     /// A setting outside its range.
     #[error("{of}: {name} is {value}, but must be {expected}")]
     Setting {
-        /// What the setting belongs to.
+        /// The owner of the setting.
         of: String,
         /// The setting.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it should be.
+        /// The range or kind that is allowed.
         expected: &'static str,
     },
     /// A setting that a method does not have.
@@ -39,7 +39,7 @@ pub enum Error {
         of: String,
         /// The loss.
         loss: f64,
-        /// What the batch holds that is no number.
+        /// The element of the batch that is no number.
         input: Option<BadElement>,
         /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
         cause: Option<Box<burlap_autodiff::Error>>,
@@ -49,7 +49,7 @@ pub enum Error {
     NonFiniteGradient {
         /// Who received it.
         of: String,
-        /// What the batch holds that is no number.
+        /// The element of the batch that is no number.
         input: Option<BadElement>,
         /// The primitive that first gave a NaN or an infinity, with its place in the user's code.
         cause: Option<Box<burlap_autodiff::Error>>,
@@ -67,31 +67,31 @@ pub enum Error {
     /// A name that stands for nothing.
     #[error("there is no {what} named {name:?}; there are {known}")]
     Unknown {
-        /// What was looked for.
+        /// The kind of thing that was looked for.
         what: &'static str,
         /// The name.
         name: String,
         /// The names that exist.
         known: String,
     },
-    /// An array of a batch that is not what the others, its declaration or the loss ask for.
+    /// An array of a batch that does not fit the others, its declaration or the loss.
     #[error("batch: {array} is {found}, but must be {expected}")]
     Batch {
-        /// The array's name or its place, or what else of the batch it is about.
+        /// The array's name or its place, or another part of the batch.
         array: String,
         /// Its type and shape, or its number.
         found: String,
-        /// What it should be.
+        /// The range or kind that is allowed.
         expected: String,
     },
     /// A [ratio](crate::Loss::Ratio) by nothing.
     #[error("{of}: the loss's denominator is {denominator} {problem}")]
     Denominator {
-        /// What asked for the loss.
+        /// The function that evaluated the loss.
         of: String,
         /// The denominator.
         denominator: f64,
-        /// On what, and what does not go with it.
+        /// The part of the batch, and the contradiction.
         problem: String,
     },
     /// One name for two formulas.
@@ -113,9 +113,9 @@ pub enum Error {
     /// A saved state that does not fit.
     #[error("restoring {of}: {problem}")]
     State {
-        /// What was to be restored.
+        /// The owner of the state.
         of: String,
-        /// What does not fit.
+        /// The misfit.
         problem: String,
     },
     /// An iteration that did not converge or broke down.
@@ -133,7 +133,7 @@ pub enum Error {
         of: &'static str,
         /// The Ritz value.
         value: f64,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
 }
@@ -149,7 +149,7 @@ pub struct BadElement {
     pub value: f64,
 }
 
-/// Why a result is not finite: what was given, or else the primitive that first made it so.
+/// The reason why a result is not finite: an input, or else the first such primitive.
 fn why(input: Option<&BadElement>, cause: Option<&burlap_autodiff::Error>) -> String {
     match (input, cause) {
         (Some(BadElement { array, position, value }), _) => {
@@ -198,7 +198,7 @@ pub(crate) fn below_one(of: &str, name: &'static str, value: f64) -> Result<()> 
     within((0.0..1.0).contains(&value), of, name, value, "at least 0 and below 1")
 }
 
-/// Checks that there are so many of something; `expected` says how many, and why.
+/// Checks a least number of something; `expected` is its sentence.
 pub(crate) fn at_least(
     of: &str,
     name: &'static str,

@@ -1,15 +1,16 @@
 //! Optimizers on exact Hessians: first-order update rules, sharpness-aware minimisation, the
 //! universal class of sharpness measures, and curvature tools.
 //!
-//! An [`Objective`] is a loss recorded on the tape; a [`Method`] makes a gradient of it (the
-//! plain one, SAM's, or that of a penalised sharpness); an [`Optimizer`] makes a step of that.
+//! An [`Objective`] is a loss recorded on the tape; a [`Method`], a gradient estimator, evaluates a
+//! gradient of it (the plain one, SAM's, or that of a penalised sharpness); an [`Optimizer`] makes a
+//! step of that gradient. [`METHODS`] lists the gradient estimators that have names.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `objective` | value, gradient (per example, too), Hessian-vector product, curvature and its gradient; [batches](BatchSpec), [losses](Loss) |
 //! | `update` | SGD, Adam, AdamW, Lion; [groups](Group) of parameters; schedules; clipping |
-//! | [`penalty`] | φ, ψ, μ; estimators; the named instances |
-//! | [`sam`] | SAM and its relatives on one two-point step |
+//! | [`penalty`] | sharpness measures as penalties: φ, ψ, μ; estimators; instances |
+//! | [`sam`] | SAM and its relatives: gradients at perturbed points |
 //! | [`curvature`] | Hessian, Gauss-Newton, empirical Fisher as operators; Lanczos; traces; spectral density |
 //! | [`random`] | counter-based streams |
 

@@ -35,7 +35,11 @@ pub trait Stateful {
     /// The arrays before the first step, for `dim` parameters of type `dtype`: by default a zero
     /// vector of that type and length for each name.
     fn zeros(&self, dtype: DType, dim: usize) -> Vec<Array> {
-        vec![Array::zeros(dtype, [dim]); self.state_names().len()]
+        match self.state_names().len() {
+            0 => Vec::new(),
+            // Clones share their storage.
+            n => vec![Array::zeros(dtype, [dim]); n],
+        }
     }
 
     /// The arrays under their names. No arrays at all, as before the first step, give an empty

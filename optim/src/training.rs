@@ -124,6 +124,11 @@ impl Training {
         &self.schedule
     }
 
+    /// Sets the schedule of the learning rate; steps are counted as before.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
     /// The optimizer, which knows the last [gradient's norm](Optimizer::gradient_norm).
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
@@ -137,6 +142,11 @@ impl Training {
     /// The method's name.
     pub fn method(&self) -> &str {
         self.method.name()
+    }
+
+    /// The method with its settings.
+    pub fn description(&self) -> String {
+        self.method.description()
     }
 
     /// The number of steps taken.
@@ -167,6 +177,8 @@ impl Training {
     pub fn restore(&mut self, state: &State) -> Result<()> {
         let state = &state.with_present_names();
         let parameters = state.array("training", "parameters", &self.parameters)?;
+        // Arrays of another device do not fit either.
+        let parameters = self.objective.resident(&parameters)?;
         state.number("training", &self.marker())?;
         let buffers = self.objective.buffers_of(&state.part("buffers"))?;
         let former = self.optimizer.state();
@@ -176,7 +188,7 @@ impl Training {
             self.optimizer.restore(&former)?;
             return Err(error);
         }
-        self.parameters = self.objective.resident(&parameters)?;
+        self.parameters = parameters;
         self.objective.set_buffers(&buffers)?;
         self.objective.move_buffers()
     }

@@ -3,8 +3,8 @@
 use crate::{autodiff, nn, optim};
 use std::path::PathBuf;
 
-/// A `Result` whose error is an [`enum@Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// A `Result` whose error is an [`enum@Error`] unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of the training layer.
 #[derive(Debug, thiserror::Error)]

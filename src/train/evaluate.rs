@@ -4,7 +4,7 @@ use super::data::described;
 use super::metric::{Kind, Metric, Score};
 use super::programs::{Compiled, Key};
 use super::task::Task;
-use super::{Data, Error, Result};
+use super::{Data, Error, Loader, ModelState, Result};
 use crate::autodiff::{Array, DType, Element, Shape, Tape, Var};
 use crate::optim::{BatchSpec, Role};
 use std::fmt;
@@ -58,8 +58,8 @@ impl Task {
     /// # Errors
     /// [`Error::Data`] for inputs whose type or example shape is not that of the task's data,
     /// [`Error::Optim`] for parameters of another number or type.
-    pub fn predict(&self, parameters: &Array, inputs: &Array) -> Result<Array> {
-        self.check_parameters(parameters)?;
+    pub fn predict(&self, state: &(impl ModelState + ?Sized), inputs: &Array) -> Result<Array> {
+        let values = self.values_of(state)?;
         let name = self.spec().arrays().nth(self.parts.input).map_or("input", |(name, _)| name);
         let data = Data::new().by_example(name, inputs.clone())?;
         self.check_array(self.parts.input, name, inputs)?;
@@ -68,12 +68,13 @@ impl Task {
             let batch = [data.gather(&indices)?[0].clone()];
             let compiled = self.programs.get(&[Key::Outputs], &batch, || {
                 let tape = Tape::new();
-                let (p, inputs) = self.declare(&tape, &batch, |_| name);
+                let (p, buffers, inputs) = self.declare(&tape, &batch, |_| name);
                 let arrays: Vec<Var> = (0..=self.parts.input).map(|_| inputs[0]).collect();
-                let outputs = [self.parts.forward(p, &arrays)];
+                let outputs = [self.parts.forward(p, &buffers, &arrays)];
                 Ok(Compiled { program: tape.compile(&*self.backend, &outputs)?, counts: vec![1] })
             })?;
-            outputs.push(compiled.program.run(&[parameters, &batch[0]])?.swap_remove(0));
+            let inputs: Vec<&Array> = values.iter().chain(&batch).collect();
+            outputs.push(compiled.program.run(&inputs)?.swap_remove(0).download()?);
         }
         joined(outputs)
     }
@@ -84,16 +85,23 @@ impl Task {
     /// # Errors
     /// [`Error::Data`] for arrays that are not the task's, [`Error::NonFiniteMetric`], and what a
     /// formula or a label that is no class gives.
-    pub fn evaluate(&self, parameters: &Array, data: &Data, metrics: &[Metric]) -> Result<Scores> {
-        self.check_parameters(parameters)?;
+    pub fn evaluate(
+        &self,
+        state: &(impl ModelState + ?Sized),
+        data: &Data,
+        metrics: &[Metric],
+    ) -> Result<Scores> {
+        let values = self.values_of(state)?;
         self.check_data(data)?;
         let keys: Vec<Key> = metrics.iter().map(|metric| metric.key.clone()).collect();
         let mut sums: Vec<Vec<Sum>> = vec![Vec::new(); metrics.len()];
         for indices in chunks(data.len(), self.evaluation_batch) {
             let batch = data.gather(&indices)?;
             let compiled = self.programs.get(&keys, &batch, || self.compile(&batch, metrics))?;
-            let inputs: Vec<&Array> = std::iter::once(parameters).chain(batch.iter()).collect();
-            let mut outputs = compiled.program.run(&inputs)?.into_iter();
+            let inputs: Vec<&Array> = values.iter().chain(batch.iter()).collect();
+            let outputs = compiled.program.run(&inputs)?;
+            let outputs = outputs.iter().map(Array::download).collect::<Result<Vec<_>, _>>()?;
+            let mut outputs = outputs.into_iter();
             for ((metric, sums), &count) in metrics.iter().zip(&mut sums).zip(&compiled.counts) {
                 let found: Vec<Array> = outputs.by_ref().take(count).collect();
                 match (&metric.kind, &found[..]) {
@@ -133,8 +141,8 @@ impl Task {
     fn compile(&self, batch: &[Array], metrics: &[Metric]) -> Result<Compiled> {
         let tape = Tape::new();
         let names: Vec<&str> = self.spec().arrays().map(|(name, _)| name).collect();
-        let (p, arrays) = self.declare(&tape, batch, |i| names[i]);
-        let out = self.parts.forward(p, &arrays);
+        let (p, buffers, arrays) = self.declare(&tape, batch, |i| names[i]);
+        let out = self.parts.forward(p, &buffers, &arrays);
         let inputs = self.parts.inputs(out, &arrays);
         let recorded = metrics.iter().map(|m| m.record(&*self.loss, out, &inputs));
         let recorded: Vec<Vec<Var>> = recorded.collect();
@@ -143,25 +151,66 @@ impl Task {
         Ok(Compiled { program, counts })
     }
 
+    /// Parameters, buffers and batch as inputs, in this order.
     fn declare<'a>(
         &self,
         tape: &Tape,
         batch: &[Array],
         name: impl Fn(usize) -> &'a str,
-    ) -> (Var, Vec<Var>) {
-        let total = self.model().layout().total();
-        let p = tape.input("parameters", self.parts.dtype, [total]);
+    ) -> (Var, Vec<Var>, Vec<Var>) {
+        let (dtype, model) = (self.parts.dtype, self.model());
+        let p = tape.input("parameters", dtype, [model.layout().total()]);
+        let buffers = model.buffers(dtype).into_iter();
+        let buffers = buffers.map(|(name, like)| tape.input(&name, dtype, like.shape())).collect();
         let arrays = batch.iter().enumerate();
-        (p, arrays.map(|(i, a)| tape.input(name(i), a.dtype(), a.shape())).collect())
+        let arrays = arrays.map(|(i, a)| tape.input(name(i), a.dtype(), a.shape())).collect();
+        (p, buffers, arrays)
     }
 
-    fn check_parameters(&self, parameters: &Array) -> Result<()> {
+    /// Parameters and buffers of a state, checked.
+    fn values_of(&self, state: &(impl ModelState + ?Sized)) -> Result<Vec<Array>> {
+        let parameters = state.parameters();
         let (dtype, total) = (self.parts.dtype, self.model().layout().total());
-        if parameters.dtype() == dtype && parameters.shape()[..] == [total] {
-            return Ok(());
+        if parameters.dtype() != dtype || parameters.shape()[..] != [total] {
+            let (of, expected) = ("task, parameters".into(), format!("{dtype}[{total}]"));
+            let found = described(parameters);
+            return Err(crate::optim::Error::Vector { of, expected, found }.into());
         }
-        let (of, expected) = ("task, parameters".into(), format!("{dtype}[{total}]"));
-        Err(crate::optim::Error::Vector { of, expected, found: described(parameters) }.into())
+        let mut values = self.buffers_of(state)?;
+        values.insert(0, parameters.clone());
+        Ok(values)
+    }
+
+    /// The model's buffers after a pass in training over a loader's first epoch at the parameters of
+    /// a state: running statistics of these parameters, as averaged ones need.
+    ///
+    /// # Errors
+    /// As [`Task::evaluate`].
+    pub fn recalibrated(
+        &self,
+        state: &(impl ModelState + ?Sized),
+        loader: &Loader,
+    ) -> Result<Vec<Array>> {
+        let mut values = self.values_of(state)?;
+        if values.len() == 1 {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = self.spec().arrays().map(|(name, _)| name).collect();
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            let compiled = self.programs.get(&[Key::Buffers], &batch, || {
+                let tape = Tape::new();
+                let (p, buffers, arrays) = self.declare(&tape, &batch, |i| names[i]);
+                let (x, key) = (self.parts.input(p, &arrays), p.literal(&Array::vector([0u32, 0])));
+                let new = self.model().forward_training_with_buffers(p, &buffers, x, key).1;
+                let counts = vec![new.len()];
+                Ok(Compiled { program: tape.compile(&*self.backend, &new)?, counts })
+            })?;
+            let inputs: Vec<&Array> = values.iter().chain(batch.iter()).collect();
+            let new = compiled.program.run(&inputs)?;
+            values.splice(1.., new);
+        }
+        Ok(values.split_off(1))
     }
 
     /// Checks that data have the task's arrays.

@@ -21,6 +21,7 @@ mod observe;
 mod programs;
 mod task;
 mod trainer;
+mod weights;
 
 pub use data::{Batch, Data};
 pub use error::{Error, Result};
@@ -31,6 +32,7 @@ pub use metric::{Metric, Score};
 pub use observe::{Csv, JsonLines, Log, Observer, Progress, TensorBoard, TopEigenvalue, View};
 pub use task::Task;
 pub use trainer::{
-    Average, DryRun, EpochRecord, Every, Measurement, Patience, Reason, Run, StepRecord, Trainer,
-    Weights,
+    Average, DryRun, EpochRecord, Every, Measurement, Patience, RateSweep, Reason, Run, StepRecord,
+    Trainer,
 };
+pub use weights::{ModelState, Weights};

@@ -12,6 +12,8 @@ const MOST: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Outputs,
+    /// The buffers after a pass in training.
+    Buffers,
     /// The task's own loss.
     Loss,
     /// A metric of this library with its settings.

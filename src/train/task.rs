@@ -1,8 +1,9 @@
 //! A model, its data's arrays and a loss: what is minimised, evaluated and used.
 
+use super::data::described;
 use super::inputs::Inputs;
 use super::programs::Programs;
-use super::{Data, Error, Result};
+use super::{Data, Error, ModelState, Result};
 use crate::autodiff::{Array, At, Backend, DType, Shape, Var};
 use crate::nn::Model;
 use crate::optim::random::{Draw, Purpose};
@@ -15,7 +16,15 @@ const NEXT_KEY: u32 = u32::MAX;
 
 pub(super) type Formula = dyn Fn(Var, &Inputs<'_>) -> Loss + Send + Sync;
 
-type MakeObjective = dyn Fn(&Parts, Option<Array>) -> Objective + Send + Sync;
+type MakeObjective = dyn Fn(&Parts, Pass, Vec<(String, Array)>) -> Objective + Send + Sync;
+
+/// How a model is recorded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// With random numbers from a key, the last buffer, and new values of the others.
+    Training,
+    Evaluation,
+}
 
 /// What all recordings of a task know.
 #[derive(Clone)]
@@ -33,7 +42,8 @@ pub(super) struct Parts {
 /// A model, the arrays of its data and a loss of its outputs.
 ///
 /// It makes the [`Objective`] that is minimised, and [evaluates](Task::evaluate) and
-/// [uses](Task::predict) the model at any parameters. Each shape of batches is compiled once.
+/// [uses](Task::predict) the model in any [state](ModelState): a training, saved weights, a parameter
+/// vector. Each shape of batches is compiled once.
 ///
 /// ```
 /// use burlap::prelude::*;
@@ -51,10 +61,10 @@ pub(super) struct Parts {
 ///     for batch in Loader::new(&train, 64)?.shuffled(7).epoch(epoch) {
 ///         training.step(&batch?)?;
 ///     }
-///     let found = task.evaluate(training.parameters(), &test, &[metric::loss(), metric::accuracy()])?;
+///     let found = task.evaluate(&training, &test, &[metric::loss(), metric::accuracy()])?;
 ///     println!("{epoch}: {found}");
 /// }
-/// let logits = task.predict(training.parameters(), &test.arrays()[0])?;
+/// let logits = task.predict(&training, &test.arrays()[0])?;
 /// assert_eq!(logits.shape()[..], [359, 10]);
 /// # Ok::<(), burlap::train::Error>(())
 /// ```
@@ -86,16 +96,12 @@ impl Task {
     /// # Errors
     /// [`Error::Data`] for data without examples.
     #[track_caller]
-    pub fn new<B, L>(
+    pub fn new<L: Into<Loss> + 'static>(
         model: &Model,
-        backend: &B,
+        backend: &dyn Backend,
         data: &Data,
         loss: impl Fn(Var, &Inputs<'_>) -> L + Send + Sync + 'static,
-    ) -> Result<Task>
-    where
-        B: Backend + Clone + 'static,
-        L: Into<Loss> + 'static,
-    {
+    ) -> Result<Task> {
         let first = data.arrays().first().filter(|_| !data.is_empty());
         let dtype = match first.map(Array::dtype) {
             Some(dtype) if dtype.is_float() => dtype,
@@ -114,21 +120,26 @@ impl Task {
         let parts = Parts { model, spec, dtype, input: 0, one, at };
         let loss: Arc<Formula> =
             Arc::new(move |out, batch| scalar(loss(out, batch).into(), out, at));
-        let (formula, kept) = (Arc::clone(&loss), backend.clone());
+        let backend: Arc<dyn Backend> = Arc::from(backend.boxed());
+        let (formula, kept) = (Arc::clone(&loss), Arc::clone(&backend));
         let is_mean = TypeId::of::<L>() == TypeId::of::<Var>();
-        let objective = move |parts: &Parts, key: Option<Array>| {
-            let (backend, loss) = (kept.clone(), Arc::clone(&formula));
+        let objective = move |parts: &Parts, pass: Pass, buffers: Vec<(String, Array)>| {
+            let (backend, loss) = (kept.boxed(), Arc::clone(&formula));
+            let mean = move |out: Var, batch: &Inputs<'_>| match loss(out, batch) {
+                Loss::Mean(mean) => mean,
+                Loss::Ratio { numerator, denominator } => numerator / denominator,
+            };
+            let loss = Arc::clone(&formula);
             match is_mean {
-                true => objective(parts, key, backend, move |out, batch| match loss(out, batch) {
-                    Loss::Mean(mean) => mean,
-                    Loss::Ratio { numerator, denominator } => numerator / denominator,
-                }),
-                false => objective(parts, key, backend, move |out, batch| loss(out, batch)),
+                true => objective(parts, pass, buffers, backend, mean),
+                false => {
+                    objective(parts, pass, buffers, backend, move |out, batch| loss(out, batch))
+                }
             }
         };
         Ok(Task {
             parts,
-            backend: Arc::from(backend.boxed()),
+            backend,
             loss,
             objective: Arc::new(objective),
             micro_batch: None,
@@ -215,27 +226,54 @@ impl Task {
     }
 
     /// The loss as a function of the parameters, for training: the model draws its random numbers
-    /// from a key that each step makes anew, and that all passes of a step share. The key is a
-    /// [buffer](Objective::buffers), so it is part of a training's state.
+    /// from a key that each step makes anew, and that all passes of a step share. The key, where the
+    /// model draws, and the model's own buffers are [buffers](Objective::buffers) of the objective, so
+    /// they are part of a training's state.
     ///
     /// # Errors
     /// [`Error::Optim`] for micro-batches of no examples.
     pub fn objective(&self) -> Result<Objective> {
-        let draw = Draw { seed: self.seed, purpose: Purpose::Key, step: 0, sample: 0 };
+        let mut buffers = self.parts.model.buffers(self.parts.dtype);
         let (dtype, shape) = &self.parts.one[self.parts.input];
         let dtype = if dtype.is_float() { self.parts.dtype } else { *dtype };
-        let random = self.parts.model.is_random(shape, dtype);
-        let key = random.then(|| Array::vector(draw.key()));
-        self.finished((self.objective)(&self.parts, key))
+        if buffers.is_empty() && !self.parts.model.is_random(shape, dtype) {
+            return self.finished((self.objective)(&self.parts, Pass::Evaluation, buffers));
+        }
+        let draw = Draw { seed: self.seed, purpose: Purpose::Key, step: 0, sample: 0 };
+        buffers.push(("key".into(), Array::vector(draw.key())));
+        self.finished((self.objective)(&self.parts, Pass::Training, buffers))
     }
 
-    /// The loss as a function of the parameters with the model as it is evaluated, without dropout:
-    /// for curvature, sharpness and other measures of a trained model.
+    /// The loss as a function of the parameters with the model as it is evaluated, without dropout
+    /// and with the running statistics of a state: for curvature, sharpness and other measures of a
+    /// trained model.
     ///
     /// # Errors
-    /// As [`Task::objective`].
-    pub fn evaluation_objective(&self) -> Result<Objective> {
-        self.finished((self.objective)(&self.parts, None))
+    /// As [`Task::objective`]; [`Error::Data`] for a state without the model's buffers.
+    pub fn evaluation_objective(&self, state: &(impl ModelState + ?Sized)) -> Result<Objective> {
+        let names = self.parts.model.buffers(self.parts.dtype).into_iter().map(|(name, _)| name);
+        let buffers = names.zip(self.buffers_of(state)?).collect();
+        self.finished((self.objective)(&self.parts, Pass::Evaluation, buffers))
+    }
+
+    /// The values of the model's buffers in a state.
+    pub(super) fn buffers_of(&self, state: &(impl ModelState + ?Sized)) -> Result<Vec<Array>> {
+        let mut given = state.buffers();
+        let one = |(name, like): (String, Array)| {
+            let found = given.iter_mut().find(|(known, _)| *known == name).map(|(_, v)| v.clone());
+            match found {
+                Some(v) if v.shape() == like.shape() && v.dtype() == like.dtype() => Ok(v),
+                other => Err(Error::Data {
+                    array: format!("the model's buffer {name}"),
+                    found: other.as_ref().map_or("missing".into(), described),
+                    expected: format!(
+                        "{} (a training has it, and saved weights)",
+                        described(&like)
+                    ),
+                }),
+            }
+        };
+        self.parts.model.buffers(self.parts.dtype).into_iter().map(one).collect()
     }
 
     fn finished(&self, objective: Objective) -> Result<Objective> {
@@ -249,29 +287,33 @@ impl Task {
     }
 }
 
-/// The objective of a task; with a key as a buffer where the model is random.
+/// The objective of a task, with buffers where there are some.
 fn objective<L: Into<Loss> + 'static>(
     parts: &Parts,
-    key: Option<Array>,
-    backend: impl Backend + 'static,
+    pass: Pass,
+    buffers: Vec<(String, Array)>,
+    backend: Box<dyn Backend>,
     loss: impl Fn(Var, &Inputs<'_>) -> L + Send + Sync + 'static,
 ) -> Objective {
     let (dtype, dim, at) = (parts.dtype, parts.model.layout().total(), parts.at);
     let own = parts.clone();
     let loss = move |out: Var, batch: &[Var]| loss(out, &own.inputs(out, batch));
     let parts = parts.clone();
-    let Some(key) = key else {
-        let model = move |p: Var, batch: &[Var]| parts.forward(p, batch);
+    if buffers.is_empty() {
+        let model = move |p: Var, batch: &[Var]| parts.forward(p, &[], batch);
         return Objective::model_and_loss(backend, dtype, dim, model, loss);
+    }
+    let model = move |p: Var, batch: &[Var], all: &[Var]| match (pass, all) {
+        (Pass::Training, [buffers @ .., key]) => {
+            let x = parts.input(p, batch);
+            let record = || parts.model.forward_training_with_buffers(p, buffers, x, *key);
+            let (out, mut new) = p.record_at(at, record);
+            new.push(key.bits(NEXT_KEY, [2]));
+            (out, new)
+        }
+        _ => (parts.forward(p, all, batch), all.to_vec()),
     };
-    let model = move |p: Var, batch: &[Var], buffers: &[Var]| {
-        let key = buffers[0];
-        let x = parts.input(p, batch);
-        let out = p.record_at(at, || parts.model.forward_training(p, x, key));
-        (out, vec![key.bits(NEXT_KEY, [2])])
-    };
-    let key = vec![("key".into(), key)];
-    Objective::model_and_loss_with_buffers(backend, dtype, dim, key, model, loss)
+    Objective::model_and_loss_with_buffers(backend, dtype, dim, buffers, model, loss)
 }
 
 impl Parts {
@@ -281,14 +323,14 @@ impl Parts {
     }
 
     /// The model's input in a recorded batch.
-    fn input(&self, anchor: Var, batch: &[Var]) -> Var {
+    pub(super) fn input(&self, anchor: Var, batch: &[Var]) -> Var {
         self.inputs(anchor, batch).at(self.input).unwrap_or(anchor)
     }
 
     /// The model's outputs as in evaluation.
-    pub(super) fn forward(&self, p: Var, batch: &[Var]) -> Var {
+    pub(super) fn forward(&self, p: Var, buffers: &[Var], batch: &[Var]) -> Var {
         let x = self.input(p, batch);
-        p.record_at(self.at, || self.model.forward(p, x))
+        p.record_at(self.at, || self.model.forward_with_buffers(p, buffers, x))
     }
 }
 

@@ -65,7 +65,7 @@ impl<'a> Update<'a> {
 ///
 /// ```
 /// use burlap_autodiff::{Array, Cpu, DType, Var};
-/// use burlap_optim::{Optimizer, Result, Stateful, Update, UpdateRule};
+/// use burlap_optim::{Optimizer, Stateful, Update, UpdateRule};
 ///
 /// /// x ← x − η sign(∇L) (Bernstein et al. 2018, arXiv 1802.04434).
 /// #[derive(Debug)]

@@ -81,9 +81,14 @@ impl Observer for TopEigenvalue {
             Some(made) => made,
             none => {
                 let first = view.loader().data().first(self.examples)?;
-                none.insert((view.task().evaluation_objective()?, first.batch().to_vec()))
+                let objective = view.task().evaluation_objective(view.training())?;
+                none.insert((objective, first.batch().to_vec()))
             }
         };
+        // Those of the model come first.
+        let buffers: Vec<Array> =
+            view.training().objective().buffers().into_iter().map(|b| b.1).collect();
+        objective.set_buffers(&buffers[..objective.buffers().len()])?;
         let x = view.training().parameters();
         let mut hessian = HessianOperator::new(objective, x, &[batch])?;
         let start = self.vector.as_deref();

@@ -1,23 +1,28 @@
 //! What observers see.
 
-use crate::autodiff::Array;
 use crate::optim::Training;
-use crate::train::{Loader, Task};
+use crate::train::trainer::running::Running;
+use crate::train::{Loader, Result, Task, Weights};
 use std::cell::Cell;
 
 /// A run between two steps.
-#[derive(Debug)]
 pub struct View<'a> {
     pub(in crate::train) task: &'a Task,
     pub(in crate::train) training: &'a Training,
     pub(in crate::train) loader: &'a Loader,
-    pub(in crate::train) weights: &'a Array,
+    pub(in crate::train) running: &'a Running,
     /// The number of epochs that were asked for.
     pub(in crate::train) epochs: u64,
     pub(in crate::train) epoch: u64,
     pub(in crate::train) metrics: &'a [String],
     pub(in crate::train) measures: &'a [String],
     pub(in crate::train) stop: &'a Cell<bool>,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.training)
+    }
 }
 
 impl View<'_> {
@@ -41,9 +46,11 @@ impl View<'_> {
 
     /// The weights on which the model is evaluated: an average where there is one, else the
     /// parameters.
-    #[must_use]
-    pub fn weights(&self) -> &Array {
-        self.weights
+    ///
+    /// # Errors
+    /// For a training without the model's buffers.
+    pub fn weights(&self) -> Result<Weights> {
+        self.running.weights()
     }
 
     /// The number of steps taken.

@@ -34,12 +34,13 @@ impl Saved {
 
     /// Writes the file, all or nothing.
     pub(super) fn write(self) -> Result<()> {
-        let checkpoint =
-            Checkpoint { arrays: self.arrays.into_iter().collect(), metadata: self.texts };
+        let host = |(name, array): (String, Array)| Ok((name, array.download()?));
+        let arrays = self.arrays.into_iter().map(host).collect::<Result<_>>()?;
+        let checkpoint = Checkpoint { arrays, metadata: self.texts };
         Ok(checkpoint.save(&self.path)?)
     }
 
-    fn fail<T>(&self, problem: String) -> Result<T> {
+    pub(super) fn fail<T>(&self, problem: String) -> Result<T> {
         Err(Error::Checkpoint { path: self.path.clone(), problem })
     }
 
@@ -107,6 +108,11 @@ impl Saved {
             Some(number) => Ok(number),
             None => self.fail(format!("there is no number {name:?}")),
         }
+    }
+
+    /// Whether there is a number of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.texts.contains_key(&format!("{NUMBER}{name}"))
     }
 
     pub(super) fn float(&self, name: &str) -> Option<f64> {

@@ -2,13 +2,11 @@
 
 use super::Trainer;
 use super::record::{EpochRecord, Measurement};
-use super::running::{Kept, Running};
+use super::running::Running;
 use super::signal::Listening;
 use super::stop::Reason;
-use crate::autodiff::Array;
-use crate::nn::Model;
 use crate::train::observe::{Observer, View};
-use crate::train::{Batch, Error, Result};
+use crate::train::{Batch, Error, Result, Weights};
 use std::io::Write;
 use std::path::Path;
 
@@ -47,41 +45,6 @@ impl Run {
     }
 }
 
-/// Parameters of a model, and when a run had them.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    model: Model,
-    kept: Kept,
-}
-
-impl Weights {
-    /// The flat parameter vector.
-    #[must_use]
-    pub fn parameters(&self) -> &Array {
-        &self.kept.parameters
-    }
-
-    /// The number of epochs done by then.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.kept.epoch
-    }
-
-    /// The number of steps taken by then.
-    #[must_use]
-    pub fn step(&self) -> u64 {
-        self.kept.step
-    }
-
-    /// Saves the parameters under their names, in a safetensors file that [`Model::load`] reads.
-    ///
-    /// # Errors
-    /// What [`Model::save`] reports.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        Ok(self.model.save(&self.kept.parameters, path)?)
-    }
-}
-
 impl Trainer {
     /// Trains until `epochs` epochs are done in all, those before a resumption included, or until
     /// something ends the run earlier.
@@ -110,7 +73,7 @@ impl Trainer {
             let _ = writeln!(std::io::stderr(), "\ntraining {reason}");
         }
         self.all(|observer, view| observer.on_end(&reason, view))?;
-        Ok(self.result(reason))
+        self.result(reason)
     }
 
     fn begin(&mut self, epochs: u64) -> Result<()> {
@@ -200,17 +163,10 @@ impl Trainer {
         self.observers.iter_mut().try_for_each(|observer| event(&mut **observer, &view))
     }
 
-    fn result(&self, reason: Reason) -> Run {
-        let Running { task, training, epoch, best, history, .. } = &self.running;
-        let weights = |kept: Kept| Weights { model: task.model().clone(), kept };
-        let parameters = self.running.weights().clone();
-        let last = Kept { parameters, epoch: *epoch, step: training.steps() };
-        Run {
-            reason,
-            history: history.clone(),
-            best: best.clone().map(weights),
-            last: weights(last),
-        }
+    fn result(&self, reason: Reason) -> Result<Run> {
+        let Running { best, history, .. } = &self.running;
+        let (history, best) = (history.clone(), best.clone());
+        Ok(Run { reason, history, best, last: self.running.weights()? })
     }
 }
 

@@ -5,14 +5,16 @@ mod checkpoint;
 mod dry_run;
 mod fit;
 mod history;
+mod rate_sweep;
 mod record;
-mod running;
+pub(super) mod running;
 mod signal;
 mod stop;
 
 pub use average::Average;
 pub use dry_run::DryRun;
-pub use fit::{Run, Weights};
+pub use fit::Run;
+pub use rate_sweep::RateSweep;
 pub use record::{EpochRecord, Measurement, StepRecord};
 pub use stop::{Every, Patience, Reason};
 

@@ -7,7 +7,7 @@ use super::stop::{Every, Target};
 use crate::autodiff::Array;
 use crate::optim::{State, Training};
 use crate::train::observe::View;
-use crate::train::{Batch, Data, Error, Loader, Metric, Result, Task};
+use crate::train::{Batch, Data, Error, Loader, Metric, Result, Task, Weights};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,22 +15,16 @@ use std::time::Instant;
 /// The name of the mean of the batches' losses, where there is no validation.
 pub(super) const TRAINING_LOSS: &str = "training loss";
 
-/// Weights that were evaluated, and when.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) parameters: Array,
-    pub(super) epoch: u64,
-    pub(super) step: u64,
-}
-
-pub(super) struct Running {
+pub(in crate::train) struct Running {
     pub(super) task: Task,
     pub(super) training: Training,
     pub(super) loader: Loader,
     pub(super) validation: Option<(Data, Vec<Metric>)>,
     pub(super) average: Option<Averaged>,
+    /// Buffers of the averaged weights at the end of the last epoch.
+    calibrated: Option<Vec<Array>>,
     pub(super) target: Option<Target>,
-    pub(super) best: Option<Kept>,
+    pub(super) best: Option<Weights>,
     pub(super) best_path: Option<PathBuf>,
     pub(super) stopping: Option<Target>,
     pub(super) checkpoint: Option<(PathBuf, Every)>,
@@ -61,6 +55,7 @@ impl Running {
             loader,
             validation: None,
             average: None,
+            calibrated: None,
             target: None,
             best: None,
             best_path: None,
@@ -82,10 +77,17 @@ impl Running {
         }
     }
 
-    /// The weights that are evaluated.
-    pub(super) fn weights(&self) -> &Array {
+    /// The weights that are evaluated: averaged ones where there are, with statistics of their own.
+    pub(in crate::train) fn weights(&self) -> Result<Weights> {
         let average = self.average.as_ref().and_then(Averaged::value);
-        average.unwrap_or_else(|| self.training.parameters())
+        let buffers = match (average, &self.calibrated) {
+            (Some(_), Some(buffers)) => buffers.clone(),
+            _ => self.task.buffers_of(&self.training)?,
+        };
+        let parameters = average.unwrap_or_else(|| self.training.parameters()).clone();
+        let model = self.task.model().clone();
+        let (epoch, step) = (self.epoch, self.training.steps());
+        Ok(Weights { model, parameters, buffers, epoch, step })
     }
 
     pub(super) fn view(&self) -> View<'_> {
@@ -93,7 +95,7 @@ impl Running {
             task: &self.task,
             training: &self.training,
             loader: &self.loader,
-            weights: self.weights(),
+            running: self,
             epochs: self.epochs,
             epoch: self.epoch,
             metrics: &self.metrics,
@@ -181,9 +183,15 @@ impl Running {
         if let Some(averaged) = &mut self.average {
             averaged.after_epoch(self.training.objective(), self.training.parameters(), epoch)?;
         }
+        let mut weights = self.weights()?;
+        if self.average.as_ref().is_some_and(|averaged| averaged.value().is_some()) {
+            weights.buffers = self.task.recalibrated(&weights, &self.loader)?;
+            self.calibrated = Some(weights.buffers.clone());
+        }
+        weights.epoch = epoch;
         let scores = match &self.validation {
             Some((data, metrics)) => {
-                let found = self.task.evaluate(self.weights(), data, metrics)?;
+                let found = self.task.evaluate(&weights, data, metrics)?;
                 found.numbers().map(|(name, value)| (name.to_owned(), value)).collect()
             }
             None => Vec::new(),
@@ -210,11 +218,10 @@ impl Running {
             record.is_best = target.improves(value, epoch);
         }
         if record.is_best {
-            let parameters = self.weights().clone();
             if let Some(path) = &self.best_path {
-                self.task.model().save(&parameters, path)?;
+                weights.save(path)?;
             }
-            self.best = Some(Kept { parameters, epoch, step: record.step });
+            self.best = Some(weights);
         }
         (self.epoch, self.position) = (epoch, 0);
         (self.sum, self.examples, self.seconds) = (0.0, 0.0, 0.0);
@@ -234,7 +241,7 @@ impl Running {
             ("the parameters' type", self.training.objective().dtype().to_string()),
             ("the training data's hash", format!("{hash:016x}")),
             ("the loader", format!("{:?}", self.loader)),
-            ("the gradient estimator", self.training.method().to_owned()),
+            ("the gradient estimator", self.training.description()),
             ("the update rule", format!("{:?}", optimizer.rule())),
             ("the schedule", self.training.schedule().to_string()),
             ("the average", format!("{average:?}")),
@@ -251,7 +258,7 @@ impl Running {
         state.arrays.remove("parameters");
         saved.put_state("training", state);
         let layout = self.task.model().layout();
-        for (name, array) in layout.split(self.training.parameters())? {
+        for (name, array) in layout.split(&self.training.parameters().download()?)? {
             saved.put(&format!("model.{name}"), array);
         }
         saved.put_number("epoch", self.epoch);
@@ -264,11 +271,13 @@ impl Running {
         }
         self.target.iter().for_each(|target| target.save(&mut saved, "best"));
         self.stopping.iter().for_each(|target| target.save(&mut saved, "stopping"));
-        if let Some(Kept { parameters, epoch, step }) = &self.best {
+        if let Some(Weights { parameters, buffers, epoch, step, .. }) = &self.best {
             saved.put("best.parameters", parameters.clone());
             saved.put_number("best.parameters.epoch", *epoch);
             saved.put_number("best.parameters.step", *step);
+            put_buffers(&mut saved, "best", buffers);
         }
+        self.calibrated.iter().for_each(|buffers| put_buffers(&mut saved, "calibrated", buffers));
         super::history::save(&mut saved, "history", &self.history)?;
         super::history::save_measured(&mut saved, "measured", &self.measured)?;
         for (i, state) in observers.into_iter().enumerate() {
@@ -311,12 +320,36 @@ impl Running {
             Some(parameters) => {
                 let epoch = saved.number("best.parameters.epoch")?;
                 let step = saved.number("best.parameters.step")?;
-                Some(Kept { parameters, epoch, step })
+                let (model, buffers) = (self.task.model().clone(), self.buffers(&saved, "best")?);
+                Some(Weights { model, parameters, buffers, epoch, step })
             }
             None => None,
+        };
+        self.calibrated = match &self.average {
+            Some(averaged) if averaged.value().is_some() && saved.has("calibrated") => {
+                Some(self.buffers(&saved, "calibrated")?)
+            }
+            _ => None,
         };
         self.history = super::history::load(&saved, "history")?;
         self.measured = super::history::load_measured(&saved, "measured")?;
         Ok((0..observers).map(|i| saved.state(&format!("observer.{i}"))).collect())
+    }
+
+    /// Buffers of the model that were saved.
+    fn buffers(&self, saved: &Saved, part: &str) -> Result<Vec<Array>> {
+        let all = self.task.model().buffers(self.training.objective().dtype()).into_iter();
+        let one = |(i, (_, like)): (usize, (String, Array))| {
+            saved.array_like(&format!("{part}.buffer.{i}"), &like)
+        };
+        let found = all.enumerate().map(one).collect::<Result<Option<Vec<Array>>>>()?;
+        found.map_or_else(|| saved.fail(format!("buffers of {part:?} are missing")), Ok)
+    }
+}
+
+fn put_buffers(saved: &mut Saved, part: &str, buffers: &[Array]) {
+    saved.put_number(part, buffers.len() as u64);
+    for (i, buffer) in buffers.iter().enumerate() {
+        saved.put(&format!("{part}.buffer.{i}"), buffer.clone());
     }
 }

@@ -74,12 +74,13 @@ impl From<Var> for Drawn {
     }
 }
 
-/// A distribution μ of directions, whose samples are formulas of a key, or made on the host.
-pub trait DirectionDistribution: Stateful + Send {
+/// A distribution μ of directions, whose samples are formulas of a key, a state array, or made on the
+/// host.
+pub trait DirectionDistribution: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 
-    /// Updates the state arrays on the host before directions are drawn at a point.
+    /// Updates the state arrays before directions are drawn at a point.
     ///
     /// # Errors
     /// What evaluating the objective reports.

@@ -239,28 +239,42 @@ impl Estimator {
     }
 }
 
-impl CurvatureEstimator for Estimator {
-    fn name(&self) -> &'static str {
-        self.implementation().name()
-    }
+/// An estimator that is another: one in a box, and the implementation of a name.
+macro_rules! delegate {
+    ([$($generics:tt)*] $type:ty, |$self:ident| $estimator:expr) => {
+        impl<$($generics)*> CurvatureEstimator for $type {
+            fn name(&self) -> &'static str {
+                let $self = self;
+                $estimator.name()
+            }
 
-    fn record(&self, at: &CurvaturePoint<'_>) -> Vec<Var> {
-        self.implementation().record(at)
-    }
+            fn record(&self, at: &CurvaturePoint<'_>) -> Vec<Var> {
+                let $self = self;
+                $estimator.record(at)
+            }
 
-    fn count(&self) -> usize {
-        self.implementation().count()
-    }
+            fn count(&self) -> usize {
+                let $self = self;
+                $estimator.count()
+            }
 
-    fn divisor(&self, rho: f64) -> Option<f64> {
-        self.implementation().divisor(rho)
-    }
+            fn divisor(&self, rho: f64) -> Option<f64> {
+                let $self = self;
+                $estimator.divisor(rho)
+            }
 
-    fn is_squared_product(&self) -> bool {
-        self.implementation().is_squared_product()
-    }
+            fn is_squared_product(&self) -> bool {
+                let $self = self;
+                $estimator.is_squared_product()
+            }
 
-    fn takes_any_matrix(&self) -> bool {
-        self.implementation().takes_any_matrix()
-    }
+            fn takes_any_matrix(&self) -> bool {
+                let $self = self;
+                $estimator.takes_any_matrix()
+            }
+        }
+    };
 }
+
+delegate!([T: CurvatureEstimator + ?Sized] Box<T>, |boxed| (**boxed));
+delegate!([] Estimator, |named| named.implementation());

@@ -30,7 +30,7 @@ impl Samples {
 }
 
 /// A function of sampled curvatures that estimates S.
-pub trait Functional: Send {
+pub trait Functional: std::fmt::Debug + Send {
     /// The estimate, a scalar.
     fn record(&self, samples: &Samples) -> Var;
 
@@ -39,7 +39,7 @@ pub trait Functional: Send {
         false
     }
 
-    /// Checks that so many samples suffice.
+    /// Checks that `count` samples suffice.
     ///
     /// # Errors
     /// [`Error::Setting`] when they do not, such as one sample where a covariance is asked.

@@ -1,4 +1,4 @@
-//! The family as a [`Method`]: a rule, a combination, and how they are applied.
+//! The family as a [`Method`]: a perturbation, a combination, and the options of the step.
 
 use super::draws::Draws;
 use super::formulas::{Combination, Perturbation, Preparing};
@@ -7,12 +7,13 @@ use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::objective::batch::description;
-use crate::objective::programs::next_id;
+use crate::objective::cache::next_id;
 use crate::state::State;
-use burlap_autodiff::Array;
+use burlap_autodiff::{Array, DType};
 use std::ops::Range;
 
-/// Sharpness-aware minimisation with a perturbation rule, and what it makes of the gradients.
+/// Sharpness-aware minimisation with a [perturbation](Perturbation) ε and a
+/// [combination](Combination) of the gradients at x and at perturbed points.
 ///
 /// ```
 /// use burlap_autodiff::{Array, Cpu, DType, Var};
@@ -38,6 +39,8 @@ pub struct Sam {
     pub(super) draws: Option<Draws>,
     /// The state arrays of rule and combination; none before the first step.
     pub(super) state: Vec<Array>,
+    /// The type and number of parameters that the state is known to fit.
+    fits: Option<(DType, usize)>,
 }
 
 impl std::fmt::Debug for Sam {
@@ -66,6 +69,7 @@ impl Sam {
             norm_offset: 0.0,
             draws: None,
             state: Vec::new(),
+            fits: None,
         })
     }
 
@@ -95,7 +99,7 @@ impl Sam {
 
     /// The same with perturbations of some ranges of the parameter vector only: some layers, or
     /// all weights and no biases. The rule sees a gradient that is zero elsewhere, so that norms
-    /// are those of what is perturbed. The gradients that are combined are whole.
+    /// are those of the perturbed part. The gradients that are combined are whole.
     ///
     /// # Errors
     /// [`Error::Setting`] unless ranges ascend without overlapping and none is empty.
@@ -127,7 +131,7 @@ impl Sam {
     /// perturbed points are taken on the ⌊γn⌋ examples (at least one) whose loss rises most from
     /// x to x + ε, taken by [itself](Objective::per_example_gradients). For batches of at most 4 arrays
     /// of examples; a batch of no arrays stays whole. It takes two
-    /// evaluations of the losses besides. (The published code leaves out one example more, that
+    /// evaluations of the losses besides, which are compared on the host. (The published code leaves out one example more, that
     /// at the threshold.)
     ///
     /// # Errors
@@ -160,7 +164,7 @@ impl Sam {
     }
 
     /// The same with given vectors in place of random ones, in order: to hold a step against
-    /// another code's. A rule's numbers are uniform in [0, 1), or what serves as such:
+    /// another code's. A rule's numbers are uniform in [0, 1), or serve as such:
     ///
     /// - [`Esam`](super::Esam) and rules of one's own take one vector a step, or one for each part
     ///   of an m-sharpness, so that step t of p parts takes those from tp on;
@@ -216,7 +220,7 @@ impl Sam {
         [self.rule.state_names(), combination].concat()
     }
 
-    /// The step on a batch, after what the rule does on the host.
+    /// The step on a batch, after the rule's preparation.
     fn prepared(
         &mut self,
         objective: &Objective,
@@ -226,14 +230,15 @@ impl Sam {
     ) -> Result<Evaluation> {
         objective.check_vector(&self.name, "parameters", x)?;
         let first = self.state.is_empty();
-        let zeros = self.zeros(objective);
+        let size = (objective.dtype(), objective.dim());
         if first {
-            self.state = zeros;
-        } else {
-            for (array, like) in self.state.iter().zip(&zeros) {
+            self.state = self.zeros(objective);
+        } else if self.fits != Some(size) {
+            for (array, like) in self.state.iter().zip(&self.zeros(objective)) {
                 check_like(&self.name, array, like)?;
             }
         }
+        self.fits = Some(size);
         for array in &mut self.state {
             *array = objective.resident(array)?;
         }
@@ -277,6 +282,17 @@ impl Method for Sam {
         &self.name
     }
 
+    fn description(&self) -> String {
+        let Sam { rule, combination, radius, ranges, m_sharpness, selected, .. } = self;
+        let Sam { seed, norm_offset, draws, .. } = self;
+        let draws = draws.is_some();
+        format!(
+            "{}: {rule:?}, {combination:?}, radius {radius:?}, ranges {ranges:?}, m {m_sharpness:?}, \
+             selected {selected}, seed {seed}, offset {norm_offset}, given draws {draws}",
+            self.name
+        )
+    }
+
     fn evaluate(
         &mut self,
         objective: &Objective,
@@ -307,7 +323,7 @@ impl Method for Sam {
         if self.rule.draws() {
             self.seed = state.number(&self.name, "seed")?;
         }
-        self.state = arrays;
+        (self.state, self.fits) = (arrays, None);
         Ok(())
     }
 }

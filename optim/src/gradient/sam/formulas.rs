@@ -4,7 +4,7 @@
 use super::draws::Draws;
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, Operand, Var};
@@ -17,7 +17,7 @@ pub struct Perturbing<'a> {
     /// The parameters x.
     pub parameters: Var,
     /// The gradient at the last point visited, zero outside the [chosen ranges](super::Sam::over):
-    /// g = ∇L(x), or ∇L(x + ε) with the former ε after a [climb](Next::Climb).
+    /// g = ∇L(x), or ∇L(x + ε) with the previous ε after a [climb](Next::Climb).
     pub gradient: Var,
     /// The perturbation ε of the last point visited: 0 at x itself.
     pub offset: Var,
@@ -101,7 +101,7 @@ impl Combining<'_> {
     }
 }
 
-/// The point and batch of a step, for what a rule computes on the host before its formula runs.
+/// The point and batch of a step, for a rule's preparation.
 #[derive(Debug)]
 pub struct Preparing<'a> {
     /// The objective.
@@ -116,13 +116,13 @@ pub struct Preparing<'a> {
     pub seed: u64,
     /// Whether the state vectors are still the zeros that they begin with.
     pub first: bool,
-    /// What is perturbed of the parameter vector; all of it if `None`.
+    /// The ranges of the parameter vector that are perturbed; all of it if `None`.
     pub ranges: Option<&'a [Range<usize>]>,
     pub(super) draws: Option<&'a Draws>,
 }
 
 impl Preparing<'_> {
-    /// Whether it is time for what happens every so many steps.
+    /// Whether this is one of every `every` steps, the first among them.
     pub fn due(&self, every: u64) -> bool {
         self.first || self.step.is_multiple_of(every)
     }
@@ -131,7 +131,7 @@ impl Preparing<'_> {
     /// `sample`. Where draws are [given](super::Sam::with_draws), vector `number` of these.
     ///
     /// # Errors
-    /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
+    /// [`Error::Vector`](crate::Error::Vector) where there are too few.
     pub fn uniform(&self, sample: u32, number: u64) -> Result<Vec<f64>> {
         if let Some(given) = self.given(number)? {
             return Ok(given);
@@ -145,7 +145,7 @@ impl Preparing<'_> {
     /// Vector `number` of the draws, where they are [given](super::Sam::with_draws).
     ///
     /// # Errors
-    /// [`Error::Vector`](crate::Error::Vector) where there are not so many.
+    /// [`Error::Vector`](crate::Error::Vector) where there are too few.
     pub fn given(&self, number: u64) -> Result<Option<Vec<f64>>> {
         let Some(draws) = self.draws else {
             return Ok(None);
@@ -210,6 +210,7 @@ pub enum Next {
 /// use burlap_optim::sam::{Next, Perturbation, Perturbing, Progress};
 /// use burlap_optim::{Method, Objective, Result, Sam, Stateful};
 /// /// Two ascents of length ½ρ.
+/// #[derive(Debug)]
 /// struct TwoSteps;
 /// impl Stateful for TwoSteps {}
 /// impl Perturbation for TwoSteps {
@@ -235,7 +236,7 @@ pub enum Next {
 /// assert_eq!((step.gradient.to_string(), step.gradients), ("[4]".into(), 3));
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
-pub trait Perturbation: Stateful + Send {
+pub trait Perturbation: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 
@@ -253,7 +254,8 @@ pub trait Perturbation: Stateful + Send {
     /// ε as a formula; it must be zero where the gradient is zero.
     fn record(&self, at: &Perturbing<'_>) -> Var;
 
-    /// Updates the state arrays on the host, in the order of their names, before the formula runs.
+    /// Updates the state arrays, in the order of their names, before the formula runs. What the host
+    /// puts there is uploaded, on a backend that has a device: better are arrays that programs made.
     /// Returns the number of gradients (or Hessian-vector products) that it took.
     ///
     /// # Errors
@@ -326,7 +328,7 @@ impl From<Var> for Combined {
 }
 
 /// The formula of the optimizer's gradient, of the gradients at x and at perturbed points.
-pub trait Combination: Stateful + Send {
+pub trait Combination: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 

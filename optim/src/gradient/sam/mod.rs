@@ -5,8 +5,8 @@
 //! the two. A rule may [decide](Perturbation::next) on further points after each gradient, or
 //! on none. The parameters themselves are never changed and changed back.
 //!
-//! Any rule goes with any combination. What a rule remembers of the gradients is its own affair:
-//! F-SAM's mean is of g, MSAM's momentum of ĝ, whatever the optimizer is given in the end. Published
+//! Any rule goes with any combination. A rule's state observes the gradients of its
+//! definition: F-SAM's mean is of g, MSAM's momentum of ĝ, whatever the combination is. Published
 //! codes divide by ‖g‖ + δ ([`Sam::published_sam`], [`Sam::with_norm_offset`]); to hold one against
 //! its original, [give](Sam::with_draws) both the same draws. Names, formulas, papers and settings
 //! are in the table at [`method`](fn@crate::method).
@@ -30,6 +30,7 @@ pub(crate) mod ssam_d;
 pub(crate) mod ssam_f;
 mod step;
 pub(crate) mod vasso;
+mod walk;
 pub(crate) mod wsam;
 
 pub use asam::Asam;

@@ -3,7 +3,7 @@
 use super::masks::{by_scores, masked};
 use super::{Perturbation, Perturbing, Preparing, Sam};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::registry::{Member, Setting};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, DType, Var};
@@ -43,7 +43,8 @@ pub enum Score {
 /// The mask is renewed before it is used, as in the paper; scores by gradients take one more of
 /// them in that step. Of [given draws](super::Sam::with_draws) each renewal takes one vector of
 /// scores, at first those of which the largest are the mask, so that a mask of the wanted
-/// sparsity gives itself; two, for dropping and growing, where both are random.
+/// sparsity gives itself; two, for dropping and growing, where both are random. Random scores are
+/// drawn on the host; on a backend with a device they are uploaded when a mask is renewed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SsamD {
     /// The length ρ.
