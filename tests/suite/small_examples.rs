@@ -56,6 +56,17 @@ fn flat_minima_are_found_by_a_rule_and_by_a_measure_of_ones_own() {
 }
 
 #[test]
+fn networks_are_trained_with_parts_of_ones_own_and_judged() {
+    let text = output("train_digits");
+    assert!(number(&text, "accuracy ") > 0.95, "{text}");
+    assert!(number(&output("own_optimizer"), "accuracy ") > 0.9);
+    assert!(output("own_layer").contains("its gradient and Hessian are right"));
+    let text = output("metrics");
+    assert!(number(&text, "accuracy on even digits    ") > 0.9, "{text}");
+    assert!(text.contains("labels by predictions"), "{text}");
+}
+
+#[test]
 fn a_spectrum_a_check_and_a_profile_are_printed() {
     let text = output("model_spectrum");
     assert!(text.contains("1210 parameters") && text.matches("λ = ").count() == 4, "{text}");

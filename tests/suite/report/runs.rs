@@ -1,19 +1,20 @@
 //! Spectra, landscapes and curves of real runs, and the page made of them.
 
-use burlap::autodiff::{Array, Cpu, DType, Var};
 use burlap::cli::{
     Experiment, Files, FilesArgs, History, LandscapeArgs, SpectrumArgs, TrainingArgs, batches,
     curves_caption,
 };
 use burlap::nn::Layout;
 use burlap::nn::data::Dataset;
-use burlap::optim::Objective;
 use burlap::optim::curvature::HessianOperator;
 use burlap::optim::random::{Draw, Purpose};
+use burlap::prelude::*;
 use burlap::report::{
-    Landscape, Plane, Report, Table, filter_normalised, landscapes_caption, landscapes_picture,
-    spectra_caption, spectra_picture, training_curves, writable_folder, write_whole,
+    ERROR_SUFFIX, Landscape, Plane, Report, RunHistory, Table, filter_normalised,
+    landscapes_caption, landscapes_picture, spectra_caption, spectra_picture, training_curves,
+    writable_folder, write_whole,
 };
+use burlap::train::{Data, Loader, Task, Trainer, metric};
 use clap::Parser;
 use std::path::Path;
 
@@ -170,6 +171,59 @@ fn eigenvectors_span_the_plane_of_largest_curvature() {
     // a = −1 or 1 along the first: 9; along the second: 5.
     let v = found.field.values();
     assert!((v[10] - 9.0).abs() < 1e-6 && (v[2] - 5.0).abs() < 1e-6, "{v:?}");
+}
+
+#[test]
+fn a_plane_needs_two_directions_and_a_grid_two_points() {
+    let objective = Objective::new(Cpu::new(), DType::F64, 1, |x: Var, _: &[Var]| x.square().sum());
+    let x = Array::vector([1.0]);
+    let mut hessian = HessianOperator::new(&objective, &x, &[&[]]).unwrap();
+    let error = Plane::top_eigenvectors(&mut hessian, 1).unwrap_err().to_string();
+    assert_eq!(error, "2 eigenvalues are needed of an operator of size 1");
+    let layout = Layout::new([("w", vec![1, 1])]).unwrap();
+    let plane = Plane::random(&layout, &x, 1);
+    let refused = |grid| {
+        Landscape::measure("l", &objective, &x, &plane, &[&[]], grid).unwrap_err().to_string()
+    };
+    let points = "landscape: the number of points a side is 1, but must be at least 2";
+    assert_eq!(refused((1, 1.0)), points);
+    for range in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(refused((2, range)).starts_with("landscape: the range is "), "{range}");
+    }
+}
+
+#[test]
+fn curves_of_a_trainer_have_a_chart_for_each_metric_and_measurement() {
+    let (train, test) = burlap::nn::data::digits_split().unwrap();
+    let (train, test) = (Data::from(train).first(100).unwrap(), Data::from(test));
+    let model = Model::new(mlp(&[64, 4, 10], Activation::Relu).unwrap()).unwrap();
+    let task = Task::new(&model, &Cpu::new(), &train, |out, batch| {
+        loss::cross_entropy(out, batch["labels"])
+    })
+    .unwrap();
+    let training =
+        Training::new(task.objective().unwrap(), Plain, Sgd::new(), 0.1, task.init(1)).unwrap();
+    let run = Trainer::new(&task, training, Loader::new(&train, 50).unwrap())
+        .validate(&test, [metric::loss(), metric::accuracy()])
+        .fit(2)
+        .unwrap();
+    let mut history = RunHistory::new("plain", run.history());
+    // What an observer may have measured: a value with its error, and one that is not positive.
+    for (record, value) in history.epochs.iter_mut().zip([2.0, 3.0]) {
+        record.measured.push(("tr H".into(), value));
+        record.measured.push((format!("tr H{ERROR_SUFFIX}"), 0.5));
+        record.measured.push(("λ_min".into(), 1.0 - value));
+    }
+    let parts = training_curves(&[history]).parts();
+    let texts: Vec<String> = parts.iter().map(|part| part.svg().unwrap()).collect();
+    let names = ["training loss", "loss", "accuracy", "tr H", "λ_min"];
+    assert_eq!(texts.len(), names.len(), "an error is a band and no chart of its own");
+    for (text, name) in texts.iter().zip(names) {
+        assert!(text.contains(&format!("\n{name}\n")), "{name}: {text}");
+    }
+    // The band around tr H, and the negative numbers of a linear axis.
+    assert!(texts[3].contains("opacity=\"0.2\"") && !texts[4].contains("opacity=\"0.2\""));
+    assert!(texts[4].contains("−2"), "{}", texts[4]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::objective::batch::description;
-use crate::objective::programs::next_id;
+use crate::objective::cache::next_id;
 use crate::state::State;
 use burlap_autodiff::{Array, DType};
 use std::ops::Range;

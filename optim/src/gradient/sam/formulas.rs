@@ -4,7 +4,7 @@
 use super::draws::Draws;
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, Operand, Var};
