@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         confidence,
         even,
     ];
-    let scores = task.evaluate(run.last().parameters(), &test, &metrics)?;
+    let scores = task.evaluate(run.last(), &test, &metrics)?;
     for (name, value) in scores.numbers() {
         println!("{name:26} {value:.4}");
     }

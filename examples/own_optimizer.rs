@@ -54,6 +54,6 @@ fn main() -> Result<()> {
             training.step(&batch?)?;
         }
     }
-    println!("{}", task.evaluate(training.parameters(), &valid, &[metric::accuracy()])?);
+    println!("{}", task.evaluate(&training, &valid, &[metric::accuracy()])?);
     Ok(())
 }

@@ -7,6 +7,7 @@ use burlap::optim::{Error, Result, Stateful};
 use burlap::prelude::*;
 
 /// SAM in the maximum norm: ‖ε‖∞ ≤ ρ.
+#[derive(Debug)]
 struct BoxSam {
     rho: f64,
 }

@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         .fit(40)?;
 
     let best = run.best();
-    let found = task.evaluate(best.parameters(), &valid, &[metric::accuracy()])?;
+    let found = task.evaluate(best, &valid, &[metric::accuracy()])?;
     println!("{}: {found} after epoch {}", run.reason(), best.epoch());
     Ok(())
 }

@@ -144,6 +144,11 @@ impl Training {
         self.method.name()
     }
 
+    /// The method with its settings.
+    pub fn description(&self) -> String {
+        self.method.description()
+    }
+
     /// The number of steps taken.
     pub fn steps(&self) -> u64 {
         self.optimizer.steps()

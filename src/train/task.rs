@@ -42,7 +42,8 @@ pub(super) struct Parts {
 /// A model, the arrays of its data and a loss of its outputs.
 ///
 /// It makes the [`Objective`] that is minimised, and [evaluates](Task::evaluate) and
-/// [uses](Task::predict) the model at any parameters. Each shape of batches is compiled once.
+/// [uses](Task::predict) the model in any [state](ModelState): a training, saved weights, a parameter
+/// vector. Each shape of batches is compiled once.
 ///
 /// ```
 /// use burlap::prelude::*;
@@ -60,10 +61,10 @@ pub(super) struct Parts {
 ///     for batch in Loader::new(&train, 64)?.shuffled(7).epoch(epoch) {
 ///         training.step(&batch?)?;
 ///     }
-///     let found = task.evaluate(training.parameters(), &test, &[metric::loss(), metric::accuracy()])?;
+///     let found = task.evaluate(&training, &test, &[metric::loss(), metric::accuracy()])?;
 ///     println!("{epoch}: {found}");
 /// }
-/// let logits = task.predict(training.parameters(), &test.arrays()[0])?;
+/// let logits = task.predict(&training, &test.arrays()[0])?;
 /// assert_eq!(logits.shape()[..], [359, 10]);
 /// # Ok::<(), burlap::train::Error>(())
 /// ```

@@ -39,8 +39,8 @@ pub trait Backend: Send + Sync {
         array.is_on_host()
     }
 
-    /// An array of any contents in this backend's memory: where it can, one whose former array
-    /// nobody holds any more.
+    /// An array of any contents in this backend's memory, if possible in storage that no array holds
+    /// any more.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) where there is none.

@@ -14,7 +14,7 @@ pub(super) const ALIGNMENT: usize = 64;
 
 pub(super) fn costs() -> Costs {
     Costs {
-        // So many registers of a block stay in the first-level cache.
+        // The registers of a block stay in the first-level cache.
         growing_expression: 64,
         largest_expression: 128,
         // More cost more than a pass.

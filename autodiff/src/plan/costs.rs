@@ -16,8 +16,8 @@ use crate::graph::{Binary, Op, Unary};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// Operations of a fused expression while it grows: so many values of one point are held at
-    /// once in registers, or blocks of them in the nearest cache.
+    /// Operations of a fused expression while it grows: the values of one point are held at once in
+    /// registers, or blocks of them in the nearest cache.
     pub growing_expression: usize,
     /// Operations of a fused expression that takes others in, at most.
     pub largest_expression: usize,

@@ -170,6 +170,13 @@ impl Recorder<'_> {
             right.push(j as u8);
             n *= if batch { 1 } else { sa[i] };
         }
+        // A pair is one axis of the result in place of two, or none.
+        let gone = |&(i, _, batch): &(usize, usize, bool)| sa[i] * if batch { 1 } else { sa[i] };
+        let gone: usize = paired.iter().map(gone).product();
+        let elements = sa.count().saturating_mul(sb.count()) / gone.max(1);
+        if self.is_too_large(std::iter::once(elements)) {
+            return;
+        }
         let text =
             format!("contract({}, {}, pairs (left, right, batch) {paired:?})", a.name, b.name);
         let result = a.var.contract(b.var, contraction);

@@ -3,7 +3,7 @@
 use super::vectors::{add, dot, norm, orthogonalise};
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use burlap_autodiff::{Array, Var};
 
 /// Vectors of doubles and their algebra, each sum in one order: on a device that sums in the order

@@ -4,7 +4,7 @@ use super::LinearOperator;
 use super::operator::{check_one, check_rows};
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::objective::programs::{Identity, Key};
+use crate::objective::cache::{Identity, Key};
 use crate::objective::recording::Recording;
 use crate::objective::run::inputs;
 use burlap_autodiff::{Array, Bound, DType, Element, Var, map_rows};

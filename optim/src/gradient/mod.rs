@@ -41,6 +41,12 @@ pub trait Method: Send {
     /// The name.
     fn name(&self) -> &str;
 
+    /// The name with the settings, by which a run that goes on from a file knows that they are the
+    /// same; the name alone by default.
+    fn description(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// The gradient at x on a batch. `step` names the random draws, so that a step can be
     /// repeated to the bit.
     ///
@@ -72,6 +78,10 @@ pub trait Method: Send {
 impl<M: Method + ?Sized> Method for Box<M> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn description(&self) -> String {
+        (**self).description()
     }
 
     fn evaluate(

@@ -2,7 +2,7 @@
 //! each shape. No vector goes through the host.
 
 use super::Objective;
-use super::programs::{Key, signature};
+use super::cache::{Key, signature};
 use crate::error::{Error, Result};
 use burlap_autodiff::{Array, DType, Program, Tape, Var};
 use std::sync::Arc;
@@ -171,7 +171,7 @@ impl Objective {
         Ok(program.run(&[array, &rows])?.swap_remove(0))
     }
 
-    /// So many copies of a vector, in the parameters' type: shape `[dim]` for one, `[count, dim]` for
+    /// `count` copies of a vector, in the parameters' type: shape `[dim]` for one, `[count, dim]` for
     /// more.
     pub(crate) fn repeated(&self, vector: &Array, count: usize) -> Result<Array> {
         if count == 1 {

@@ -1,8 +1,8 @@
 //! Buffers: state of a model that is no parameter, such as running statistics of a normalisation.
 
 use super::batch::description;
+use super::cache::Key;
 use super::loss::{Loss, LossFormula};
-use super::programs::Key;
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use crate::state::State;

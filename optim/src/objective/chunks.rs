@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, positive_count};
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use burlap_autodiff::{Array, Program};
 use std::ops::Range;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 mod arithmetic;
 pub(crate) mod batch;
 pub(crate) mod buffers;
+pub(crate) mod cache;
 pub(crate) mod chunks;
 pub(crate) mod loss;
 pub(crate) mod model_and_loss;
@@ -22,8 +23,8 @@ use crate::parameters::Parameter;
 use batch::BatchLayout;
 use buffers::Buffers;
 use burlap_autodiff::{Array, At, Backend, DType, Program, Var};
+use cache::{Key, ProgramCache};
 use loss::LossFormula;
-use programs::{Key, ProgramCache};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use crate::objective::batch::{Role, description};
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Var, map_rows};
 

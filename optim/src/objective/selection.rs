@@ -2,7 +2,7 @@
 //! host.
 
 use super::Objective;
-use super::programs::Key;
+use super::cache::Key;
 use crate::error::Result;
 use burlap_autodiff::{Array, DType, Operand, Var};
 use std::ops::Range;
@@ -85,7 +85,7 @@ impl Objective {
             let found = above.run(&[scores, candidates, &Array::scalar(threshold)])?;
             Ok(found[0].item()? as usize)
         };
-        // The least number above which there are no more than so many.
+        // The least threshold with at most `count` scores above it.
         let (mut low, mut high) = (rank(f64::NEG_INFINITY) - 1, rank(f64::INFINITY));
         let mut chosen = 0;
         while chosen != count && high.abs_diff(low) > 1 {
@@ -107,7 +107,7 @@ impl Objective {
         Ok(mask.run(&inputs)?.swap_remove(0))
     }
 
-    /// The index below which so many candidates have exactly the score of a threshold.
+    /// The index below which `count` candidates have exactly the score of a threshold.
     fn first_ties(
         &self,
         (scores, candidates): (&Array, &Array),

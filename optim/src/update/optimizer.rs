@@ -191,8 +191,10 @@ impl Optimizer {
         let scalars: Vec<&Array> = self.spare[self.state.len() + 1..].iter().collect();
         let scalars = self.backend.download(&scalars)?;
         let [check, squares] = [0, 1].map(|i| scalars.get(i).and_then(|s| s.get(&[])));
+        // A sum of squares that is finite has no other terms; one that is not may be too large.
+        let fits = squares.is_some_and(f64::is_finite) || self.is_finite(gradient)?;
         // Zero times each element: NaN where one is not finite.
-        if check != Some(0.0) {
+        if !fits || check != Some(0.0) {
             let of = self.rule.name().into();
             return Err(Error::NonFiniteGradient { of, input: None, cause: None });
         }
@@ -202,6 +204,19 @@ impl Optimizer {
         self.norm = squares.map(f64::sqrt);
         self.step += 1;
         Ok(())
+    }
+
+    /// Whether all elements of the gradient with respect to parameters that are not frozen are finite.
+    fn is_finite(&self, gradient: &Array) -> Result<bool> {
+        let tape = Tape::new();
+        let g = tape.input("gradient", self.dtype, [self.dim]);
+        let segments = segments(&*self.rule, &self.layout, self.dim)?;
+        let active = segments.iter().filter(|segment| !segment.frozen);
+        let zero = active.map(|segment| (segment.of(g) * 0.0).sum()).reduce(|a, b| a + b);
+        let Some(zero) = zero else {
+            return Ok(true);
+        };
+        Ok(tape.compile(&*self.backend, &[zero])?.run(&[gradient])?[0].item()? == 0.0)
     }
 
     /// The rule's name is part of the counter's, so that no rule goes on from another's state.
@@ -264,7 +279,6 @@ fn compile(
             (before, states)
         } else {
             let mut g = segment.of(gradient);
-            checks.push((g * 0.0).sum());
             squares.push((g * g).sum());
             if let Some(factor) = factor {
                 g *= factor;

@@ -276,6 +276,7 @@ fn the_log_determinant_stays_finite_where_exponentials_do_not() {
 
 /// A measure of samples that are no numbers, with so many elements too many; without any
 /// samples where that is `None`.
+#[derive(Debug)]
 struct Broken(Option<usize>);
 
 impl Stateful for Broken {}

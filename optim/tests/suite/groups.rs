@@ -3,8 +3,8 @@
 
 use burlap_autodiff::{Array, Cpu, DType, Var};
 use burlap_optim::{
-    Adam, AdamW, Group, Lion, Objective, Optimizer, Plain, Schedule, Selection, Sgd, Training,
-    UpdateRule,
+    Adam, AdamW, Error, Group, Lion, Objective, Optimizer, Plain, Schedule, Selection, Sgd,
+    Training, UpdateRule,
 };
 
 /// Names and shapes of ten parameters, and where each lies.
@@ -310,4 +310,30 @@ fn trainings_go_to_other_threads() {
     let mut training = Training::new(objective, Plain, rule, 0.1, x).unwrap();
     let batch = [Array::vector(vec![1.0; 10])];
     std::thread::spawn(move || training.step(&batch).map(|_| ())).join().unwrap().unwrap();
+}
+
+/// A gradient whose squares are beyond its type's range is one; a single infinite element is not,
+/// but where the parameter is frozen.
+#[test]
+fn a_gradient_is_finite_by_its_elements_not_by_its_squares() {
+    let rule = Sgd::new().freeze("embed.*");
+    let mut optimizer = Optimizer::of(rule, &objective(DType::F32)).unwrap();
+    let (frozen, free) = (range("embed.weight").start, range("body.weight"));
+    let mut x = Array::full(DType::F32, [10], 1.0);
+    let mut g = vec![0.0f32; 10];
+    g[frozen] = f32::INFINITY;
+    (g[free.start], g[free.end - 1]) = (1e30, -2e30);
+    optimizer.step(&mut x, &Array::vector(g.clone()), 1.0).unwrap();
+    let after = x.clone();
+    assert_eq!(
+        [frozen, free.start, free.end - 1].map(|i| x.get(&[i]).unwrap() as f32),
+        [1.0, -1e30, 2e30]
+    );
+    assert_eq!(optimizer.gradient_norm(), Some(f64::INFINITY));
+    for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        g[free.end - 1] = bad;
+        let error = optimizer.step(&mut x, &Array::vector(g.clone()), 1.0).unwrap_err();
+        assert!(matches!(error, Error::NonFiniteGradient { .. }), "{error}");
+        assert_eq!(x, after);
+    }
 }

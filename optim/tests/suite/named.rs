@@ -343,6 +343,34 @@ fn no_word_has_two_meanings() {
     assert!(names.windows(2).all(|w| w[0] != w[1]), "{names:?}");
 }
 
+#[test]
+fn descriptions_tell_all_settings_and_no_addresses() {
+    let told = |name: &str, settings: &MethodSettings| {
+        let description = method(name, settings).map(|found| found.method.description());
+        description.ok().inspect(|text| assert!(!text.contains("0x"), "{text}"))
+    };
+    for member in METHODS {
+        let none = MethodSettings::new();
+        let default = told(member.name, &none).unwrap();
+        assert_eq!(told(member.name, &none).unwrap(), default);
+        for setting in member.all_settings() {
+            let values: [SettingValue; 5] = [
+                0.375.into(),
+                7u64.into(),
+                Estimator::Central.into(),
+                Estimator::OneSided.into(),
+                vec![0..2].into(),
+            ];
+            let others =
+                values.map(|value| told(member.name, &none.clone().with(setting.name, value)));
+            let mut others = others.into_iter().flatten();
+            assert!(others.any(|other| other != default), "{}: {}", member.name, setting.name);
+        }
+        let seeded = told(member.name, &none.with_seed(5)).unwrap();
+        assert_eq!(seeded == default, member.name == "plain");
+    }
+}
+
 /// The tables in the documentation are written by `BURLAP_WRITE_TABLE=1 cargo test`.
 #[test]
 fn the_documented_tables_are_those_of_the_registry() {

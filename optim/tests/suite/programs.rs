@@ -138,6 +138,7 @@ fn a_method_that_is_changed_after_use_is_another() {
 }
 
 /// The gradient at x + cε, with another c at every step.
+#[derive(Debug)]
 struct Wandering;
 
 impl Stateful for Wandering {}

@@ -175,6 +175,7 @@ fn both_passes_see_the_same_random_mask() {
 }
 
 /// ε = −c x: a rule of the user's.
+#[derive(Debug)]
 struct Shrink(f64);
 
 impl Stateful for Shrink {}

@@ -64,6 +64,7 @@ fn a_step_whose_rate_overflows_changes_nothing() {
 }
 
 /// A measure whose state never fits.
+#[derive(Debug)]
 struct Stubborn;
 
 impl Stateful for Stubborn {

@@ -221,6 +221,7 @@ fn scale_invariant_measures_do_not_see_a_rescaling_of_parameters() {
 }
 
 /// Uniform on [−√3, √3]: variance 1, fourth moment 9/5.
+#[derive(Debug)]
 struct Uniform;
 
 impl Stateful for Uniform {}

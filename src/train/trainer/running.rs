@@ -241,7 +241,7 @@ impl Running {
             ("the parameters' type", self.training.objective().dtype().to_string()),
             ("the training data's hash", format!("{hash:016x}")),
             ("the loader", format!("{:?}", self.loader)),
-            ("the gradient estimator", self.training.method().to_owned()),
+            ("the gradient estimator", self.training.description()),
             ("the update rule", format!("{:?}", optimizer.rule())),
             ("the schedule", self.training.schedule().to_string()),
             ("the average", format!("{average:?}")),

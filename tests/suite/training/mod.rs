@@ -3,6 +3,7 @@
 mod buffers;
 mod by_hand;
 mod common;
+mod devices;
 mod errors;
 mod interrupted;
 mod metrics;

@@ -122,6 +122,10 @@ fn not_where_it_is_another_run() {
         let (sam, rule) = (Sam::new(0.02).unwrap(), AdamW::new().no_decay("*.bias"));
         Training::new(task.objective().unwrap(), sam, rule, 1e-2, task.init(3)).unwrap()
     };
+    let radius = |task: &Task| {
+        let (sam, rule) = (Sam::new(0.05).unwrap(), AdamW::new().no_decay("*.bias"));
+        Training::new(task.objective().unwrap(), sam, rule, 2e-2, task.init(3)).unwrap()
+    };
     let decay = |task: &Task| {
         let (sam, rule) = (Sam::new(0.02).unwrap(), AdamW::new());
         Training::new(task.objective().unwrap(), sam, rule, 2e-2, task.init(3)).unwrap()
@@ -138,8 +142,9 @@ fn not_where_it_is_another_run() {
     };
     for (error, what) in [
         (with(rate), "the schedule was 0.02 Constant and is 0.01 Constant"),
+        (with(radius), "the gradient estimator was sam: Ascent"),
         (with(decay), "the update rule was Grouped"),
-        (with(plain), "the gradient estimator was sam and is plain"),
+        (with(plain), "and is plain; remove the file"),
         (other(9, 4, data(47, 0)), "the loader was 47 examples in batches of 10, shuffled by 4"),
         (other(10, 5, data(47, 0)), "the loader was"),
         (other(10, 4, data(47, 1)), "the training data's hash was"),

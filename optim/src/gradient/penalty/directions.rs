@@ -76,7 +76,7 @@ impl From<Var> for Drawn {
 
 /// A distribution μ of directions, whose samples are formulas of a key, a state array, or made on the
 /// host.
-pub trait DirectionDistribution: Stateful + Send {
+pub trait DirectionDistribution: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 

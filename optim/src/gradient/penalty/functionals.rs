@@ -30,7 +30,7 @@ impl Samples {
 }
 
 /// A function of sampled curvatures that estimates S.
-pub trait Functional: Send {
+pub trait Functional: std::fmt::Debug + Send {
     /// The estimate, a scalar.
     fn record(&self, samples: &Samples) -> Var;
 

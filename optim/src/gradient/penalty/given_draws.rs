@@ -12,6 +12,12 @@ pub(super) struct GivenDraws<D> {
     vectors: Vec<Array>,
 }
 
+impl<D: std::fmt::Debug> std::fmt::Debug for GivenDraws<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} given draws of {:?}", self.vectors.len(), self.distribution)
+    }
+}
+
 impl<D: DirectionDistribution> GivenDraws<D> {
     pub(super) fn new(distribution: D, vectors: Vec<Array>) -> GivenDraws<D> {
         GivenDraws { distribution, vectors }

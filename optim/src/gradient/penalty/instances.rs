@@ -111,6 +111,13 @@ pub(crate) const TILTED_SAM: Member = Member::penalty(
 /// 2·mean, or 2d·mean on the sphere.
 struct MeanTimes(fn(usize) -> f64);
 
+impl std::fmt::Debug for MeanTimes {
+    // Without the address, which differs from process to process.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MeanTimes")
+    }
+}
+
 impl Functional for MeanTimes {
     fn record(&self, s: &Samples) -> Var {
         (self.0)(s.dim) * s.mean(s.curvatures)
@@ -118,6 +125,7 @@ impl Functional for MeanTimes {
 }
 
 /// The mean of ‖Hv‖².
+#[derive(Debug)]
 struct MeanOfSquares;
 
 impl Functional for MeanOfSquares {
@@ -132,6 +140,7 @@ impl Functional for MeanOfSquares {
 
 /// c − 2 log ∫ e^(−q) dμ, in the form that cannot overflow; its gradient weighs the samples by
 /// their own normalised weights.
+#[derive(Debug)]
 struct LogDeterminant {
     lebesgue: bool,
     exponential: bool,
@@ -148,6 +157,7 @@ impl Functional for LogDeterminant {
 }
 
 /// 2 (mean of qᵖ)^(1/p).
+#[derive(Debug)]
 struct Power(f64);
 
 impl Functional for Power {
@@ -157,6 +167,7 @@ impl Functional for Power {
 }
 
 /// (1/τ) log mean e^(τq).
+#[derive(Debug)]
 struct Tilt(f64);
 
 impl Functional for Tilt {

@@ -18,6 +18,7 @@
 
 mod directions;
 mod distributions;
+mod drawing;
 mod estimators;
 mod functionals;
 pub(crate) mod ggn_trace;

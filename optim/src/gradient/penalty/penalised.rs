@@ -5,7 +5,7 @@ use super::sampling::{Curvatures, Point};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::State;
 use burlap_autodiff::{Array, Program};
@@ -77,6 +77,10 @@ impl SharpnessMethod {
 impl Method for SharpnessMethod {
     fn name(&self) -> &str {
         self.sharpness.name()
+    }
+
+    fn description(&self) -> String {
+        format!("{self:?}, rho {}", self.sharpness.rho())
     }
 
     fn evaluate(

@@ -2,11 +2,11 @@
 
 use super::Sharpness;
 use super::directions::Drawn;
+use super::drawing::Drawing;
 use super::estimators::{CurvaturePoint, curvature};
-use super::sharpness::Drawing;
 use crate::error::{Error, Result};
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::objective::recording::Recording;
 use burlap_autodiff::{Array, Program, Var, map_rows};
 use std::sync::Arc;

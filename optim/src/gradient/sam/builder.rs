@@ -7,7 +7,7 @@ use crate::error::{Error, Result, fraction, not_negative, positive_count};
 use crate::gradient::{Evaluation, Method};
 use crate::objective::Objective;
 use crate::objective::batch::description;
-use crate::objective::programs::next_id;
+use crate::objective::cache::next_id;
 use crate::state::State;
 use burlap_autodiff::{Array, DType};
 use std::ops::Range;
@@ -280,6 +280,17 @@ fn check_like(label: &str, array: &Array, like: &Array) -> Result<()> {
 impl Method for Sam {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn description(&self) -> String {
+        let Sam { rule, combination, radius, ranges, m_sharpness, selected, .. } = self;
+        let Sam { seed, norm_offset, draws, .. } = self;
+        let draws = draws.is_some();
+        format!(
+            "{}: {rule:?}, {combination:?}, radius {radius:?}, ranges {ranges:?}, m {m_sharpness:?}, \
+             selected {selected}, seed {seed}, offset {norm_offset}, given draws {draws}",
+            self.name
+        )
     }
 
     fn evaluate(

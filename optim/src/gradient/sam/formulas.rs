@@ -4,7 +4,7 @@
 use super::draws::Draws;
 use crate::error::Result;
 use crate::objective::Objective;
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::random::{Draw, Purpose};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, Operand, Var};
@@ -210,6 +210,7 @@ pub enum Next {
 /// use burlap_optim::sam::{Next, Perturbation, Perturbing, Progress};
 /// use burlap_optim::{Method, Objective, Result, Sam, Stateful};
 /// /// Two ascents of length ½ρ.
+/// #[derive(Debug)]
 /// struct TwoSteps;
 /// impl Stateful for TwoSteps {}
 /// impl Perturbation for TwoSteps {
@@ -235,7 +236,7 @@ pub enum Next {
 /// assert_eq!((step.gradient.to_string(), step.gradients), ("[4]".into(), 3));
 /// # Ok::<(), burlap_optim::Error>(())
 /// ```
-pub trait Perturbation: Stateful + Send {
+pub trait Perturbation: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 
@@ -327,7 +328,7 @@ impl From<Var> for Combined {
 }
 
 /// The formula of the optimizer's gradient, of the gradients at x and at perturbed points.
-pub trait Combination: Stateful + Send {
+pub trait Combination: Stateful + std::fmt::Debug + Send {
     /// The name.
     fn name(&self) -> &str;
 

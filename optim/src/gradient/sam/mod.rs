@@ -30,6 +30,7 @@ pub(crate) mod ssam_d;
 pub(crate) mod ssam_f;
 mod step;
 pub(crate) mod vasso;
+mod walk;
 pub(crate) mod wsam;
 
 pub use asam::Asam;

@@ -3,7 +3,7 @@
 use super::masks::{by_scores, masked};
 use super::{Perturbation, Perturbing, Preparing, Sam};
 use crate::error::{Result, below_one, fraction, positive, positive_count};
-use crate::objective::programs::Key;
+use crate::objective::cache::Key;
 use crate::registry::{Member, Setting};
 use crate::state::Stateful;
 use burlap_autodiff::{Array, DType, Var};

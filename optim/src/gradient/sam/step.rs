@@ -3,21 +3,18 @@
 
 use super::builder::Sam;
 use super::draws::Draws;
-use super::formulas::{Combined, Combining, Next, Perturbing, Progress};
-use crate::error::{Error, Result};
+use super::formulas::{Combined, Combining, Perturbing};
+use crate::error::Result;
 use crate::gradient::Evaluation;
 use crate::objective::Objective;
+use crate::objective::cache::Key;
 use crate::objective::chunks::Chunk;
-use crate::objective::programs::Key;
 use crate::objective::recording::Recording;
 use crate::random::{Draw, Purpose};
 use burlap_autodiff::{Array, Var};
 
 /// Beyond the samples that users name their own keys by.
 const KEYS: u32 = 0x00ff_0000;
-
-/// Climbs of one step after which a rule is taken to have no end.
-const MOST_CLIMBS: usize = 1000;
 
 /// A part of a step's batch.
 #[derive(Clone, Copy)]
@@ -35,43 +32,35 @@ pub(super) struct Found {
 }
 
 /// The results of the pass at x and of climbs, and the points x + cε.
-struct Ascended {
-    loss: f64,
-    points: Points,
-    gradient: Option<Array>,
-    buffers: Vec<Array>,
-    climbed: Vec<Array>,
+pub(super) struct Ascended {
+    pub(super) loss: f64,
+    pub(super) points: Points,
+    pub(super) gradient: Option<Array>,
+    pub(super) buffers: Vec<Array>,
+    pub(super) climbed: Vec<Array>,
 }
 
 /// The last points of a step.
-enum Points {
+pub(super) enum Points {
     /// x + cε.
     At(Vec<Array>),
     /// None: x serves as each of them.
     Skipped,
 }
 
-/// The points x + cε of a round in which the rule decides.
-struct Round {
-    /// x + ε.
-    climb: Array,
-    offset: Array,
-    points: Vec<Array>,
-}
-
 /// As keys hold numbers.
-fn bits(points: &[f64]) -> Vec<u64> {
+pub(super) fn bits(points: &[f64]) -> Vec<u64> {
     points.iter().map(|factor| factor.to_bits()).collect()
 }
 
 /// x + cε.
-fn along(x: Var, epsilon: Var, factors: &[f64]) -> impl Iterator<Item = Var> {
+pub(super) fn along(x: Var, epsilon: Var, factors: &[f64]) -> impl Iterator<Item = Var> {
     factors.iter().map(move |&c| x + if c == 1.0 { epsilon } else { c * epsilon })
 }
 
 impl Sam {
     /// The state of the rule, and that of the combination.
-    fn parted<'a, T>(&self, state: &'a [T]) -> (&'a [T], &'a [T]) {
+    pub(super) fn parted<'a, T>(&self, state: &'a [T]) -> (&'a [T], &'a [T]) {
         state.split_at(self.rule.state_names().len())
     }
 
@@ -108,7 +97,7 @@ impl Sam {
     }
 
     /// ε; declares radius, key or draws, and state arrays.
-    fn record_epsilon(
+    pub(super) fn record_epsilon(
         &self,
         r: &Recording<'_>,
         gradient: Var,
@@ -217,63 +206,6 @@ impl Sam {
         let (loss, gradient, buffers) = objective.value_grad_buffers_for(&self.name, x, batch)?;
         let points = Points::At(self.points_from(objective, x, &gradient, (&rest, points))?);
         Ok(Ascended { loss, points, gradient: Some(gradient), buffers, climbed: Vec::new() })
-    }
-
-    /// The same by the points on which the rule decides.
-    fn walk(
-        &self,
-        objective: &Objective,
-        x: &Array,
-        batch: &[Array],
-        (inputs, factors, step): (&[Array], &[f64], u64),
-    ) -> Result<Ascended> {
-        let (loss, gradient, buffers) = objective.value_grad_buffers_for(&self.name, x, batch)?;
-        let (mut losses, mut climbed) = (vec![loss], Vec::<Array>::new());
-        let mut offset = objective.zero_vector()?;
-        let points = loop {
-            let (round, last) = (climbed.len(), climbed.last().unwrap_or(&gradient));
-            let state = self.parted(&self.state).0;
-            let progress =
-                Progress { step, round, losses: &losses, state, objective, gradient: last };
-            let next = self.rule.next(&progress)?;
-            if next == Next::Skip {
-                break Points::Skipped;
-            }
-            let found = self.round(objective, [x, last, &offset], (inputs, factors, round))?;
-            if next == Next::Combine {
-                break Points::At(found.points);
-            }
-            if round == MOST_CLIMBS {
-                let of = self.name.clone();
-                let (name, value) = ("the number of climbs in a step", (round + 1).to_string());
-                return Err(Error::Setting { of, name, value, expected: "at most 1000" });
-            }
-            let (loss, gradient) = objective.value_grad_for(&self.name, &found.climb, batch)?;
-            losses.push(loss);
-            climbed.push(gradient);
-            offset = found.offset;
-        };
-        Ok(Ascended { loss, points, gradient: Some(gradient), buffers, climbed })
-    }
-
-    /// The points of a round, from x, the last gradient and the last ε.
-    fn round(
-        &self,
-        objective: &Objective,
-        at: [&Array; 3],
-        (inputs, factors, round): (&[Array], &[f64], usize),
-    ) -> Result<Round> {
-        let key = Key::Round { of: self.id, round, factors: bits(factors) };
-        let program = objective.algebra(key, |r| {
-            let (gradient, offset) = (r.vector("gradient"), r.vector("offset"));
-            let epsilon = self.record_epsilon(r, gradient, (round, offset));
-            [r.x + epsilon, epsilon].into_iter().chain(along(r.x, epsilon, factors)).collect()
-        })?;
-        let inputs: Vec<&Array> = at.into_iter().chain(inputs).collect();
-        let mut outputs = program.run(&inputs)?;
-        let points = outputs.split_off(2);
-        let offset = outputs.swap_remove(1);
-        Ok(Round { climb: outputs.swap_remove(0), offset, points })
     }
 
     fn points_key(&self, points: &[f64], with_loss: bool) -> Key {

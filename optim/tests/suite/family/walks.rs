@@ -12,6 +12,7 @@ use burlap_optim::{
 };
 
 /// ε ← ε + (ρ/k) ∇L(x + ε)/‖·‖, k times.
+#[derive(Debug)]
 struct Several {
     rho: f64,
     rounds: usize,
@@ -96,6 +97,7 @@ fn found_error(
 }
 
 /// A rule that never comes to an end.
+#[derive(Debug)]
 struct Endless;
 
 impl Stateful for Endless {}
@@ -123,6 +125,7 @@ impl Perturbation for Endless {
 }
 
 /// The mean of the gradients at two perturbed points, of which the second lies on the other side.
+#[derive(Debug)]
 struct Both;
 
 impl Stateful for Both {}
@@ -142,6 +145,7 @@ impl Combination for Both {
 }
 
 /// ρ g/‖g‖, then −ρ ĝ/‖ĝ‖.
+#[derive(Debug)]
 struct Sides;
 
 impl Stateful for Sides {}
@@ -185,6 +189,7 @@ fn two_perturbations_are_combined() {
 }
 
 /// SAM where ‖g‖² exceeds its running mean m ← 0.8 m + 0.2 ‖g‖², else the plain gradient.
+#[derive(Debug)]
 struct Selective;
 
 impl Stateful for Selective {
