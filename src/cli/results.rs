@@ -80,8 +80,9 @@ fn quoted(value: &str) -> String {
 }
 
 /// The first setting of a file that is not the wanted one, in words.
-fn difference(found: &str, wanted: &Settings) -> Option<String> {
-    let pairs: Vec<_> = found.strip_prefix("# ")?.split("; ").map(|p| p.split_once('=')).collect();
+fn difference(heading: &str, wanted: &Settings) -> Option<String> {
+    let pairs: Vec<_> =
+        heading.strip_prefix("# ")?.split("; ").map(|p| p.split_once('=')).collect();
     for (name, now) in wanted {
         let then = pairs.iter().flatten().find(|(k, _)| k == name).map(|(_, then)| *then);
         match then {
