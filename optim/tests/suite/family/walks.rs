@@ -274,6 +274,7 @@ fn a_step_that_is_skipped_goes_on_with_the_plain_gradient() {
 }
 
 /// A combination whose state has the name of MSAM's.
+#[derive(Debug)]
 struct Clashing;
 
 impl Stateful for Clashing {
