@@ -230,10 +230,7 @@ impl Planner<'_> {
     }
 
     fn push(&mut self, mut work: Work, id: NodeId) {
-        if let Work::Map(map) = &mut work {
-            let [_, r, b] = map.split();
-            map.has_long_rows = r * b > self.costs.long_row;
-        }
+        work.kind_mut().divide_rows_beyond(self.costs.long_row);
         let node = self.graph.node(id);
         self.kernels.push(Kernel { work, name: node.op.name(), at: node.at });
     }

@@ -176,6 +176,11 @@ impl Kind for Map {
         self.domain.count().saturating_mul(each)
     }
 
+    fn divide_rows_beyond(&mut self, points: usize) {
+        let [_, r, b] = self.split();
+        self.has_long_rows = r * b > points;
+    }
+
     fn describe(&self) -> String {
         let kind = match (self.stores.is_empty(), self.reductions.is_empty()) {
             (false, false) => "map + reduce",

@@ -104,6 +104,11 @@ macro_rules! define {
             pub(crate) fn kind(&self) -> &dyn Kind {
                 match self { $(Work::$variant(kind) => kind,)* }
             }
+
+            /// The same, to change what the planner decides.
+            pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
+                match self { $(Work::$variant(kind) => kind,)* }
+            }
         }
 
         $(impl From<$type> for Work {
@@ -130,6 +135,11 @@ pub(crate) trait Kind {
     /// often.
     fn flops_to_keep_together(&self) -> usize {
         self.flops()
+    }
+
+    /// Lets rows of more points than these be reduced in parts of their own.
+    fn divide_rows_beyond(&mut self, points: usize) {
+        let _ = points;
     }
 
     /// Its name and sizes, as in listings.

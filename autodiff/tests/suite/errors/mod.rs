@@ -152,7 +152,7 @@ fn ill_formed_operations_name_what_does_not_fit() {
             Box::new(move |t| f(t, "a", &[1]).variance(&[0, 0], 1)),
         ),
     ];
-    check(cases, "errors/main.rs:");
+    check(cases, "errors/mod.rs:");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_first_error_is_the_one_reported() {
     let worse = (bad + tape.input("c", DType::F64, [9])).reshape([77]).sum();
     let error = tape.compile(&Cpu::new(), &[worse.grad(a)]).unwrap_err().to_string();
     assert!(error.starts_with("matmul"), "{error}");
-    assert!(error.ends_with(&format!("errors/main.rs:{line})")), "{error}");
+    assert!(error.ends_with(&format!("errors/mod.rs:{line})")), "{error}");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn inputs_and_outputs_that_do_not_fit_are_errors_of_the_run() {
         wrong.starts_with("run: input \"x\" is f64[2, 3] but was given f64[3, 2] ("),
         "{wrong}"
     );
-    assert!(wrong.contains("errors/main.rs:"), "{wrong}");
+    assert!(wrong.contains("errors/mod.rs:"), "{wrong}");
     let wrong = message(Array::zeros(DType::F32, [2, 3]));
     assert!(wrong.contains("f64[2, 3] but was given f32[2, 3]"), "{wrong}");
     assert_eq!(
@@ -256,7 +256,7 @@ fn the_finite_check_names_the_primitive_and_the_line() {
     assert!(program.run(&[&Array::vector([2.0, 3.0, 4.0])]).is_ok());
     let error = program.run(&[&Array::vector([2.0, 0.5, 4.0])]).unwrap_err().to_string();
     assert!(error.starts_with("log: element 1 of the result, of shape [3], is NaN"), "{error}");
-    assert!(error.ends_with(&format!("errors/main.rs:{line})")), "{error}");
+    assert!(error.ends_with(&format!("errors/mod.rs:{line})")), "{error}");
 }
 
 #[test]
