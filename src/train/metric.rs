@@ -142,6 +142,7 @@ impl Metric {
     #[must_use]
     pub fn against(mut self, target: &str) -> Metric {
         if let Key::Metric(key) = &mut self.key {
+            key.push('\0');
             key.push_str(target);
         }
         self.target = target.to_owned();

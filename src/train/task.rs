@@ -163,6 +163,8 @@ impl Task {
             });
         };
         self.parts.input = place;
+        // Clones keep theirs.
+        self.programs = Arc::default();
         Ok(self)
     }
 

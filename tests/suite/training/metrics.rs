@@ -142,6 +142,28 @@ fn regression_and_sums_of_ones_own() {
 }
 
 #[test]
+fn other_arrays_are_inputs_and_targets() {
+    let n = 7;
+    let ramp = |k: f64| Array::vector((0..n).map(|i| k * f64::from(i)).collect::<Vec<f64>>());
+    let data = Data::new().by_example("a", ramp(1.0)).unwrap();
+    let data = data.by_example("b", ramp(2.0)).unwrap().by_example("c", ramp(4.0)).unwrap();
+    let task = identity(&data, |out, _| out.mean()).with_evaluation_batch(3).unwrap();
+    let x = task.init(0);
+    let error = |task: &Task, target: &str| {
+        let metrics = [metric::mean_absolute_error().against(target)];
+        task.evaluate(&x, &data, &metrics).unwrap().get("mean absolute error").unwrap()
+    };
+    // The mean of 0 to 6 is 3.
+    assert_eq!((error(&task, "b"), error(&task, "c"), error(&task, "a")), (3.0, 9.0, 0.0));
+    let of_b = task.clone().with_input("b").unwrap();
+    assert_eq!((error(&of_b, "b"), error(&of_b, "c"), error(&task, "b")), (0.0, 6.0, 3.0));
+    let unknown = task.clone().with_input("d").unwrap_err().to_string();
+    assert_eq!(unknown, "data: d is missing, but must be one of a, b, c");
+    // The model's input alone is predicted on.
+    assert_eq!(of_b.predict(&x, &ramp(2.0)).unwrap(), ramp(2.0));
+}
+
+#[test]
 fn predictions_do_not_depend_on_batches() {
     let data = data(47, 0);
     let task = task(&data);
