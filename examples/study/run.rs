@@ -10,7 +10,7 @@ use burlap::report::CurvatureSummary;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What a run with the chosen settings found; what is not known of a run that diverged is empty.
+/// The result of a run with the chosen settings; empty where it diverged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunRow {
     /// Part of the training labels that was flipped.

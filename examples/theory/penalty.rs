@@ -99,7 +99,7 @@ impl Polynomial {
     }
 }
 
-/// What was found at one distance and one radius.
+/// The estimates at one distance and one radius, with their closed forms.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     /// The distance to the critical point.

@@ -1,4 +1,4 @@
-//! What all commands have in common: how their lines are parsed, what they print, how they end.
+//! Command lines, output and exit codes of all commands.
 
 use super::data::Normalize;
 use super::error::{Error, OfFlag, Result, usage};

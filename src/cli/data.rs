@@ -1,4 +1,4 @@
-//! The data sets and networks that the flags name.
+//! Data sets and networks by the names that flags give them.
 
 use super::error::{Error, OfFlag, Result, usage};
 use super::numbers;
@@ -10,7 +10,7 @@ use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Which data.
+/// The flags of a data set.
 #[derive(clap::Args, Clone, Debug)]
 pub struct DataArgs {
     /// digits (embedded), mnist, fashion-mnist, or a path: a folder with four IDX files, or a
@@ -36,6 +36,12 @@ pub struct DataArgs {
 }
 
 /// Features become (feature − mean)/std.
+///
+/// ```
+/// use burlap::cli::Normalize;
+/// assert_eq!("0.1307,0.3081".parse(), Ok(Normalize { mean: 0.1307, std: 0.3081 }));
+/// assert!("0,0".parse::<Normalize>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
     /// The number that is subtracted.
@@ -72,7 +78,7 @@ impl fmt::Display for Normalize {
     }
 }
 
-/// A training set in two parts, by which settings are chosen. There is no test set in it.
+/// A training set in two parts for the choice of settings, without any test set.
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// The examples that are trained on.
@@ -91,8 +97,8 @@ impl DataArgs {
         Ok((self.reduced(train, seed)?, test))
     }
 
-    /// A training set without a part (as large as `validation` says) by which settings can be
-    /// chosen, and that part. The fraction and the label noise are those of what remains.
+    /// The training set without its part `validation`, and that part, by which settings can be chosen.
+    /// Fraction and label noise apply to the training set that remains.
     ///
     /// # Errors
     /// As [`DataArgs::load`].
@@ -116,7 +122,7 @@ impl DataArgs {
         Ok((Selection { training: self.reduced(training, seed)?, validation }, test))
     }
 
-    /// The first part of it, some labels of which are flipped.
+    /// The first part of a training set with some labels flipped.
     fn reduced(&self, mut train: Dataset, seed: u64) -> Result<Dataset> {
         if self.fraction != 1.0 {
             train = train.first_fraction(self.fraction)?;
@@ -156,12 +162,19 @@ impl DataArgs {
     }
 }
 
-/// The network of a name, for a data set: mlp, mlp:H1,H2,… (hidden sizes), simple (six layers,
+/// The network of a name for a data set: mlp, mlp:H1,H2,… (hidden sizes), simple (six layers,
 /// two of which share their parameters), or paper (one layer more: the one that the code of arXiv
 /// 2406.03682 trains on MNIST).
 ///
+/// ```
+/// let digits = burlap::nn::data::digits()?;
+/// let network = burlap::cli::model("mlp:32,16", &digits)?;
+/// assert_eq!(network.layout().total(), 65 * 32 + 33 * 16 + 17 * 10);
+/// # Ok::<(), burlap::cli::Error>(())
+/// ```
+///
 /// # Errors
-/// For any other name.
+/// [`Error::Flag`] for any other name.
 pub fn model(name: &str, data: &Dataset) -> Result<Model> {
     network(name, data).of_flag(format!("--model {name}"))
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in a command.
+//! Errors of commands.
 
 use crate::{autodiff, nn, optim, report};
 use std::error::Error as StdError;
@@ -21,12 +21,12 @@ pub enum Error {
     /// A command line that cannot be carried out.
     #[error("{0}")]
     Usage(String),
-    /// What the value of a flag leads to.
+    /// A flag whose value leads to an error.
     #[error("{flag}: {problem}")]
     Flag {
         /// The flag, with its value where the error does not say it.
         flag: String,
-        /// What went wrong.
+        /// The error.
         problem: Box<Error>,
     },
     /// A step of a training that failed.
@@ -44,7 +44,7 @@ pub enum Error {
     SavedRun {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A file of results that cannot be used.
@@ -52,7 +52,7 @@ pub enum Error {
     Results {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A line of a file of results that does not fit.
@@ -70,13 +70,13 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         cause: io::Error,
     },
     /// Records that cannot be written as CSV.
     #[error(transparent)]
     Csv(#[from] csv::Error),
-    /// What does not fit into memory.
+    /// A run that does not fit into memory.
     #[error(transparent)]
     OutOfMemory(#[from] nn::memory::OutOfMemory),
     /// What objectives, methods and operators report.

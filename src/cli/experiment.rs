@@ -15,14 +15,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Examples in one batch when a whole set is evaluated: bounds memory.
+/// Batch size of the evaluation of whole sets, which bounds memory.
 const EVALUATION_BATCH: usize = 1024;
 
 /// Vectors of the parameters' length that a training has at the same time, at least: parameters,
 /// their neighbour, momenta, two gradients, the step, and the doubles that first values are drawn in.
 const VECTORS: u64 = 8;
 
-/// How the learning rate falls.
+/// The decay of the learning rate.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScheduleKind {
     /// Along half a cosine to zero at the end.
@@ -32,7 +32,7 @@ pub enum ScheduleKind {
     Constant,
 }
 
-/// What is trained, and how.
+/// The flags of a training run: data, network, method, update rule, length.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingArgs {
     #[command(flatten)]
@@ -85,21 +85,21 @@ pub struct TrainingArgs {
     pub threads: Option<usize>,
 }
 
-/// Where a run is kept after each epoch, and what it goes on from.
+/// The files of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// Saved here after every epoch.
+    /// The file that is written after every epoch.
     pub save: Option<PathBuf>,
-    /// Gone on from here.
+    /// The saved run that training goes on from.
     pub resume: Option<PathBuf>,
 }
 
-/// What is known at the end of an epoch.
+/// The state of a run at the end of an epoch.
 #[derive(Debug)]
 pub struct Epoch<'a> {
     /// The number of epochs done.
     pub number: u64,
-    /// The run.
+    /// The training, with its parameters.
     pub training: &'a Training,
     /// The mean of the batches' losses during the epoch.
     pub loss: f64,
@@ -112,7 +112,7 @@ pub struct Epoch<'a> {
 /// A finished run.
 #[derive(Debug)]
 pub struct TrainedRun {
-    /// The run.
+    /// The training at its end, with its parameters.
     pub training: Training,
     /// The method's effective settings.
     pub settings: MethodSettings,
@@ -121,6 +121,9 @@ pub struct TrainedRun {
 }
 
 /// A network and its data, with the settings of a run.
+///
+/// This is the loop of the commands, whose saved runs and mean losses of epochs are those of the
+/// first release; [`Trainer`](crate::train::Trainer) is the loop for programs.
 #[derive(Clone, Debug)]
 pub struct Experiment {
     /// The settings.

@@ -1,4 +1,4 @@
-//! Runs of several optimizers from the command line.
+//! The flags of saved runs.
 
 use super::error::{OfFlag, Result, usage};
 use super::experiment::Files;
@@ -6,7 +6,7 @@ use crate::nn::files;
 use crate::optim;
 use std::path::PathBuf;
 
-/// Where runs are kept.
+/// The flags of saved runs.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct FilesArgs {
     /// Save the run after every epoch (with one optimizer)

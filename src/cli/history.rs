@@ -60,7 +60,7 @@ impl History {
     }
 }
 
-/// What was measured, for the caption of the picture of training curves.
+/// The caption of the picture of training curves: the quantities and how they were measured.
 #[must_use]
 pub fn curves_caption(histories: &[History], experiment: &Experiment) -> String {
     let (every, probes) = histories.first().map_or((1, 0), |h| (h.every, h.probes));

@@ -9,8 +9,8 @@ use crate::optim::{
 use clap::{Arg, ArgMatches, Command};
 use std::ops::Range;
 
-/// Settings of the method; what is not given is the method's default, and what a method does not
-/// have is passed over.
+/// The flags of the methods' settings: defaults are those of each method, and settings that a method
+/// does not have are passed over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MethodArgs {
     /// The given settings, under present or former names.

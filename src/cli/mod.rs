@@ -1,4 +1,4 @@
-//! What commands share: flags with their ranges, output, exit codes, data sets and networks by name,
+//! The parts that commands share: flags with their ranges, output, exit codes, data sets and networks by name,
 //! methods' settings from the registry, training runs that are saved and gone on from, records of
 //! results on disk.
 //!

@@ -1,10 +1,17 @@
-//! The numbers that options take: each within its range, of which the message tells.
+//! Numbers of options: a parser for each range, which its message names.
+//!
+//! ```
+//! use burlap::cli::numbers;
+//! assert_eq!(numbers::below_one("0.9"), Ok(0.9));
+//! let message = numbers::whole(1..=60)("0");
+//! assert_eq!(message, Err("a whole number from 1 to 60 is needed".into()));
+//! ```
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// More of anything than a run can do.
+/// An upper limit of counts, beyond what a run can do.
 pub const MANY: usize = 1_000_000_000;
 
 /// The same of numbers that are counted in `u64`.
@@ -31,7 +38,7 @@ fn within<T: FromStr + PartialOrd + Display + Copy>(
     }
 }
 
-/// How many of something there are, at least one.
+/// A number of things, at least one.
 pub fn count(text: &str) -> Result<usize, String> {
     whole(1..=MANY)(text)
 }

@@ -9,24 +9,49 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What all lines of a file have in common, by name.
+/// The settings to which all records of a file belong, by name.
 pub type Settings = Vec<(&'static str, String)>;
 
-/// A CSV file with one record a line. Its first line is a comment with the settings to which all of
-/// them belong, its second one the names of the columns.
+/// A CSV file with one record a line. Its first line is a comment with the settings to which all
+/// records belong, its second one the names of the columns.
+///
+/// ```
+/// use burlap::cli::results::Results;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Row {
+///     method: String,
+///     seed: u64,
+/// }
+///
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("runs.csv");
+/// let settings = vec![("epochs", "10".to_owned())];
+/// for seed in [1, 2, 2] {
+///     // Each time as if by another process: what is there is not computed again.
+///     let mut results = Results::<Row>::open(&path, &settings)?;
+///     if !results.has(|row| row.seed == seed) {
+///         results.push(Row { method: "sam".into(), seed })?;
+///     }
+/// }
+/// assert_eq!(std::fs::read_to_string(&path)?, "# epochs=10\nmethod,seed\nsam,1\nsam,2\n");
+/// let others = vec![("epochs", "20".to_owned())];
+/// assert!(Results::<Row>::open(&path, &others).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Results<R> {
     path: PathBuf,
     file: File,
     rows: Vec<R>,
-    /// What the next record is written behind: settings and names of columns, where they are not
-    /// there yet.
+    /// The lines before the first record, settings and names of columns, until they are written.
     heading: Option<String>,
     /// The names of the columns that the file has.
     columns: Option<csv::StringRecord>,
 }
 
-/// Bytes of a file of results, at most.
+/// The largest size of a file of results, in bytes.
 const LONGEST: u64 = 1 << 30;
 
 /// The first line, without its end.
@@ -55,8 +80,9 @@ fn quoted(value: &str) -> String {
 }
 
 /// The first setting of a file that is not the wanted one, in words.
-fn difference(found: &str, wanted: &Settings) -> Option<String> {
-    let pairs: Vec<_> = found.strip_prefix("# ")?.split("; ").map(|p| p.split_once('=')).collect();
+fn difference(heading: &str, wanted: &Settings) -> Option<String> {
+    let pairs: Vec<_> =
+        heading.strip_prefix("# ")?.split("; ").map(|p| p.split_once('=')).collect();
     for (name, now) in wanted {
         let then = pairs.iter().flatten().find(|(k, _)| k == name).map(|(_, then)| *then);
         match then {
@@ -69,13 +95,13 @@ fn difference(found: &str, wanted: &Settings) -> Option<String> {
 }
 
 impl<R: Serialize + DeserializeOwned> Results<R> {
-    /// Opens a file of results, or starts one. A last line that was not written to its end is
-    /// removed. Settings are written together with the first record: a file without records belongs
+    /// Opens a file of results, or starts one. An incomplete last line is removed. Settings are written together with the first record: a file without records belongs
     /// to no settings yet.
     ///
     /// # Errors
-    /// When the file cannot be written or is being written by another process, is none of results,
-    /// belongs to other settings, or has a line that does not fit.
+    /// [`Error::Results`] for a file that another process writes, that is no file of results, or
+    /// that belongs to other settings; [`Error::Line`] for a line that does not fit; what the
+    /// operating system reports.
     pub fn open(path: &Path, settings: &Settings) -> Result<Results<R>> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|cause| io(folder, cause))?;
@@ -114,7 +140,7 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     /// The records of a file, whatever its settings.
     ///
     /// # Errors
-    /// When the file cannot be read, or has a line that does not fit.
+    /// What reading reports; [`Error::Line`] for a line that does not fit.
     pub fn read(path: &Path) -> Result<Vec<R>> {
         let bytes = files::read(path, LONGEST)?;
         let text = String::from_utf8(bytes).or_else(|error| fail(path, error.to_string()))?;
@@ -123,19 +149,20 @@ impl<R: Serialize + DeserializeOwned> Results<R> {
     }
 
     /// The records, in the order of the file.
+    #[must_use]
     pub fn rows(&self) -> &[R] {
         &self.rows
     }
 
-    /// Whether there is a record like that.
-    pub fn has(&self, like: impl Fn(&R) -> bool) -> bool {
-        self.rows.iter().any(like)
+    /// Whether some record fulfils a condition.
+    pub fn has(&self, condition: impl Fn(&R) -> bool) -> bool {
+        self.rows.iter().any(condition)
     }
 
     /// Adds a record, by one write of a whole line.
     ///
     /// # Errors
-    /// When the file cannot be written, or its columns are others than the record's.
+    /// [`Error::Results`] when the file cannot be written, or has other columns than the record.
     pub fn push(&mut self, row: R) -> Result<()> {
         let mut text = self.heading.clone().unwrap_or_default().into_bytes();
         let own = names(&lines(std::slice::from_ref(&row), true)?)?;

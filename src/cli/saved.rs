@@ -8,7 +8,7 @@ use crate::optim::{Member, State, Training};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What must agree for a run to go on as if it had not stopped.
+/// The settings that must agree for a run to go on as if it had not stopped.
 fn settings(name: &str, a: &TrainingArgs) -> Result<BTreeMap<String, String>> {
     let settings = [
         ("data", a.data.data.clone()),

@@ -17,9 +17,9 @@ use crate::optim::curvature::{
 /// let objective = Objective::new(Cpu::new(), DType::F64, 3, loss);
 /// let batch = [Array::vector([1.0, 2.0, 3.0])];
 /// let mut hessian = HessianOperator::new(&objective, &Array::vector([0.0; 3]), &[&batch])?;
-/// let found = CurvatureSummary::measure(&mut hessian, 4, 1)?;
-/// assert_eq!(found.trace.value.round(), 6.0);
-/// assert_eq!(found.top.value.round(), 3.0);
+/// let summary = CurvatureSummary::measure(&mut hessian, 4, 1)?;
+/// assert_eq!(summary.trace.value.round(), 6.0);
+/// assert_eq!(summary.top.value.round(), 3.0);
 /// # Ok::<(), burlap::report::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct CurvatureSummary {
     pub top: Eigenpair,
 }
 
-/// How the largest eigenvalue is found.
+/// Lanczos for the largest eigenvalue.
 const LANCZOS: Lanczos = Lanczos { max_matvecs: 60, tolerance: 1e-4 };
 
 impl CurvatureSummary {

@@ -48,7 +48,7 @@ impl RunHistory {
 /// A value with its error, in the epochs that have one.
 type Reading = Box<dyn Fn(&EpochRecord) -> Option<(f64, f64)>>;
 
-/// What is drawn in a chart.
+/// The quantity of a chart.
 struct Quantity {
     name: String,
     axis: fn(&str) -> Axis,

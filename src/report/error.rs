@@ -1,4 +1,4 @@
-//! What can go wrong in a report.
+//! Errors of reports.
 
 use crate::{autodiff, nn, optim};
 use std::io;
@@ -25,7 +25,7 @@ pub enum Error {
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         cause: io::Error,
     },
     /// Coordinates of a [field](super::Field) that do not make a grid.
@@ -44,13 +44,13 @@ pub enum Error {
     /// A setting outside its range.
     #[error("{of}: {name} is {value}, but must be {expected}")]
     Setting {
-        /// What the setting belongs to.
+        /// The object that has the setting.
         of: &'static str,
         /// The setting.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it should be.
+        /// The condition that it must fulfil.
         expected: &'static str,
     },
     /// An operator without the eigenvalues that are asked for.

@@ -14,13 +14,13 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct Plane {
     /// d₁ and d₂, as long as the parameter vector.
     pub directions: [Vec<f64>; 2],
-    /// What a direction is called on its axis, before its number.
+    /// The name of a direction on its axis, before its number.
     pub axis: String,
-    /// What d₁ and d₂ are, in the words of a caption.
+    /// A description of d₁ and d₂ for captions.
     pub description: String,
 }
 
-/// How eigenvectors are found.
+/// Lanczos for eigenvectors.
 const LANCZOS: Lanczos = Lanczos { max_matvecs: 200, tolerance: 1e-4 };
 
 impl Plane {
@@ -100,14 +100,14 @@ fn norm(v: &[f64]) -> f64 {
 ///     description: "the axes".into(),
 /// };
 /// let x = Array::vector([1.0, 1.0]);
-/// let found = Landscape::measure("xy", &objective, &x, &plane, &[&[]], (3, 1.0))?;
-/// assert_eq!(found.field.values(), [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 9.0]);
-/// assert!(landscapes_picture(&[found]).svg()?.contains("parameter 1"));
+/// let landscape = Landscape::measure("xy", &objective, &x, &plane, &[&[]], (3, 1.0))?;
+/// assert_eq!(landscape.field.values(), [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 9.0]);
+/// assert!(landscapes_picture(&[landscape]).svg()?.contains("parameter 1"));
 /// # Ok::<(), burlap::report::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Landscape {
-    /// What found the point: the title of its chart.
+    /// The name of the solution: the title of its chart.
     pub name: String,
     /// The losses at x + a d₁ + b d₂, a along the first coordinate.
     pub field: Field,
@@ -115,7 +115,7 @@ pub struct Landscape {
     pub lengths: [f64; 2],
     /// The name of the plane's axes.
     pub axis: String,
-    /// What d₁ and d₂ are.
+    /// The description of d₁ and d₂.
     pub description: String,
 }
 
@@ -204,7 +204,7 @@ pub fn landscapes_picture(landscapes: &[Landscape]) -> Picture {
     picture
 }
 
-/// What was measured, for the caption of the picture; `examples` is the number of examples that the
+/// The caption of the picture: the loss, the plane and the gaps; `examples` is the number of examples that the
 /// loss is a mean of.
 #[must_use]
 pub fn landscapes_caption(landscapes: &[Landscape], examples: usize) -> String {

@@ -20,7 +20,7 @@ impl Default for SpectrumSettings {
     }
 }
 
-/// How the ends of a spectrum are found.
+/// Lanczos for the ends of a spectrum.
 const LANCZOS: Lanczos = Lanczos { max_matvecs: 100, tolerance: 1e-4 };
 
 impl SpectrumSettings {
@@ -47,7 +47,7 @@ impl SpectrumSettings {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Spectrum {
-    /// What it is the spectrum of: the title of its chart.
+    /// The name of the operator: the title of its chart.
     pub name: String,
     /// The smallest eigenvalue and its residual.
     pub low: (f64, f64),
@@ -137,7 +137,7 @@ fn signed(x: f64) -> String {
     short_number(x).replace('-', "−")
 }
 
-/// What was measured, for the caption of the picture; `subject` names the operator, such as "the
+/// The caption of the picture: the method and its settings; `subject` names the operator, such as "the
 /// Hessian of the mean training loss of 2048 examples".
 #[must_use]
 pub fn spectra_caption(spectra: &[Spectrum], subject: &str) -> String {

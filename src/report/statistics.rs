@@ -52,7 +52,7 @@ impl Mean {
         self.value.abs() > 2.0 * self.standard_error
     }
 
-    /// The mean as "value ± standard error" with so many decimals; without an error for one value.
+    /// The mean as "value ± standard error" with `decimals` decimals; without the error for one value.
     #[must_use]
     pub fn text(&self, decimals: usize) -> String {
         if self.standard_error.is_finite() {

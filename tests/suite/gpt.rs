@@ -2,12 +2,12 @@
 #![allow(missing_docs)]
 
 #[path = "../../examples/bench/gpt.rs"]
-mod gpt;
+mod network;
 
 use anyhow::{Result, ensure};
 use burlap::autodiff::testing::Check;
 use burlap::autodiff::{Array, Cpu, DType, Tape, Var};
-use gpt::{BETAS, DECAY, Gpt, RATE, adamw};
+use network::{BETAS, DECAY, Gpt, RATE, adamw};
 
 const TINY: Gpt = Gpt { layers: 1, width: 8, heads: 2, context: 5, vocabulary: 7 };
 

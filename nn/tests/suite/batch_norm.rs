@@ -132,7 +132,7 @@ fn misuse_is_said() {
             true => model.forward_training_with_buffers(p, &buffers, x, key).0,
             false => model.forward_with_buffers(p, &buffers, x),
         };
-        tape.compile(&Cpu::new(), &[out]).err().expect("it should fail").to_string()
+        tape.compile(&Cpu::new(), &[out]).expect_err("it should fail").to_string()
     };
     let norm = || Model::new(Sequential::new().named("norm", BatchNorm1d::new(2)));
     let wrong = |f: fn(&Context<'_>, Var) -> Var| Model::new(Wrong(f));

@@ -113,7 +113,7 @@ impl Scale {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// At most so many ticks.
+    /// At most `most` ticks.
     pub(super) fn ticks(&self, most: usize) -> Ticks {
         let most = most.max(2);
         if !self.logarithmic {

@@ -136,20 +136,20 @@ pub(super) fn loops(field: &Field, level: f64) -> Vec<Loop> {
     let mut loops = Vec::new();
     for start in starts {
         let (mut points, mut contour, mut edge) = (Vec::new(), Vec::new(), start);
-        let mut former = true;
+        let mut previous = true;
         while let Some(following) = next.remove(&edge) {
             let (point, crossing) = crossing(field, edge, level);
             // A piece is a contour if both its ends are.
             if let Some(last) = contour.last_mut() {
-                *last = former && crossing;
+                *last = previous && crossing;
             }
             points.push(point);
             contour.push(crossing);
-            former = crossing;
+            previous = crossing;
             edge = following;
         }
         if let (Some(last), Some(_)) = (contour.last_mut(), points.first()) {
-            *last = former && crossing(field, start, level).1;
+            *last = previous && crossing(field, start, level).1;
             let area = area(&points);
             loops.push(Loop { points, contour, area });
         }

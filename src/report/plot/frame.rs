@@ -67,7 +67,7 @@ impl Frame<'_> {
             other.len() == places.len() && other.iter().zip(&places).all(near)
         };
         let under = below.iter().filter(coincides).count();
-        // Each shorter than the former, so that all are to be seen.
+        // Each shorter than the previous, so that all are visible.
         let dash = if under > 0 { Some(24.0 / 2f64.powi(under as i32)) } else { style.dash };
         below.push(places);
         for piece in self.pieces(points, |&p| [p]) {

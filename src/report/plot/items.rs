@@ -13,7 +13,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// What is drawn.
+/// A simple shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape {
     Line { places: Vec<Place>, width: f64 },
@@ -30,7 +30,7 @@ pub(super) struct Item {
     pub(super) opacity: f64,
 }
 
-/// What has been drawn so far.
+/// The shapes of a picture, in the order of drawing.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Items(pub(super) Vec<Item>);
 

@@ -36,7 +36,7 @@ type Key<'a> = (&'a str, String, f64);
 #[derive(Clone, Debug)]
 pub struct Picture {
     title: String,
-    /// What is said to readers that do not see it.
+    /// The title for readers that do not see the picture.
     spoken: String,
     charts: Vec<Chart>,
     columns: usize,

@@ -105,13 +105,18 @@ impl Averaged {
         }
     }
 
-    pub(super) fn restore(&mut self, saved: &Saved, like: &Array) -> Result<()> {
-        self.value = saved.array_like("average", like)?;
-        self.count = match self.value {
+    /// The average of a checkpoint, and the number of weights in it.
+    pub(super) fn load(saved: &Saved, like: &Array) -> Result<(Option<Array>, u64)> {
+        let value = saved.array_like("average", like)?;
+        let count = match value {
             Some(_) => saved.number("average.count")?,
             None => 0,
         };
-        Ok(())
+        Ok((value, count))
+    }
+
+    pub(super) fn set(&mut self, (value, count): (Option<Array>, u64)) {
+        (self.value, self.count) = (value, count);
     }
 }
 

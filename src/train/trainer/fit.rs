@@ -63,7 +63,9 @@ impl Trainer {
         let mut reason = reason?;
         if let Some((path, _)) = &self.running.checkpoint {
             let path = path.clone();
-            self.write_checkpoint(&path)?;
+            if !self.running.is_saved() {
+                self.write_checkpoint(&path)?;
+            }
             if let Reason::Interrupted { saved } = &mut reason {
                 *saved = Some(path);
             }

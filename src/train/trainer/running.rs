@@ -44,6 +44,8 @@ pub(in crate::train) struct Running {
     rate: f64,
     measured: Vec<Measurement>,
     pub(super) stop: Cell<bool>,
+    /// Step, epoch and position of the state that the checkpoint holds.
+    saved: Option<(u64, u64, u64)>,
     data_hash: Option<u64>,
 }
 
@@ -73,6 +75,7 @@ impl Running {
             rate: 0.0,
             measured: Vec::new(),
             stop: Cell::new(false),
+            saved: None,
             data_hash: None,
         }
     }
@@ -127,11 +130,13 @@ impl Running {
         let metrics = self.validation.as_ref().map_or(&[][..], |(_, metrics)| metrics);
         for target in self.target.iter_mut().chain(&mut self.stopping) {
             target.check()?;
-            match metrics.iter().find(|metric| metric.name() == target.metric) {
+            let mut numbers = metrics.iter().filter(|metric| !metric.is_table);
+            match numbers.find(|metric| metric.name() == target.metric) {
                 Some(metric) => target.set_maximised(metric.is_maximised()),
                 None if target.metric == TRAINING_LOSS => {}
                 None => {
-                    let known = metrics.iter().map(Metric::name).chain([TRAINING_LOSS]);
+                    let numbers = metrics.iter().filter(|metric| !metric.is_table);
+                    let known = numbers.map(Metric::name).chain([TRAINING_LOSS]);
                     let known = known.collect::<Vec<_>>().join(", ");
                     return Err(Error::UnknownMetric { name: target.metric.clone(), known });
                 }
@@ -144,16 +149,17 @@ impl Running {
     pub(super) fn step(&mut self, batch: &Batch) -> Result<StepRecord> {
         let (begin, rate) = (Instant::now(), self.training.rate());
         let found = self.training.step(batch)?;
-        if let Some(averaged) = &mut self.average {
-            averaged.after_step(self.training.objective(), self.training.parameters())?;
-        }
-        let seconds = begin.elapsed().as_secs_f64();
+        // Committed: what is counted goes with it.
         let examples = batch.examples() as f64;
         self.position += 1;
         self.sum += examples * found.loss;
         self.examples += examples;
-        self.seconds += seconds;
         self.rate = rate;
+        if let Some(averaged) = &mut self.average {
+            averaged.after_step(self.training.objective(), self.training.parameters())?;
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        self.seconds += seconds;
         Ok(StepRecord {
             step: self.training.steps(),
             epoch: self.epoch + 1,
@@ -283,7 +289,18 @@ impl Running {
         for (i, state) in observers.into_iter().enumerate() {
             saved.put_state(&format!("observer.{i}"), state);
         }
-        saved.write()
+        saved.write()?;
+        self.saved = Some(self.moment());
+        Ok(())
+    }
+
+    fn moment(&self) -> (u64, u64, u64) {
+        (self.training.steps(), self.epoch, self.position)
+    }
+
+    /// Whether the checkpoint holds the present state.
+    pub(super) fn is_saved(&self) -> bool {
+        self.saved == Some(self.moment())
     }
 
     fn sums(&self) -> [(&'static str, f64); 4] {
@@ -304,19 +321,13 @@ impl Running {
         let parameters = layout.join(&state.arrays.into_iter().collect::<Vec<_>>())?;
         let mut state = saved.state("training");
         state.arrays.insert("parameters".into(), parameters);
-        self.training.restore(&state)?;
-        self.epoch = saved.number("epoch")?;
-        self.position = saved.number("position")?;
-        let [sum, examples, seconds, rate] =
-            self.sums().map(|(name, _)| saved.float(name).unwrap_or(0.0));
-        (self.sum, self.examples, self.seconds, self.rate) = (sum, examples, seconds, rate);
-        if let Some(averaged) = &mut self.average {
-            averaged.restore(&saved, self.training.parameters())?;
-        }
-        self.target.as_mut().map_or(Ok(()), |target| target.restore(&saved, "best"))?;
-        self.stopping.as_mut().map_or(Ok(()), |target| target.restore(&saved, "stopping"))?;
+        let (epoch, position) = (saved.number("epoch")?, saved.number("position")?);
+        let (mut target, mut stopping) = (self.target.clone(), self.stopping.clone());
+        target.as_mut().map_or(Ok(()), |target| target.restore(&saved, "best"))?;
+        stopping.as_mut().map_or(Ok(()), |target| target.restore(&saved, "stopping"))?;
+        let average = Averaged::load(&saved, self.training.parameters())?;
         let best = saved.array_like("best.parameters", self.training.parameters())?;
-        self.best = match best.filter(|_| self.target.is_some()) {
+        let best = match best.filter(|_| target.is_some()) {
             Some(parameters) => {
                 let epoch = saved.number("best.parameters.epoch")?;
                 let step = saved.number("best.parameters.step")?;
@@ -325,14 +336,24 @@ impl Running {
             }
             None => None,
         };
-        self.calibrated = match &self.average {
-            Some(averaged) if averaged.value().is_some() && saved.has("calibrated") => {
-                Some(self.buffers(&saved, "calibrated")?)
-            }
-            _ => None,
+        let calibrated = match saved.has("calibrated") {
+            true => Some(self.buffers(&saved, "calibrated")?),
+            false => None,
         };
-        self.history = super::history::load(&saved, "history")?;
-        self.measured = super::history::load_measured(&saved, "measured")?;
+        let history = super::history::load(&saved, "history")?;
+        let measured = super::history::load_measured(&saved, "measured")?;
+        // All of it has been read: nothing can fail after this.
+        self.training.restore(&state)?;
+        if let Some(averaged) = &mut self.average {
+            averaged.set(average);
+        }
+        let [sum, examples, seconds, rate] =
+            self.sums().map(|(name, _)| saved.float(name).unwrap_or(0.0));
+        (self.sum, self.examples, self.seconds, self.rate) = (sum, examples, seconds, rate);
+        (self.epoch, self.position) = (epoch, position);
+        (self.target, self.stopping, self.best) = (target, stopping, best);
+        (self.calibrated, self.history, self.measured) = (calibrated, history, measured);
+        self.saved = Some(self.moment());
         Ok((0..observers).map(|i| saved.state(&format!("observer.{i}"))).collect())
     }
 

@@ -152,6 +152,10 @@ fn of_settings_and_paths_before_any_step() {
         ),
         (fit(of().stop_early("f1", Patience::epochs(2))), "there is no metric \"f1\""),
         (
+            fit(of().validate(&train, [metric::confusion()]).keep_best("confusion")),
+            "there is no metric \"confusion\"; there are training loss",
+        ),
+        (
             fit(of().stop_early("loss", Patience::epochs(2).with_least_improvement(-1.0))),
             "early stopping: the least improvement is -1, but must be finite and not negative",
         ),

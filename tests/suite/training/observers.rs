@@ -127,7 +127,7 @@ fn json_lines_tell_all_events() {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events: Vec<&str> = values.iter().map(|v| v["event"].as_str().unwrap()).collect();
     let steps = ["step"; 5];
-    let expected = [&steps[..], &["epoch"], &steps, &["epoch", "checkpoint", "checkpoint", "end"]];
+    let expected = [&steps[..], &["epoch"], &steps, &["epoch", "checkpoint", "end"]];
     assert_eq!(events, expected.concat());
     assert_eq!(values[3]["measured"]["half, of the step"], 2.0);
     assert!(values[5]["scores"]["accuracy"].as_f64().unwrap() > 0.0);

@@ -77,9 +77,16 @@ impl Sam {
     /// method its name.
     ///
     /// # Errors
-    /// What the combination's check reports.
+    /// What the combination's check reports, and [`Error::State`] where a state array of its has the
+    /// name of one of the rule's.
     pub fn combined(mut self, combination: impl Combination + 'static) -> Result<Sam> {
         combination.check()?;
+        let names = combination.state_names();
+        if let Some(name) = self.rule.state_names().iter().find(|name| names.contains(name)) {
+            let of = format!("{} with {}", combination.name(), self.rule.name());
+            let problem = format!("two of its state arrays are named {name:?}");
+            return Err(Error::State { of, problem });
+        }
         self.name = match self.rule.name() {
             "sam" => combination.name().to_owned(),
             rule => format!("{} with {rule}", combination.name()),
@@ -309,9 +316,13 @@ impl Method for Sam {
     }
 
     fn state(&self) -> State {
-        let names = self.state_names().into_iter().map(str::to_owned);
-        let mut state = State::default();
-        state.arrays.extend(names.zip(self.state.iter().cloned()));
+        // None before the first step.
+        let count = self.rule.state_names().len().min(self.state.len());
+        let (own, others) = self.state.split_at(count);
+        let mut state = self.rule.save(own);
+        if let Some(combination) = &self.combination {
+            state.arrays.extend(combination.save(others).arrays);
+        }
         if self.rule.draws() {
             state.numbers.insert("seed".into(), self.seed);
         }
@@ -319,7 +330,18 @@ impl Method for Sam {
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let arrays = state.vectors(&self.name, &self.state_names())?;
+        let theirs = self.combination.as_ref().map_or(&[][..], |c| c.state_names());
+        let is_theirs = |name: &String| theirs.contains(&name.as_str());
+        let (others, own) = state.arrays.clone().into_iter().partition(|(name, _)| is_theirs(name));
+        let [own, others] = [own, others].map(|arrays| State { arrays, ..State::default() });
+        let mut arrays = self.rule.restore(&self.name, &own)?;
+        if let Some(combination) = &self.combination {
+            arrays.extend(combination.restore(&self.name, &others)?);
+        }
+        if !arrays.is_empty() && arrays.len() != self.state_names().len() {
+            let problem = "the state arrays of rule or combination are missing".into();
+            return Err(Error::State { of: self.name.clone(), problem });
+        }
         if self.rule.draws() {
             self.seed = state.number(&self.name, "seed")?;
         }

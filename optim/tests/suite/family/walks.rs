@@ -272,3 +272,53 @@ fn a_step_that_is_skipped_goes_on_with_the_plain_gradient() {
     }
     assert!(counts.iter().all(|&count| count > 3), "{counts:?}");
 }
+
+/// A combination whose state has the name of MSAM's.
+#[derive(Debug)]
+struct Clashing;
+
+impl Stateful for Clashing {
+    fn state_names(&self) -> &[&'static str] {
+        &["momentum"]
+    }
+}
+
+impl Combination for Clashing {
+    fn name(&self) -> &str {
+        "clashing"
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&self, at: &Combining<'_>) -> Combined {
+        Combined { state: vec![at.gradient], ..at.perturbed[0].into() }
+    }
+}
+
+#[test]
+fn states_of_rule_and_combination_are_kept_apart() {
+    let clash = Sam::msam(0.1, 0.9).unwrap().combined(Clashing).unwrap_err().to_string();
+    let expected = "two of its state arrays are named \"momentum\"";
+    assert!(clash.ends_with(expected), "{clash}");
+    // Of a rule and a combination with state, neither part can be missing.
+    let both = || Sam::f_sam(0.1, 1.0, 0.9).unwrap().combined(Clashing).unwrap();
+    let (mut sam, objective) = (both(), objective(DType::F64));
+    let (x, batch) = (Array::vector(start()), arrays(&data(0, 6), DType::F64));
+    assert!(both().restore(&sam.state()).is_ok(), "before the first step there is none");
+    sam.evaluate(&objective, &x, &batch, 0).unwrap();
+    let whole = sam.state();
+    assert_eq!(whole.arrays.len(), 2);
+    let mut again = both();
+    again.restore(&whole).unwrap();
+    assert_eq!(again.state(), whole);
+    for name in whole.arrays.keys() {
+        let mut part = whole.clone();
+        part.arrays.remove(name);
+        assert!(both().restore(&part).is_err(), "{name}");
+    }
+    let mut more = whole.clone();
+    more.arrays.insert("another".into(), x);
+    assert!(both().restore(&more).is_err());
+}
