@@ -11,16 +11,25 @@ use crate::work::{Gather, Indexed, Kernel, Scatter, View};
 use std::mem::MaybeUninit;
 
 /// A gather or a scatter, and what its errors speak of.
-#[derive(Clone)]
-struct Named<W> {
-    work: W,
-    name: &'static str,
-    at: At,
+struct Ready {
+    whole: Indexed,
+    scatters: bool,
+    of: Of,
 }
 
-impl<W: Clone> Named<W> {
-    fn new(work: &W, kernel: &Kernel) -> Named<W> {
-        Named { work: work.clone(), name: kernel.name, at: kernel.at }
+/// What an error says.
+#[derive(Clone, Copy)]
+struct Of {
+    name: &'static str,
+    at: At,
+    /// Where all indices begin.
+    offset: isize,
+}
+
+impl Ready {
+    fn boxed(whole: &Indexed, scatters: bool, kernel: &Kernel) -> Box<dyn Run> {
+        let of = Of { name: kernel.name, at: kernel.at, offset: whole.indices.offset };
+        Box::new(Ready { whole: whole.clone(), scatters, of })
     }
 }
 
@@ -31,7 +40,7 @@ impl Compute for Gather {
     }
 
     fn ready(&self, kernel: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
-        Box::new(Named::new(self, kernel))
+        Ready::boxed(&self.0, false, kernel)
     }
 }
 
@@ -42,14 +51,15 @@ impl Compute for Scatter {
     }
 
     fn ready(&self, kernel: &Kernel, _: &mut Making<'_>) -> Box<dyn Run> {
-        Box::new(Named::new(self, kernel))
+        Ready::boxed(&self.0, true, kernel)
     }
 }
 
-impl Run for Named<Gather> {
-    unsafe fn part(&self, memory: &Memory, _: Kernels, _: usize, _: usize) -> Result<()> {
+impl Run for Ready {
+    unsafe fn part(&self, memory: &Memory, kernels: Kernels, _: usize, _: usize) -> Result<()> {
+        let all = self.whole.outer;
         // SAFETY: the caller's.
-        unsafe { gather(&self.work.0, memory.bases, &self.of(&self.work.0)) }
+        unsafe { self.rows(memory, kernels, (0, all), all) }
     }
 
     unsafe fn rows(
@@ -59,44 +69,14 @@ impl Run for Named<Gather> {
         rows: (usize, usize),
         _: usize,
     ) -> Result<()> {
-        let whole = &self.work.0;
-        let some = part(whole, rows, whole.size, whole.positions);
-        // SAFETY: the caller's.
-        unsafe { gather(&some, memory.bases, &self.of(whole)) }
-    }
-}
-
-impl Run for Named<Scatter> {
-    unsafe fn part(&self, memory: &Memory, _: Kernels, _: usize, _: usize) -> Result<()> {
-        // SAFETY: the caller's.
-        unsafe { scatter(&self.work.0, memory.bases, &self.of(&self.work.0)) }
-    }
-
-    unsafe fn rows(
-        &self,
-        memory: &Memory,
-        _: Kernels,
-        rows: (usize, usize),
-        _: usize,
-    ) -> Result<()> {
-        let whole = &self.work.0;
-        let some = part(whole, rows, whole.positions, whole.size);
-        // SAFETY: the caller's.
-        unsafe { scatter(&some, memory.bases, &self.of(whole)) }
-    }
-}
-
-/// What an error says.
-struct Of {
-    name: &'static str,
-    at: At,
-    /// Where all indices begin.
-    offset: isize,
-}
-
-impl<W> Named<W> {
-    fn of(&self, whole: &Indexed) -> Of {
-        Of { name: self.name, at: self.at, offset: whole.indices.offset }
+        let Indexed { size, positions, .. } = self.whole;
+        // SAFETY: the caller's, for both of these.
+        unsafe {
+            match self.scatters {
+                false => gather(&part(&self.whole, rows, size, positions), memory.bases, &self.of),
+                true => scatter(&part(&self.whole, rows, positions, size), memory.bases, &self.of),
+            }
+        }
     }
 }
 
