@@ -26,9 +26,15 @@ struct Options {
     #[command(flatten)]
     spectrum: SpectrumArgs,
 
-    /// One or more optimizers, by the names that `train --help` lists
-    #[arg(long, value_delimiter = ',', default_value = "sgd,frob-sam")]
-    optimizer: Vec<String>,
+    #[arg(
+        long = "method",
+        alias = "optimizer",
+        value_name = "METHOD",
+        value_delimiter = ',',
+        default_value = "sgd,frob-sam",
+        help = burlap::cli::methods_help()
+    )]
+    methods: Vec<String>,
 
     /// Write spectrum.svg and spectrum.png into this folder
     #[arg(long, value_name = "DIR", default_value = "out")]
@@ -41,12 +47,12 @@ fn main() -> ExitCode {
 
 fn draw() -> Result<()> {
     let options: Options = cli::parse();
-    let files = options.files.check(&options.optimizer)?;
+    let files = options.files.check(&options.methods)?;
     let experiment = Experiment::new(&options.training)?;
-    experiment.check(&options.optimizer)?;
+    experiment.check(&options.methods)?;
     writable_folder(&options.out, Picture::files("spectrum")).context("--out")?;
     let mut spectra = Vec::new();
-    for name in &options.optimizer {
+    for name in &options.methods {
         let run = experiment.fit(name, &files)?;
         spectra.push(experiment.spectrum(name, &run, options.spectrum)?);
     }

@@ -25,10 +25,10 @@ fn main() -> ExitCode {
 
 fn train() -> Result<()> {
     let options: Options = cli::parse();
-    let files = options.files.check(&options.optimizer)?;
+    let files = options.files.check(&options.methods)?;
     options.landscape.check()?;
     let experiment = Experiment::new(&options.training)?;
-    experiment.check(&options.optimizer)?;
+    experiment.check(&options.methods)?;
     let mut report = ReportBuilder::new(&options)?;
     let mut json = match &options.json {
         Some(path) => Some(open_to_append(path).context("--json")?),
@@ -46,7 +46,7 @@ fn train() -> Result<()> {
         backend.threads(),
     )?;
     let mut outcomes = Vec::new();
-    for name in &options.optimizer {
+    for name in &options.methods {
         let observe = |epoch: &Epoch<'_>| report.observe(&experiment, epoch);
         let trained = experiment.fit_observed(name, &files, observe)?;
         let outcome = Outcome::measure(name, &experiment, &trained, options.probes)?;

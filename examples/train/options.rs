@@ -11,10 +11,15 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
 
-    /// One or more of sgd, sam, asam, ssam-f, ssam-d, gsam, looksam, esam, f-sam, wsam, fisher-sam,
-    /// msam, cr-sam, eigen-sam, trace-sam, frob-sam, det-sam, logdet-sam, max-eigen-sam, tilted-sam
-    #[arg(long, value_delimiter = ',', default_value = "sgd,sam,trace-sam,frob-sam,logdet-sam")]
-    pub(crate) optimizer: Vec<String>,
+    #[arg(
+        long = "method",
+        alias = "optimizer",
+        value_name = "METHOD",
+        value_delimiter = ',',
+        default_value = "sgd,sam,trace-sam,frob-sam,logdet-sam",
+        help = burlap::cli::methods_help()
+    )]
+    pub(crate) methods: Vec<String>,
 
     /// Random probes for trace and Frobenius norm at the solution
     #[arg(long, default_value_t = 100, value_parser = numbers::whole(2..=numbers::MANY))]

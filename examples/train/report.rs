@@ -45,7 +45,7 @@ impl ReportBuilder<'_> {
         }
         let done = self.spectra.len();
         if self.histories.len() == done {
-            let name = &self.options.optimizer[done];
+            let name = &self.options.methods[done];
             let (every, probes) = (self.options.measure_every, self.options.probes);
             self.histories.push(History::new(name, every, probes));
         }

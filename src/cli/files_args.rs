@@ -9,29 +9,29 @@ use std::path::PathBuf;
 /// The flags of saved runs.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct FilesArgs {
-    /// Save the run after every epoch (with one optimizer)
+    /// Save the run after every epoch (with one method)
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
 
-    /// Go on from a saved run (with one optimizer); a finished one is looked at as it is
+    /// Go on from a saved run (with one method); a finished one is looked at as it is
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
 }
 
 impl FilesArgs {
-    /// Checks the names of optimizers, that files are not those of several, and that they can be
+    /// Checks the names of methods, that files are not those of several, and that they can be
     /// written and read, before any work: a mistake should not cost the runs before it.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub fn check(&self, optimizers: &[String]) -> Result<Files> {
-        if optimizers.len() != 1 && (self.save.is_some() || self.resume.is_some()) {
-            return usage("--save and --resume need exactly one --optimizer".into());
+    pub fn check(&self, methods: &[String]) -> Result<Files> {
+        if methods.len() != 1 && (self.save.is_some() || self.resume.is_some()) {
+            return usage("--save and --resume need exactly one --method".into());
         }
-        for (k, name) in optimizers.iter().enumerate() {
+        for (k, name) in methods.iter().enumerate() {
             optim::method(name, &Default::default())?;
-            if optimizers[..k].contains(name) {
-                return usage(format!("--optimizer names {name} twice"));
+            if methods[..k].contains(name) {
+                return usage(format!("--method names {name} twice"));
             }
         }
         if let Some(path) = &self.save {

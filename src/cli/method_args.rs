@@ -19,6 +19,12 @@ pub struct MethodArgs {
     pub layers: Option<Vec<String>>,
 }
 
+/// The help of a flag that takes names of methods: those of the registry.
+pub fn methods_help() -> String {
+    let names: Vec<&str> = METHODS.iter().map(|member| member.name).collect();
+    format!("One or more of {}", names.join(", "))
+}
+
 /// Ranges of parameters are given by the layers' names.
 fn settings() -> impl Iterator<Item = (&'static Member, &'static Setting)> {
     let all = METHODS.iter().flat_map(|m| m.all_settings().map(move |setting| (m, setting)));

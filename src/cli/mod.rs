@@ -55,5 +55,5 @@ pub use experiment::{Epoch, Experiment, Files, ScheduleKind, TrainedRun, Trainin
 pub use files_args::FilesArgs;
 pub use history::{History, curves_caption};
 pub use measure::{CURVATURE_EXAMPLES, LandscapeArgs, SpectrumArgs};
-pub use method_args::MethodArgs;
+pub use method_args::{MethodArgs, methods_help};
 pub use progress::with_progress_bar;
