@@ -18,8 +18,8 @@ impl Module for LayerNorm {
 
     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
         let last = [x.rank() - 1];
-        let mean = x.mean_axes(&last).keep_axes(&last, &x.shape());
-        let variance = x.variance(&last, 0).keep_axes(&last, &x.shape());
+        let mean = x.mean_axes(&last).keepdims(&last, &x.shape());
+        let variance = x.variance(&last, 0).keepdims(&last, &x.shape());
         (x - mean) / (variance + 1e-5).sqrt() * ctx.parameter("scale") + ctx.parameter("shift")
     }
 }

@@ -44,7 +44,7 @@ fn numbered(classes: usize) -> String {
 }
 
 /// An error of the engine: each variant carries what is needed to mend the cause.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Operands whose shapes do not fit together.
@@ -234,6 +234,13 @@ pub enum Error {
         /// The place in the user's code that asked for the check.
         at: At,
     },
+}
+
+/// The sentence of `Display`: what a program prints whose `main` returns the error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Error {

@@ -196,8 +196,8 @@ fn linear(x: Var, [weights, bias]: [Var; 2]) -> Var {
 /// Rows of mean 0 and variance 1, then scaled and shifted.
 fn normed(x: Var, [gain, bias]: [Var; 2]) -> Var {
     let shape = x.shape();
-    let centred = x - x.mean_axes(&[1]).keep_axes(&[1], &shape);
-    let variance = centred.square().mean_axes(&[1]).keep_axes(&[1], &shape);
+    let centred = x - x.mean_axes(&[1]).keepdims(&[1], &shape);
+    let variance = centred.square().mean_axes(&[1]).keepdims(&[1], &shape);
     centred * (variance + EPSILON).rsqrt() * gain + bias
 }
 

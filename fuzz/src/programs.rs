@@ -36,7 +36,7 @@ pub fn primitives(data: &[u8]) -> Vec<&'static str> {
         agreeing(&mut c);
         return Vec::new();
     }
-    any(&mut c).map_or_else(Vec::new, |program| program.census().into_keys().collect())
+    any(&mut c).map_or_else(Vec::new, |program| program.op_counts().into_keys().collect())
 }
 
 fn cpus() -> &'static [Cpu; 2] {

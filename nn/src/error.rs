@@ -8,7 +8,7 @@ use crate::files::FileError;
 use crate::memory::OutOfMemory;
 
 /// Everything that can go wrong in this crate.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Reading, building or sampling a data set failed.
@@ -137,6 +137,13 @@ pub enum Error {
         /// The number of sizes.
         found: usize,
     },
+}
+
+/// The sentence of `Display`: what a program prints whose `main` returns the error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// A `Result` whose error is [`enum@Error`] unless another is named.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use burlap_autodiff::{Array, At, DType, Shape, Tape, Var};
+use burlap_autodiff::{Array, At, Backend, DType, Shape, Tape, Var};
 
 use crate::module::{Buffer, Context, Declared, Module, Pass, Scope};
 use crate::{Checkpoint, Error, Layout, Result, memory};
@@ -79,7 +79,7 @@ impl Model {
     #[track_caller]
     #[must_use]
     pub fn forward(&self, params: Var, x: Var) -> Var {
-        self.record(params, x, &[], None).0
+        self.record_pass(At::caller(), params, x, &[], None).0
     }
 
     /// Records the output for training, with randomness from `key`, a `U32` value of shape
@@ -90,7 +90,39 @@ impl Model {
     #[track_caller]
     #[must_use]
     pub fn forward_training(&self, params: Var, x: Var, key: Var) -> Var {
-        self.record(params, x, &[], Some(key)).0
+        self.record_pass(At::caller(), params, x, &[], Some(key)).0
+    }
+
+    /// The output for these inputs, as in evaluation, on a backend: one program, compiled for this call.
+    ///
+    /// Who predicts again and again, by batches, keeps programs in `burlap::train::Task` or on a tape.
+    ///
+    /// ```
+    /// use burlap_autodiff::{Array, Cpu};
+    /// use burlap_nn::{Linear, Model};
+    /// let model = Model::new(Linear::new(2, 1))?;
+    /// let parameters = Array::vector([1.0, 2.0, 0.5]);
+    /// let output = model.predict(&Cpu::new(), &parameters, &Array::vector([10.0, 1.0]).reshaped([1, 2])?)?;
+    /// assert_eq!(output.to_string(), "[[12.5]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the engine reports of inputs and parameters that do not fit the network, or of a network with
+    /// buffers, whose values this call does not have.
+    #[track_caller]
+    pub fn predict(
+        &self,
+        backend: &dyn Backend,
+        parameters: &Array,
+        inputs: &Array,
+    ) -> burlap_autodiff::Result<Array> {
+        let tape = Tape::new();
+        let p = tape.input("parameters", parameters.dtype(), parameters.shape().clone());
+        let x = tape.input("inputs", inputs.dtype(), inputs.shape().clone());
+        let program = tape.compile(backend, &[self.forward(p, x)])?;
+        Ok(program.run(&[parameters, inputs])?.swap_remove(0))
     }
 
     /// Names and first values of the buffers, arrays that passes in training change and no gradient
@@ -108,7 +140,7 @@ impl Model {
     #[track_caller]
     #[must_use]
     pub fn forward_with_buffers(&self, params: Var, buffers: &[Var], x: Var) -> Var {
-        self.record(params, x, buffers, None).0
+        self.record_pass(At::caller(), params, x, buffers, None).0
     }
 
     /// Records the output for training, as [`forward_training`](Self::forward_training), and the new
@@ -122,7 +154,7 @@ impl Model {
         x: Var,
         key: Var,
     ) -> (Var, Vec<Var>) {
-        self.record(params, x, buffers, Some(key))
+        self.record_pass(At::caller(), params, x, buffers, Some(key))
     }
 
     /// Whether the network draws random numbers in training, as dropout does, for inputs of a shape
@@ -135,7 +167,7 @@ impl Model {
         let (x, key) = (tape.input("input", dtype, input), tape.input("key", DType::U32, [2]));
         let buffers = self.declared.buffers.iter();
         let buffers: Vec<Var> = buffers.map(|b| tape.input(&b.name, floats, &b.shape)).collect();
-        let pass = Pass::new(&self.declared, flat, &buffers, Some(key));
+        let pass = Pass::new(&self.declared, flat, At::caller(), &buffers, Some(key));
         let _ = self.module.forward(&Context::root(&pass), x);
         pass.is_random()
     }
@@ -216,14 +248,21 @@ impl Model {
         Ok((self.layout().join(&arrays)?, buffers))
     }
 
-    #[track_caller]
-    fn record(&self, params: Var, x: Var, buffers: &[Var], key: Option<Var>) -> (Var, Vec<Var>) {
+    /// Records a pass of training (with a key) or of evaluation, and the values of the buffers after it:
+    /// for libraries, since mistakes of burlap's own layers are said of the place `at`.
+    #[must_use]
+    pub fn record_pass(
+        &self,
+        at: At,
+        params: Var,
+        x: Var,
+        buffers: &[Var],
+        key: Option<Var>,
+    ) -> (Var, Vec<Var>) {
         // A no-op, and the caller's error if the length is wrong.
-        let flat = params.reshape([self.layout().total()]);
-        let pass = Pass::new(&self.declared, flat, buffers, key);
-        // Calls through `dyn Module` lose the caller: mistakes inside are those of this line.
-        let at = At::caller();
-        let out = params.record_at(at, || self.module.forward(&Context::root(&pass), x));
+        let flat = params.record_at(at, || params.reshape([self.layout().total()]));
+        let pass = Pass::new(&self.declared, flat, at, buffers, key);
+        let out = self.module.forward(&Context::root(&pass), x);
         (out, pass.into_buffers())
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use burlap_autodiff::{Shape, Var};
+use burlap_autodiff::{At, Shape, Var};
 
 use crate::init::{self, Init, Sampler};
 use crate::{Error, Layout, Result};
@@ -152,6 +152,8 @@ impl<'a> Scope<'a> {
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     flat: Var,
+    /// Who recorded the pass: mistakes of burlap's own layers are said of that line.
+    at: At,
     declared: &'a Declared,
     key: Option<Var>,
     /// The present values of the declared buffers; none where they were not given.
@@ -166,12 +168,13 @@ impl<'a> Pass<'a> {
     pub(crate) fn new(
         declared: &'a Declared,
         flat: Var,
+        at: At,
         buffers: &[Var],
         key: Option<Var>,
     ) -> Self {
         let (streams, parameters) = (RefCell::default(), RefCell::default());
         let buffers = RefCell::new(buffers.to_vec());
-        Self { flat, declared, key, buffers, streams, parameters }
+        Self { flat, at, declared, key, buffers, streams, parameters }
     }
 
     /// The buffers after the pass.
@@ -209,6 +212,12 @@ impl<'a> Context<'a> {
         Context { pass: self.pass, path: joined(&self.path, name) }
     }
 
+    /// Records a layer of this library: calls through `dyn Module` lose the caller, so mistakes inside are
+    /// those of the line that applied the model. Layers of one's own keep their lines.
+    pub(crate) fn layer(&self, x: Var, record: impl FnOnce() -> Var) -> Var {
+        x.record_at(self.pass.at, record)
+    }
+
     /// A parameter of this module, in its own shape.
     ///
     /// A name that the module did not declare is an error of the tape.
@@ -220,9 +229,10 @@ impl<'a> Context<'a> {
         if let Some(&known) = self.pass.parameters.borrow().get(&name) {
             return known;
         }
-        let view = layout
-            .view(flat, &name)
-            .unwrap_or_else(|error| flat.fail("parameter", error.to_string()));
+        let view = flat.record_at(At::caller(), || {
+            let view = layout.view(flat, &name);
+            view.unwrap_or_else(|error| flat.fail("parameter", error.to_string()))
+        });
         self.pass.parameters.borrow_mut().insert(name, view);
         view
     }

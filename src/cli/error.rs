@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error of a command, as one sentence that names the flag or the file.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Nobody reads the standard output any more, as after `| head -1`.
@@ -91,6 +91,13 @@ pub enum Error {
     /// What measuring, drawing and writing report.
     #[error(transparent)]
     Report(Box<report::Error>),
+}
+
+/// The sentence of `Display`: what a program prints whose `main` returns the error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 // In boxes, so that results stay small.

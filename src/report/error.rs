@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error of measuring, drawing or writing.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// What objectives, operators and solvers report.
@@ -64,4 +64,11 @@ pub enum Error {
     /// What plotters or the PNG encoder reports.
     #[error("drawing: {0}")]
     Drawing(String),
+}
+
+/// The sentence of `Display`: what a program prints whose `main` returns the error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }

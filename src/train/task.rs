@@ -308,8 +308,7 @@ fn objective<L: Into<Loss> + 'static>(
     let model = move |p: Var, batch: &[Var], all: &[Var]| match (pass, all) {
         (Pass::Training, [buffers @ .., key]) => {
             let x = parts.input(p, batch);
-            let record = || parts.model.forward_training_with_buffers(p, buffers, x, *key);
-            let (out, mut new) = p.record_at(at, record);
+            let (out, mut new) = parts.model.record_pass(at, p, x, buffers, Some(*key));
             new.push(key.bits(NEXT_KEY, [2]));
             (out, new)
         }
@@ -332,7 +331,7 @@ impl Parts {
     /// The model's outputs as in evaluation.
     pub(super) fn forward(&self, p: Var, buffers: &[Var], batch: &[Var]) -> Var {
         let x = self.input(p, batch);
-        p.record_at(self.at, || self.model.forward_with_buffers(p, buffers, x))
+        self.model.record_pass(self.at, p, x, buffers, None).0
     }
 }
 

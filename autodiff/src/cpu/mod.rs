@@ -1,4 +1,4 @@
-//! The CPU backend: threads that share the steps of a run, blocked matrix products, fused
+//! The CPU backend: threads that share the phases of a run, blocked matrix products, fused
 //! expressions evaluated block by block.
 //!
 //! This folder is the only place with `unsafe`: kernels work on raw pointers into buffers
@@ -7,9 +7,9 @@
 //! - only the planner makes plans, of shapes that memory can hold: a plan's views lie within their
 //!   buffers, and buffers that live at the same time do not overlap;
 //! - inputs and outputs are checked against the plan before each run, and to be on the host;
-//! - a run has an arena of its own, and what early steps leave is written by them alone;
-//! - parts of one kernel write disjoint elements, the chains of a step touch nothing of one
-//!   another, and steps run one after another.
+//! - a run has an arena of its own, and what early phases leave is written by them alone;
+//! - parts of one kernel write disjoint elements, the pipelines of a phase touch nothing of one
+//!   another, and phases run one after another.
 #![allow(unsafe_code)]
 
 mod access;
@@ -25,13 +25,13 @@ mod kernel;
 mod map;
 mod math;
 mod memory;
+mod phases;
 mod pool;
 mod product;
 mod random;
 mod reduce;
 mod registers;
 mod simd;
-mod steps;
 mod team;
 mod words;
 
@@ -45,10 +45,10 @@ use arenas::{Arena, Arenas, Claim};
 use instruction_set::Kernels;
 pub use instruction_set::{InstructionSet, ProductKernel};
 use memory::{Base, Memory};
+use phases::{Phases, Stage};
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
-use steps::{Stage, Steps};
 pub use words::philox4x32_blocks;
 
 /// The CPU backend. Results have the same bits at every number of threads.
@@ -146,9 +146,9 @@ impl Backend for Cpu {
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         check_plan(&plan)?;
-        let steps = Steps::new(&plan, &self.pool, self.kernels);
+        let phases = Phases::new(&plan, &self.pool, self.kernels);
         // Rounded up to whole cache lines; the first may be skipped for alignment.
-        let words = (plan.arena / 8 + 8).saturating_add(steps.scratch());
+        let words = (plan.arena / 8 + 8).saturating_add(phases.scratch());
         let kept = if plan.kept > 0 { arenas::words(plan.kept / 8 + 8)? } else { Vec::new() };
         Ok(Box::new(CpuProgram {
             places: plan.buffers.iter().map(|b| b.place).collect(),
@@ -159,7 +159,7 @@ impl Backend for Cpu {
                 .outputs
                 .claim(plan.outputs().map(|(shape, dtype)| (dtype, shape.count()))),
             graph: plan.graph,
-            steps,
+            phases,
             claim: self.arenas.claim(words)?,
             kept,
         }))
@@ -169,12 +169,12 @@ impl Backend for Cpu {
 /// Checks that a plan was made for a processor: another backend that hands on its plans might make
 /// them by costs of its own.
 fn check_plan(plan: &Plan) -> Result<()> {
-    let chains = plan.steps.iter().map(|step| step.chains.len()).max().unwrap_or(0);
-    if chains <= costs::LARGEST_STEP && plan.alignment.is_multiple_of(costs::ALIGNMENT) {
+    let pipelines = plan.phases.iter().map(|phase| phase.pipelines.len()).max().unwrap_or(0);
+    if pipelines <= costs::LARGEST_PHASE && plan.alignment.is_multiple_of(costs::ALIGNMENT) {
         return Ok(());
     }
     let problem = format!(
-        "the plan has {chains} chains in a step and values at multiples of {} bytes: it was not \
+        "the plan has {pipelines} pipelines in a phase and values at multiples of {} bytes: it was not \
          made by the costs of this backend",
         plan.alignment
     );
@@ -182,7 +182,7 @@ fn check_plan(plan: &Plan) -> Result<()> {
 }
 
 struct CpuProgram {
-    steps: Steps,
+    phases: Phases,
     places: Vec<Place>,
     graph: Arc<Graph>,
     arena_bytes: usize,
@@ -190,7 +190,7 @@ struct CpuProgram {
     /// Lets storage of outputs come back while the program is there.
     #[expect(dead_code, reason = "held, not read")]
     outputs: OutputClaim,
-    /// What early steps leave for the others.
+    /// What early phases leave for the others.
     kept: Vec<u64>,
     early_inputs: usize,
     /// Whether `kept` holds what it should.
@@ -254,7 +254,7 @@ impl CpuProgram {
         Err(Error::Backend { backend: "cpu", problem })
     }
 
-    /// What early steps leave, for reading.
+    /// What early phases leave, for reading.
     fn kept(&self) -> Base {
         Base(arenas::first_line(self.kept.as_ptr().cast_mut()))
     }
@@ -271,11 +271,11 @@ impl Executable for CpuProgram {
         self.bound = self.early_inputs == 0;
         let kept = Base(arenas::first_line(self.kept.as_mut_ptr()));
         let program = &*self;
-        program.steps.enter(|team| {
+        program.phases.enter(|team| {
             let mut arena = program.claim.take()?;
             let memory = program.locate(&mut arena, kept, early, &mut []);
             // SAFETY: the plan's contract; nobody else sees `kept` while this borrows the program.
-            unsafe { program.steps.run(Stage::Early, &memory, team) }
+            unsafe { program.phases.run(Stage::Early, &memory, team) }
         })?;
         self.bound = true;
         Ok(())
@@ -283,11 +283,11 @@ impl Executable for CpuProgram {
 
     fn run(&self, inputs: &[&Array], outputs: &mut [Array]) -> Result<()> {
         self.check(inputs, outputs)?;
-        self.steps.enter(|team| {
+        self.phases.enter(|team| {
             let mut arena = self.claim.take()?;
             let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
-            // SAFETY: the plan's contract; late steps only read what early ones left.
-            unsafe { self.steps.run(Stage::Late, &memory, team) }
+            // SAFETY: the plan's contract; late phases only read what early ones left.
+            unsafe { self.phases.run(Stage::Late, &memory, team) }
         })
     }
 
@@ -296,6 +296,6 @@ impl Executable for CpuProgram {
         let mut arena = self.claim.take()?;
         let memory = self.locate(&mut arena, self.kept(), inputs, outputs);
         // SAFETY: as above, for one kernel after the other.
-        unsafe { self.steps.times(Stage::Late, &memory) }.map(Some)
+        unsafe { self.phases.times(Stage::Late, &memory) }.map(Some)
     }
 }

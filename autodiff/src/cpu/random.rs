@@ -62,7 +62,7 @@ impl Run for Draw {
         Ok(())
     }
 
-    /// Not by rows; never part of a chain of more.
+    /// Not by rows; never part of a pipeline of more.
     unsafe fn rows(
         &self,
         memory: &Memory,

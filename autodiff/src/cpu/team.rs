@@ -1,6 +1,6 @@
-//! Threads that share the steps of one run.
+//! Threads that share the phases of one run.
 //!
-//! The first thread publishes a step as a number of tasks; it and its helpers claim tasks
+//! The first thread publishes a phase as a number of tasks; it and its helpers claim tasks
 //! one by one. A helper that comes late finds less to do, and nobody waits for it: the first
 //! thread waits only for tasks that somebody has begun.
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What the claim word holds: the epoch, the tasks of the step, the next task.
+/// What the claim word holds: the epoch, the tasks of the phase, the next task.
 const TASK_BITS: u32 = 20;
 const TASKS: u64 = (1 << TASK_BITS) - 1;
 /// More tasks than this are claimed as fewer, larger ones.
@@ -18,11 +18,11 @@ const CLOSED: u64 = u64::MAX;
 
 pub(super) struct Team<'a> {
     claim: AtomicU64,
-    step: AtomicUsize,
+    phase: AtomicUsize,
     done: AtomicUsize,
     failed: AtomicBool,
     failure: Mutex<Option<(usize, Error)>>,
-    /// Does a task of a step.
+    /// Does a task of a phase.
     work: &'a (dyn Fn(usize, usize) -> Result<()> + Sync),
 }
 
@@ -69,7 +69,7 @@ impl<'a> Team<'a> {
     pub(super) fn new(work: &'a (dyn Fn(usize, usize) -> Result<()> + Sync)) -> Team<'a> {
         Team {
             claim: AtomicU64::new(0),
-            step: AtomicUsize::new(0),
+            phase: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
@@ -77,7 +77,7 @@ impl<'a> Team<'a> {
         }
     }
 
-    /// Runs `first` on this thread while up to `helpers` others help with its steps.
+    /// Runs `first` on this thread while up to `helpers` others help with its phases.
     pub(super) fn run<R: Send>(&self, helpers: usize, first: impl FnOnce(&Self) -> R + Send) -> R {
         fn assist(team: &Team<'_>, helpers: usize) {
             match helpers {
@@ -97,16 +97,16 @@ impl<'a> Team<'a> {
         }
     }
 
-    /// All tasks of a step.
-    pub(super) fn step(&self, step: usize, tasks: usize) -> Result<()> {
-        self.step.store(step, Ordering::Relaxed);
+    /// All tasks of a phase.
+    pub(super) fn phase(&self, phase: usize, tasks: usize) -> Result<()> {
+        self.phase.store(phase, Ordering::Relaxed);
         self.done.store(0, Ordering::Relaxed);
         let epoch = (self.claim.load(Ordering::Relaxed) >> (2 * TASK_BITS)) + 1;
         let word = (epoch << (2 * TASK_BITS)) | ((tasks as u64) << TASK_BITS);
         self.claim.store(word, Ordering::Release);
         let settle = Settle(self);
         while let Some(task) = self.take(epoch) {
-            self.task(step, task);
+            self.task(phase, task);
         }
         std::mem::forget(settle);
         self.wait(tasks);
@@ -119,7 +119,7 @@ impl<'a> Team<'a> {
         Ok(())
     }
 
-    /// Waits until so many tasks of the present step are done.
+    /// Waits until so many tasks of the present phase are done.
     fn wait(&self, tasks: usize) {
         let mut turns = 0;
         while self.done.load(Ordering::Acquire) < tasks {
@@ -146,9 +146,9 @@ impl<'a> Team<'a> {
         }
     }
 
-    fn task(&self, step: usize, task: usize) {
+    fn task(&self, phase: usize, task: usize) {
         let _done = Done(&self.done);
-        if let Err(error) = (self.work)(step, task) {
+        if let Err(error) = (self.work)(phase, task) {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             // The same error at any number of threads: that of the first task.
             if failure.as_ref().is_none_or(|(t, _)| task < *t) {
@@ -168,8 +168,8 @@ impl<'a> Team<'a> {
             let epoch = word >> (2 * TASK_BITS);
             match self.take(epoch) {
                 Some(task) => {
-                    // The step stays until this task is done.
-                    self.task(self.step.load(Ordering::Relaxed), task);
+                    // The phase stays until this task is done.
+                    self.task(self.phase.load(Ordering::Relaxed), task);
                     turns = 0;
                 }
                 None => pause(&mut turns),
@@ -188,17 +188,17 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build();
         let counts: Vec<AtomicU32> = (0..200 * 7).map(|_| AtomicU32::new(0)).collect();
         let now = AtomicUsize::new(0);
-        let work = |step: usize, task: usize| {
-            assert_eq!(now.load(Ordering::SeqCst), step);
-            counts[step * 7 + task].fetch_add(1, Ordering::SeqCst);
+        let work = |phase: usize, task: usize| {
+            assert_eq!(now.load(Ordering::SeqCst), phase);
+            counts[phase * 7 + task].fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
         let team = Team::new(&work);
         let run = || {
             team.run(3, |team| {
-                for step in 0..200 {
-                    now.store(step, Ordering::SeqCst);
-                    assert!(team.step(step, 7).is_ok());
+                for phase in 0..200 {
+                    now.store(phase, Ordering::SeqCst);
+                    assert!(team.phase(phase, 7).is_ok());
                 }
             });
         };
@@ -214,7 +214,7 @@ mod tests {
         let error = |task: usize| Error::Backend { backend: "cpu", problem: format!("{task}") };
         let work = |_: usize, task: usize| if task > 2 { Err(error(task)) } else { Ok(()) };
         let team = Team::new(&work);
-        let result = team.run(1, |team| team.step(0, 9));
+        let result = team.run(1, |team| team.phase(0, 9));
         assert!(result.is_err_and(|e| e.to_string().contains('3')));
     }
 }

@@ -93,7 +93,7 @@ impl Var {
     pub fn softmax(self, axis: usize) -> Var {
         let shape = self.shape();
         let (e, sum) = self.below_largest(axis).exponentials(axis);
-        e.strong_mul(sum.recip().keep_axes(&[axis], &shape))
+        e.strong_mul(sum.recip().keepdims(&[axis], &shape))
     }
 
     /// log softmax, without overflow, along an axis: x − log Σ eˣ. Where all elements are −∞, so
@@ -102,7 +102,7 @@ impl Var {
     pub fn log_softmax(self, axis: usize) -> Var {
         let shape = self.shape();
         let below = self.below_largest(axis);
-        below - below.exponentials(axis).1.log().keep_axes(&[axis], &shape)
+        below - below.exponentials(axis).1.log().keepdims(&[axis], &shape)
     }
 
     /// x minus the largest along an axis; −∞ where all are.
@@ -113,7 +113,7 @@ impl Var {
             DType::F64 | DType::U32 | DType::Bool => f64::MIN,
         };
         let largest = self.max_axes(&[axis]).stop_gradient().max(lowest);
-        self - largest.keep_axes(&[axis], &self.shape())
+        self - largest.keepdims(&[axis], &self.shape())
     }
 
     /// eˣ, and the sum along an axis, 1 where all are 0.

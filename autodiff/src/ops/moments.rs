@@ -73,7 +73,7 @@ impl Var {
             Ok(n) => n,
             Err(poisoned) => return poisoned,
         };
-        let mean = self.mean_axes_at(axes, at).keep_axes(axes, &shape);
+        let mean = self.mean_axes_at(axes, at).keepdims(axes, &shape);
         (self - mean).square().sum_axes(axes) * (1.0 / (n - correction) as f64)
     }
 
@@ -86,7 +86,7 @@ impl Var {
         // An infinite maximum would give ∞ − ∞.
         let finite = largest.abs().lt(f64::INFINITY);
         let shift = finite.select(largest, 0.0);
-        (self - shift.keep_axes(axes, &shape)).exp_strong().sum_axes(axes).log() + shift
+        (self - shift.keepdims(axes, &shape)).exp_strong().sum_axes(axes).log() + shift
     }
 
     /// The Euclidean norm of all elements, as [`Var::norm_axes`].
@@ -120,7 +120,7 @@ impl Var {
             return self.sum_axes(axes);
         }
         let scale = scale_of(self.abs().max_axes(axes));
-        let scaled = self / scale.keep_axes(axes, &shape);
+        let scaled = self / scale.keepdims(axes, &shape);
         scale * scaled.square().sum_axes(axes).root()
     }
 

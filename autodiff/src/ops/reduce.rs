@@ -267,7 +267,7 @@ impl Var {
 
     /// Repeats a reduction's result to the shape it was reduced from.
     #[track_caller]
-    pub fn keep_axes(self, axes: &[usize], from: &Shape) -> Var {
+    pub fn keepdims(self, axes: &[usize], from: &Shape) -> Var {
         let kept: Vec<usize> = (0..from.len()).filter(|a| !axes.contains(a)).collect();
         self.broadcast_axes(from, &kept)
     }

@@ -11,8 +11,8 @@ use crate::graph::{Binary, Op, Unary};
 /// ```
 /// use burlap_autodiff::{Backend, Costs, Cpu};
 /// let gpu = Costs { alignment: 256, ..Costs::default() };
-/// assert_eq!((gpu.longest_chain, gpu.largest_step), (1, 1));
-/// assert!(Cpu::new().costs().longest_chain > 1);
+/// assert_eq!((gpu.longest_pipeline, gpu.largest_phase), (1, 1));
+/// assert!(Cpu::new().costs().longest_pipeline > 1);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
@@ -28,14 +28,14 @@ pub struct Costs {
     /// number each way.
     pub is_cheap: fn(&Op) -> bool,
     /// Points of a row from which on a reduction along it is divided. Such rows are not taken
-    /// through chains.
+    /// through pipelines.
     pub long_row: usize,
     /// Kernels that take a row through all of them while it is in a cache, at most: looking for
     /// what they share takes the square of it.
-    pub longest_chain: usize,
+    pub longest_pipeline: usize,
     /// Kernels that may run side by side, at most.
-    pub largest_step: usize,
-    /// Bytes that one step newly writes at most: all of them live until its end.
+    pub largest_phase: usize,
+    /// Bytes that one phase newly writes at most: all of them live until its end.
     pub step_bytes: usize,
     /// Floating-point operations from which on a kernel gains nothing from neighbours.
     pub large_kernel: usize,
@@ -52,8 +52,8 @@ impl Default for Costs {
             most_recomputed: 24,
             is_cheap: is_arithmetic,
             long_row: 1 << 13,
-            longest_chain: 1,
-            largest_step: 1,
+            longest_pipeline: 1,
+            largest_phase: 1,
             step_bytes: usize::MAX,
             large_kernel: usize::MAX,
             alignment: 64,

@@ -38,16 +38,16 @@ pub(crate) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
         "", "primitive", "flops", "bytes"
     ));
     let (mut flops, mut bytes) = (0usize, 0usize);
-    let mut step_of = vec![0; plan.kernels.len()];
-    for (s, step) in plan.steps.iter().enumerate() {
-        step.chains.iter().flat_map(|c| &c.kernels).for_each(|&k| step_of[k] = s);
+    let mut phase_of = vec![0; plan.kernels.len()];
+    for (s, phase) in plan.phases.iter().enumerate() {
+        phase.pipelines.iter().flat_map(|c| &c.kernels).for_each(|&k| phase_of[k] = s);
     }
     for (i, kernel) in plan.kernels.iter().enumerate() {
         let (f, b) = (kernel.flops(), plan.bytes(kernel));
         (flops, bytes) = (flops.saturating_add(f), bytes.saturating_add(b));
         if i < SHOWN {
             // A mark where threads meet.
-            let meets = if i > 0 && step_of[i] != step_of[i - 1] { '-' } else { ' ' };
+            let meets = if i > 0 && phase_of[i] != phase_of[i - 1] { '-' } else { ' ' };
             write(format_args!(
                 "{i:>4}{meets} {:<14} {:>9} {:>9}{}  {}",
                 kernel.name,
@@ -67,10 +67,10 @@ pub(crate) fn explain(plan: &Plan, times: Option<&[Duration]>) -> String {
         .map(Buffer::bytes)
         .fold(0, usize::saturating_add);
     write(format_args!(
-        "{} primitives in {} kernels and {} steps: {} flops, {} bytes moved; peak {} bytes of intermediates, {} bytes of inputs and outputs",
+        "{} primitives in {} kernels and {} phases: {} flops, {} bytes moved; peak {} bytes of intermediates, {} bytes of inputs and outputs",
         plan.graph.nodes.len(),
         plan.kernels.len(),
-        plan.steps.len(),
+        plan.phases.len(),
         scaled(flops),
         scaled(bytes),
         scaled(plan.arena + plan.kept),

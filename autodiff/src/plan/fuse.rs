@@ -13,7 +13,7 @@ use crate::shape::Axes;
 use crate::work::Lowering;
 use rustc_hash::FxHashSet;
 
-/// A step of the program before it has buffers.
+/// A phase of the program before it has buffers.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) nodes: Vec<NodeId>,

@@ -2,7 +2,7 @@
 
 use super::fuse::{self, Groups};
 use super::layout::{self, Layout, Role};
-use super::{Costs, Plan, again, memory, schedule};
+use super::{Costs, Plan, memory, rematerialize, schedule};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Op};
 use crate::work::{
@@ -40,7 +40,7 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
     let uses = graph.uses();
     layout::absorb_terms(graph, &mut layouts, &uses, &early_nodes);
     let mut groups = fuse::group(graph, &layouts, &early_nodes, costs);
-    let stored = again::take_over(graph, &layouts, &mut groups, costs);
+    let stored = rematerialize::rematerialize(graph, &layouts, &mut groups, costs);
     let n = graph.nodes.len();
     let mut planner = Planner {
         graph,
@@ -66,8 +66,8 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
     }
     planner.copy_outputs(&outputs);
     let Planner { mut buffers, kernels, .. } = planner;
-    let (steps, early_steps) = schedule::steps(&kernels, early_kernels, &buffers, costs);
-    let sizes = memory::assign(&mut buffers, &kernels, &steps, early_steps, costs.alignment);
+    let (phases, early_phases) = schedule::phases(&kernels, early_kernels, &buffers, costs);
+    let sizes = memory::assign(&mut buffers, &kernels, &phases, early_phases, costs.alignment);
     let memory::Sizes { arena, kept } = sizes.ok_or_else(|| Error::Memory {
         op: "compile",
         what: "intermediates".into(),
@@ -76,9 +76,9 @@ pub(crate) fn plan(shared: &Arc<Graph>, early: usize, costs: &Costs) -> Result<P
     Ok(Plan {
         graph: Arc::clone(shared),
         kernels,
-        steps,
+        phases,
         early_inputs: early,
-        early_steps,
+        early_phases,
         buffers,
         arena,
         kept,

@@ -1,8 +1,8 @@
 //! One arena for all intermediate buffers, shared by those that do not live together, and a place
-//! of its own for each that early steps leave for the others.
+//! of its own for each that early phases leave for the others.
 
 use super::schedule::may_replace;
-use super::{Buffer, BufferId, Kernel, Place, Step};
+use super::{Buffer, BufferId, Kernel, Phase, Place};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +77,7 @@ impl Arena {
 const FEW: usize = 2048;
 
 /// What lies at one offset: a buffer and those that take over its place in turn, and the
-/// steps between which they live.
+/// phases between which they live.
 struct Block {
     bytes: usize,
     first: usize,
@@ -85,7 +85,7 @@ struct Block {
     offset: usize,
 }
 
-/// The last step of what lives for ever.
+/// The last phase of what lives for ever.
 const KEPT: usize = usize::MAX;
 
 /// Places the large blocks first, each as low as those allow that live at the same time.
@@ -118,40 +118,41 @@ fn by_size(blocks: &[&Block]) -> (Vec<usize>, usize) {
 pub(super) struct Sizes {
     /// What a run needs.
     pub(super) arena: usize,
-    /// What early steps leave for the others.
+    /// What early phases leave for the others.
     pub(super) kept: usize,
 }
 
-/// Gives every buffer that is no array of the user's an offset. What a step touches lives until
-/// its end, since its kernels run in any order. Buffers that early steps write and late ones read
+/// Gives every buffer that is no array of the user's an offset. What a phase touches lives until
+/// its end, since its kernels run in any order. Buffers that early phases write and late ones read
 /// lie apart: runs share them, and nothing else of their memory. `None` for more than a machine
 /// can address.
 pub(super) fn assign(
     buffers: &mut [Buffer],
     kernels: &[Kernel],
-    steps: &[Step],
+    phases: &[Phase],
     early: usize,
     alignment: usize,
 ) -> Option<Sizes> {
     let bytes = |buffer: &Buffer| aligned_bytes(buffer, alignment);
     let touched: Vec<(Vec<BufferId>, Vec<BufferId>)> =
         kernels.iter().map(Kernel::touched).collect();
-    // The steps that touch a buffer first and last, and the kernel that does so last.
+    // The phases that touch a buffer first and last, and the kernel that does so last.
     let mut first = vec![usize::MAX; buffers.len()];
     let mut last = vec![0; buffers.len()];
     let mut last_kernel = vec![0; buffers.len()];
-    let in_order = |step: &Step| {
-        let mut all: Vec<usize> = step.chains.iter().flat_map(|c| &c.kernels).copied().collect();
+    let in_order = |phase: &Phase| {
+        let mut all: Vec<usize> =
+            phase.pipelines.iter().flat_map(|c| &c.kernels).copied().collect();
         all.sort_unstable();
         all
     };
-    let mut chain_of = vec![(0, 0); kernels.len()];
-    for (s, step) in steps.iter().enumerate() {
-        for (c, chain) in step.chains.iter().enumerate() {
-            chain.kernels.iter().for_each(|&k| chain_of[k] = (s, c));
+    let mut pipeline_of = vec![(0, 0); kernels.len()];
+    for (s, phase) in phases.iter().enumerate() {
+        for (c, pipeline) in phase.pipelines.iter().enumerate() {
+            pipeline.kernels.iter().for_each(|&k| pipeline_of[k] = (s, c));
         }
     }
-    let orders: Vec<Vec<usize>> = steps.iter().map(in_order).collect();
+    let orders: Vec<Vec<usize>> = phases.iter().map(in_order).collect();
     for (s, order) in orders.iter().enumerate() {
         for &k in order {
             for &b in touched[k].0.iter().chain(&touched[k].1) {
@@ -190,7 +191,7 @@ pub(super) fn assign(
                         && !taken.contains(&r)
                         && r != b
                         && others.all(|&o| {
-                            chain_of[o] == chain_of[k]
+                            pipeline_of[o] == pipeline_of[k]
                                 && may_replace(&kernels[k], b, &kernels[o], r)
                         })
                 };

@@ -1,11 +1,10 @@
 //! Planning: from a graph to what a backend gets, kernels in order with views into buffers.
 //!
 //! Planning happens after all differentiation: values are laid out (`layout`), fused
-//! (`fuse`), cheap ones computed again where they are read (`again`), lowered to kernels over
-//! views (`lower`, `expressions`), arranged in steps that threads share (`schedule`)
+//! (`fuse`), cheap ones computed again where they are read (`rematerialize`), lowered to kernels over
+//! views (`lower`, `expressions`), arranged in phases that threads share (`schedule`)
 //! and given memory by liveness (`memory`).
 
-mod again;
 mod costs;
 mod explain;
 mod expressions;
@@ -13,6 +12,7 @@ mod fuse;
 mod layout;
 mod lower;
 mod memory;
+mod rematerialize;
 mod schedule;
 
 pub use costs::Costs;
@@ -32,18 +32,18 @@ use std::sync::Arc;
 /// Kernels that go row by row: row `r` of a later one touches nothing of what earlier ones
 /// wrote but row `r`.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub struct RowPipeline {
     /// Their numbers, in order.
     pub kernels: Vec<usize>,
     /// The number of rows; `None` for a single kernel that does not go by rows.
     pub rows: Option<usize>,
 }
 
-/// Chains that do not depend on one another. Each step depends on the ones before it.
+/// Pipelines that do not depend on one another. Each phase depends on the ones before it.
 #[derive(Clone, Debug)]
-pub struct Step {
-    /// The chains.
-    pub chains: Vec<Chain>,
+pub struct Phase {
+    /// The pipelines.
+    pub pipelines: Vec<RowPipeline>,
 }
 
 /// A program for a backend. Only the planner makes one, and nobody changes it: kernels rely on
@@ -66,7 +66,7 @@ pub struct Step {
 ///         self.0.costs()
 ///     }
 ///     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
-///         assert_eq!((plan.kernels().len(), plan.steps().len()), (1, 1));
+///         assert_eq!((plan.kernels().len(), plan.phases().len()), (1, 1));
 ///         self.0.compile(plan)
 ///     }
 /// }
@@ -81,9 +81,9 @@ pub struct Step {
 pub struct Plan {
     pub(crate) graph: Arc<Graph>,
     pub(crate) kernels: Vec<Kernel>,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) phases: Vec<Phase>,
     pub(crate) early_inputs: usize,
-    pub(crate) early_steps: usize,
+    pub(crate) early_phases: usize,
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) arena: usize,
     pub(crate) kept: usize,
@@ -102,8 +102,8 @@ impl Plan {
     }
 
     /// The kernels by what may run at the same time.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
     }
 
     /// Shape and element type of each input.
@@ -126,9 +126,9 @@ impl Plan {
         self.early_inputs
     }
 
-    /// How many of the first steps depend on the early inputs only.
-    pub fn early_steps(&self) -> usize {
-        self.early_steps
+    /// How many of the first phases depend on the early inputs only.
+    pub fn early_phases(&self) -> usize {
+        self.early_phases
     }
 
     /// The buffers.
@@ -146,7 +146,7 @@ impl Plan {
         self.alignment
     }
 
-    /// Bytes that early steps leave for the others.
+    /// Bytes that early phases leave for the others.
     pub fn kept(&self) -> usize {
         self.kept
     }

@@ -1,32 +1,32 @@
 //! Which kernels may run side by side, and where all must wait for one another.
 //!
-//! A *chain* is a list of kernels that go row by row: row `r` of a later one touches nothing
+//! A *pipeline* is a list of kernels that go row by row: row `r` of a later one touches nothing
 //! of what earlier ones wrote but row `r`. So a thread takes some rows through the whole
-//! chain, and they stay in its cache. The chains of a *step* are independent. Between steps
+//! pipeline, and they stay in its cache. The pipelines of a *phase* are independent. Between phases
 //! all threads meet.
 
-use super::{Chain, Costs, Step};
+use super::{Costs, Phase, RowPipeline};
 use crate::work::{Access, Accesses, Buffer, BufferId, Kernel};
 
-/// A kernel of the step being built.
+/// A kernel of the phase being built.
 struct Placed {
-    chain: usize,
+    pipeline: usize,
     accesses: Accesses,
 }
 
 struct Builder<'a> {
     costs: &'a Costs,
-    steps: Vec<Step>,
+    phases: Vec<Phase>,
     placed: Vec<Placed>,
-    chains: Vec<Chain>,
+    pipelines: Vec<RowPipeline>,
     bytes: usize,
     flops: usize,
 }
 
 impl Builder<'_> {
     fn close(&mut self) {
-        if !self.chains.is_empty() {
-            self.steps.push(Step { chains: std::mem::take(&mut self.chains) });
+        if !self.pipelines.is_empty() {
+            self.phases.push(Phase { pipelines: std::mem::take(&mut self.pipelines) });
         }
         self.placed.clear();
         (self.bytes, self.flops) = (0, 0);
@@ -41,14 +41,14 @@ impl Builder<'_> {
             .map(|a| a.count().saturating_mul(buffers[a.buffer].dtype.size()))
             .fold(0, usize::saturating_add);
         let flops = kind.flops_to_keep_together();
-        let full = self.placed.len() >= self.costs.largest_step
+        let full = self.placed.len() >= self.costs.largest_phase
             || (!self.placed.is_empty()
                 && (self.bytes.saturating_add(written) > self.costs.step_bytes
                     || self.flops.saturating_add(flops) > self.costs.large_kernel));
         if full {
             self.close();
         }
-        // The chain on which this kernel depends; none, one, or too many.
+        // The pipeline on which this kernel depends; none, one, or too many.
         let mut joins: Option<usize> = None;
         let mut fits = true;
         for p in &self.placed {
@@ -58,63 +58,63 @@ impl Builder<'_> {
                         continue;
                     }
                     fits &= rows.is_some()
-                        && self.chains[p.chain].rows == rows
+                        && self.pipelines[p.pipeline].rows == rows
                         && a.meets_in_equal_rows(b)
-                        && joins.is_none_or(|chain| chain == p.chain);
-                    joins = Some(p.chain);
+                        && joins.is_none_or(|pipeline| pipeline == p.pipeline);
+                    joins = Some(p.pipeline);
                 }
             }
         }
-        if let Some(chain) = joins {
-            fits &= self.chains[chain].kernels.len() < self.costs.longest_chain;
+        if let Some(pipeline) = joins {
+            fits &= self.pipelines[pipeline].kernels.len() < self.costs.longest_pipeline;
         }
         if !fits {
             self.close();
             joins = None;
         }
-        let chain = joins.unwrap_or_else(|| {
-            self.chains.push(Chain { kernels: Vec::new(), rows });
-            self.chains.len() - 1
+        let pipeline = joins.unwrap_or_else(|| {
+            self.pipelines.push(RowPipeline { kernels: Vec::new(), rows });
+            self.pipelines.len() - 1
         });
-        self.chains[chain].kernels.push(number);
-        self.placed.push(Placed { chain, accesses });
+        self.pipelines[pipeline].kernels.push(number);
+        self.placed.push(Placed { pipeline, accesses });
         self.bytes = self.bytes.saturating_add(written);
         self.flops = self.flops.saturating_add(flops);
     }
 }
 
-/// The steps of a list of kernels, in order; the first `early` kernels share no step with
-/// the others. Returns also how many steps are early.
-pub(super) fn steps(
+/// The phases of a list of kernels, in order; the first `early` kernels share no phase with
+/// the others. Returns also how many phases are early.
+pub(super) fn phases(
     kernels: &[Kernel],
     early: usize,
     buffers: &[Buffer],
     costs: &Costs,
-) -> (Vec<Step>, usize) {
+) -> (Vec<Phase>, usize) {
     let mut builder = Builder {
         costs,
-        steps: Vec::new(),
+        phases: Vec::new(),
         placed: Vec::new(),
-        chains: Vec::new(),
+        pipelines: Vec::new(),
         bytes: 0,
         flops: 0,
     };
-    let mut early_steps = 0;
+    let mut early_phases = 0;
     for (number, kernel) in kernels.iter().enumerate() {
         if number == early {
             builder.close();
-            early_steps = builder.steps.len();
+            early_phases = builder.phases.len();
         }
         builder.add(number, kernel, buffers);
     }
     builder.close();
     if early == kernels.len() {
-        early_steps = builder.steps.len();
+        early_phases = builder.phases.len();
     }
-    (builder.steps, early_steps)
+    (builder.phases, early_phases)
 }
 
-/// Whether `kernel` may write `write` where `read` lay, which another kernel of its chain
+/// Whether `kernel` may write `write` where `read` lay, which another kernel of its pipeline
 /// touches: they meet in equal rows only.
 pub(super) fn may_replace(
     kernel: &Kernel,

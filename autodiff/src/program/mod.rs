@@ -131,7 +131,7 @@ impl Program {
     }
 
     /// How often each primitive occurs, by name.
-    pub fn census(&self) -> std::collections::BTreeMap<&'static str, usize> {
+    pub fn op_counts(&self) -> std::collections::BTreeMap<&'static str, usize> {
         let mut counts = std::collections::BTreeMap::new();
         for node in &self.shared.graph.nodes {
             *counts.entry(node.op.name()).or_default() += 1;

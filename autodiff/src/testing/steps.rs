@@ -320,9 +320,9 @@ impl Recorder<'_> {
             _ => ("min_over", a.var.min_axes(&axes), a.bound),
         };
         if step != Step::Sum && !integer {
-            self.decide(a.var.equal(result.keep_axes(&axes, &shape)));
+            self.decide(a.var.equal(result.keepdims(&axes, &shape)));
         }
-        let result = if keep { result.keep_axes(&axes, &shape) } else { result };
+        let result = if keep { result.keepdims(&axes, &shape) } else { result };
         self.give(
             format!("{name}({}, axes {axes:?}, repeated {keep})", a.name),
             result,

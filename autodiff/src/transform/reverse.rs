@@ -82,7 +82,7 @@ fn pull_back(
         Fact::Selecting(selecting) => {
             let (weights, axes) = selecting.weights(args[0], y);
             let axes: Vec<usize> = axes.iter().map(|&a| a as usize).collect();
-            let value = ct.value.keep_axes(&axes, &args[0].shape());
+            let value = ct.value.keepdims(&axes, &args[0].shape());
             give(0, whole(Derivative { value, ..ct }.masked(weights)));
         }
         Fact::Constant => {}

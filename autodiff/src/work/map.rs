@@ -27,7 +27,7 @@ pub enum Scalar {
     Cast,
 }
 
-/// One step of a [`Map`], writing the register of its own position.
+/// One phase of a [`Map`], writing the register of its own position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Instruction {
     /// What is computed.

@@ -36,7 +36,7 @@ pub enum Place {
     Output(usize),
     /// The memory of a run, at a byte offset.
     Arena(usize),
-    /// What early steps leave for the others, at a byte offset.
+    /// What early phases leave for the others, at a byte offset.
     Kept(usize),
 }
 
@@ -158,7 +158,7 @@ pub(crate) trait Kind {
     }
 }
 
-/// One step of a program.
+/// One phase of a program.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// What it does.

@@ -37,10 +37,10 @@ pub(crate) fn reshaped_strides(from: &[usize], strides: &[isize], to: &[usize]) 
         if run.windows(2).any(|w| w[0].1 != w[1].1 * w[1].0 as isize) {
             return None;
         }
-        let mut step = run.last().map_or(0, |r| r.1);
+        let mut phase = run.last().map_or(0, |r| r.1);
         for a in (j0..j).rev() {
-            result[a] = if to[a] == 1 { 0 } else { step };
-            step *= to[a] as isize;
+            result[a] = if to[a] == 1 { 0 } else { phase };
+            phase *= to[a] as isize;
         }
     }
     Some(result)
@@ -48,12 +48,12 @@ pub(crate) fn reshaped_strides(from: &[usize], strides: &[isize], to: &[usize]) 
 
 /// Whether a view covers its elements one after the other in row-major order.
 pub(crate) fn is_contiguous(shape: &[usize], strides: &[isize]) -> bool {
-    let mut step = 1;
+    let mut phase = 1;
     for (&n, &s) in shape.iter().zip(strides).rev() {
-        if n != 1 && s != step {
+        if n != 1 && s != phase {
             return shape.contains(&0);
         }
-        step *= n as isize;
+        phase *= n as isize;
     }
     true
 }

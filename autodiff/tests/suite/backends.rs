@@ -272,9 +272,9 @@ fn a_flat_gradient_is_written_in_one_piece() {
     let tape = Tape::new();
     let outputs = network(&tape, DType::F32);
     let program = tape.compile(&Cpu::new(), &outputs[1..2]).unwrap();
-    let census = program.census();
-    assert!(!census.contains_key("pad"), "{census:?}");
-    assert_eq!(census["concat"], 1);
+    let op_counts = program.op_counts();
+    assert!(!op_counts.contains_key("pad"), "{op_counts:?}");
+    assert_eq!(op_counts["concat"], 1);
     assert!(program.explain().contains("peak"));
     assert!(program.explain().lines().all(|l| !l.contains("concat")), "{}", program.explain());
 }
@@ -288,7 +288,8 @@ fn a_gradient_and_a_product_share_their_products() {
     let v = tape.input("v", DType::F64, [5, 8, 8]);
     let y = (0..5).fold(x, |y, i| y.matmul(weights.at(i)).tanh());
     let f = y.square().sum();
-    let count = |outputs: &[Var]| tape.compile(&Cpu::new(), outputs).unwrap().census()["contract"];
+    let count =
+        |outputs: &[Var]| tape.compile(&Cpu::new(), outputs).unwrap().op_counts()["contract"];
     assert_eq!(count(&[f.grad(weights)]), 14);
     let all = f.value_grad_hvp(weights, v);
     assert_eq!(count(&[all.value, all.grad, all.hvp]), 40);
@@ -314,7 +315,7 @@ impl<B: Backend + Clone + 'static> Backend for Keeping<B> {
 
     fn compile(&self, plan: Plan) -> Result<Box<dyn Executable>> {
         assert!(plan.kernels().iter().all(|k| plan.bytes(k) > 0));
-        assert_eq!(plan.early_inputs() > 0, plan.early_steps() > 0);
+        assert_eq!(plan.early_inputs() > 0, plan.early_phases() > 0);
         self.1.lock().unwrap().push(self.0.compile(plan.clone())?);
         self.0.compile(plan)
     }

@@ -54,7 +54,7 @@ fn peak(program: &Program) -> f64 {
 }
 
 fn contractions(program: &Program) -> usize {
-    program.census().get("contract").copied().unwrap_or(0)
+    program.op_counts().get("contract").copied().unwrap_or(0)
 }
 
 #[track_caller]
@@ -220,7 +220,7 @@ fn dropout_draws_the_same_mask_again() {
         let f = h.square().sum();
         let outputs = [h, f.grad(x), f.hvp(x, x)];
         let program = tape.compile(&Cpu::with_threads(1).unwrap(), &outputs).unwrap();
-        let drawn = program.census()["uniform"];
+        let drawn = program.op_counts()["uniform"];
         (drawn, program.run(&[&numbers(64, 1.0), &Array::vector([3u32, 4])]).unwrap())
     };
     let ((drawn, out), (drawn_plain, plain)) = (outputs(true), outputs(false));

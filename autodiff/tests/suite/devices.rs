@@ -240,17 +240,17 @@ fn the_cpu_refuses_plans_and_arrays_that_are_not_for_it() {
     let mut outputs = [there.clone(), Array::scalar(0f32)];
     let error = program.run_into(&[&ones()], &mut outputs).unwrap_err().to_string();
     assert!(error.starts_with("run: output 0 is in the memory of test device"), "{error}");
-    // Many chains side by side.
+    // Many pipelines side by side.
     let tape = Tape::new();
     let x = tape.input("x", DType::F64, [8]);
     let outputs: Vec<_> =
         (0..100).map(|i| x.slice_axis(0, 0, 4).tanh().sum() + f64::from(i)).collect();
     let (many, few) = (1000, Cpu::new().costs());
-    let wide = Careless(Costs { largest_step: many, ..few });
+    let wide = Careless(Costs { largest_phase: many, ..few });
     let keys: Vec<_> = (0..100u32).map(|i| tape.literal(&Array::vector([i, 1]))).collect();
     let draws: Vec<_> = keys.iter().map(|key| key.uniform(0, DType::F64, [4])).collect();
     let error = tape.compile(&wide, &draws).unwrap_err().to_string();
-    assert!(error.contains("100 chains in a step"), "{error}");
+    assert!(error.contains("100 pipelines in a phase"), "{error}");
     assert!(tape.compile(&Careless(Costs { alignment: 8, ..few }), &outputs).is_err());
     // Any other figures change the speed alone.
     let odd =

@@ -3,7 +3,6 @@
 
 mod backends;
 mod checkpoint;
-mod computed_again;
 mod conformance;
 mod conventions;
 mod derivative_checks;
@@ -20,6 +19,7 @@ mod primitives;
 mod random_programs;
 mod range;
 mod recorded_values;
+mod rematerialized;
 mod rewrites;
 mod special_values;
 mod threads;

@@ -93,7 +93,7 @@ fn call(tape: &Tape, vars: &[Var], c: &mut Choices) -> Var {
         31 => a.variance(&c.axes(), c.size()),
         32 => a.logsumexp(&c.axes()),
         33 => a.norm(),
-        34 => a.keep_axes(&c.axes(), &Shape::from(c.sizes())),
+        34 => a.keepdims(&c.axes(), &Shape::from(c.sizes())),
         35 => a.reshape(c.sizes()),
         36 => a.flatten(),
         37 => a.broadcast_to(c.sizes()),

@@ -228,7 +228,7 @@ fn contains(case: &Case, name: &str) -> bool {
     let f = (case.f)(&tape, x);
     let program = tape.compile(&Interpreter, &[f, f.vjp(x, f)]).unwrap();
     // Programs need no `stop_gradient`; the gradient's absence is checked below.
-    name == "stop_gradient" || program.census().contains_key(name)
+    name == "stop_gradient" || program.op_counts().contains_key(name)
 }
 
 /// A smooth scalar of a primitive's values, in which every element counts differently.

@@ -99,8 +99,8 @@ impl Calls<'_, '_, '_> {
                 let from = if self.c.odd(8) { self.any().0.shape() } else { x.shape() };
                 let reduced = x.sum_axes(&axes);
                 self.record(
-                    format!("{a}.sum_axes({axes:?}).keep_axes({axes:?}, {from})"),
-                    reduced.keep_axes(&axes, &from),
+                    format!("{a}.sum_axes({axes:?}).keepdims({axes:?}, {from})"),
+                    reduced.keepdims(&axes, &from),
                     integer,
                 )
             }

@@ -96,7 +96,7 @@ impl Module for Activation {
         Ok(())
     }
 
-    fn forward(&self, _: &Context<'_>, x: Var) -> Var {
-        self.apply(x)
+    fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        ctx.layer(x, || self.apply(x))
     }
 }

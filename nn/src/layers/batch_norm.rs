@@ -76,6 +76,12 @@ impl Module for BatchNorm1d {
     }
 
     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        ctx.layer(x, || self.output(ctx, x))
+    }
+}
+
+impl BatchNorm1d {
+    fn output(&self, ctx: &Context<'_>, x: Var) -> Var {
         const OP: &str = "batch_norm";
         let shape = x.shape();
         let [n, features] = shape[..] else {

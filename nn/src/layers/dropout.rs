@@ -53,6 +53,12 @@ impl Module for Dropout {
     }
 
     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        ctx.layer(x, || self.output(ctx, x))
+    }
+}
+
+impl Dropout {
+    fn output(&self, ctx: &Context<'_>, x: Var) -> Var {
         if self.p == 0.0 {
             return x;
         }

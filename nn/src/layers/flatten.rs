@@ -14,7 +14,13 @@ impl Module for Flatten {
         Ok(())
     }
 
-    fn forward(&self, _: &Context<'_>, x: Var) -> Var {
+    fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        ctx.layer(x, || self.output(x))
+    }
+}
+
+impl Flatten {
+    fn output(&self, x: Var) -> Var {
         match *x.shape() {
             [n, ref rest @ ..] if !rest.is_empty() => x.reshape([n, rest.iter().product()]),
             _ => x,

@@ -77,6 +77,12 @@ impl Module for Linear {
     }
 
     fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        ctx.layer(x, || self.output(ctx, x))
+    }
+}
+
+impl Linear {
+    fn output(&self, ctx: &Context<'_>, x: Var) -> Var {
         let shape = x.shape();
         if shape.last() != Some(&self.inputs) {
             let problem =

@@ -1,9 +1,10 @@
 //! Layers and networks against plain loops.
 
 use crate::support::{assert_close, evaluate, f64s, noise, run};
-use burlap_autodiff::{Array, Cpu, DType, Tape};
+use burlap_autodiff::{Array, Cpu, DType, Tape, Var};
 use burlap_nn::{
-    Activation, Dropout, Error, Flatten, Init, Linear, Model, Sequential, SimpleNet, mlp,
+    Activation, Context, Dropout, Error, Flatten, Init, Linear, Model, Module, Result, Scope,
+    Sequential, SimpleNet, mlp,
 };
 
 /// x Wᵀ + b of one row.
@@ -264,4 +265,47 @@ fn settings_that_are_no_numbers_are_refused() {
             assert!(matches!(error, Error::Init { .. }), "{error}");
         }
     }
+}
+
+/// x minus its mean along the last axis, whose size the author forgot to keep; and a parameter that was
+/// not declared.
+struct Centred(bool);
+
+const SUBTRACTED: u32 = line!() + 8;
+
+impl Module for Centred {
+    fn declare(&self, _: &mut Scope<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn forward(&self, ctx: &Context<'_>, x: Var) -> Var {
+        if self.0 { x - x.mean_axes(&[1]) } else { x * ctx.parameter("scale") }
+    }
+}
+
+#[test]
+fn mistakes_in_a_layer_of_ones_own_are_said_of_its_line_those_in_others_of_the_callers() {
+    let error = |model: Model| {
+        let tape = Tape::new();
+        let p = tape.input("p", DType::F64, [model.layout().total()]);
+        let y = model.forward(p, tape.input("x", DType::F64, [4, 3]));
+        // A mistake prints as its sentence where `main` returns it, too.
+        let error = tape.compile(&Cpu::new(), &[y]).map(drop).unwrap_err();
+        assert_eq!(format!("{error:?}"), error.to_string());
+        (error.to_string(), line!() - 4)
+    };
+    for forgotten in [true, false] {
+        for inner in [false, true] {
+            let model = match inner {
+                false => Model::new(Centred(forgotten)),
+                true => Model::new(Sequential::new().named("own", Centred(forgotten))),
+            };
+            let (text, _) = error(model.unwrap());
+            let place = format!("tests/suite/layers.rs:{SUBTRACTED}");
+            assert!(text.contains(&place), "{text}");
+        }
+    }
+    let (text, line) = error(Model::new(Linear::new(5, 2)).unwrap());
+    assert!(text.contains(&format!("tests/suite/layers.rs:{line}")), "{text}");
+    assert!(text.contains("takes 5 values"), "{text}");
 }

@@ -81,6 +81,12 @@ impl Log {
         Log::to(std::io::stderr())
     }
 
+    /// To the standard output.
+    #[must_use]
+    pub fn stdout() -> Log {
+        Log::to(std::io::stdout())
+    }
+
     /// To anywhere.
     #[must_use]
     pub fn to(out: impl Write + 'static) -> Log {

@@ -53,7 +53,7 @@ const WORDS: [&str; 20] = [
     "estimator",
     "layers",
     "schedule",
-    "optimizer",
+    "method",
     "json",
     "save",
     "resume",

@@ -85,7 +85,7 @@ fn contains(case: &Example, name: &str) -> bool {
     };
     let operands: Vec<Var> = (0..case.operands.len()).map(input).collect();
     let program = tape.compile(&Interpreter, &[(case.record)(&operands)]).unwrap();
-    name == "stop_gradient" || program.census().contains_key(name)
+    name == "stop_gradient" || program.op_counts().contains_key(name)
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn many_directions_share_the_primal_products() {
             }
         };
         let program = tape.compile(&Interpreter, &[all.value, all.grad, all.hvp]).unwrap();
-        program.census()["contract"]
+        program.op_counts()["contract"]
     };
     // None more than for one direction without an axis of its own.
     let one = count(0);

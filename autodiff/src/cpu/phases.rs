@@ -1,6 +1,6 @@
-//! The steps of a program, divided into tasks.
+//! The phases of a program, divided into tasks.
 
-use super::costs::LARGEST_STEP;
+use super::costs::LARGEST_PHASE;
 use super::instruction_set::InstructionSet;
 use super::instruction_set::Kernels;
 use super::kernel::{Making, Run, compute};
@@ -20,28 +20,28 @@ use std::time::{Duration, Instant};
 /// that costs some ten microseconds, and waking a worker more.
 const WORTH_ENTERING: usize = 60_000;
 
-/// Work of a step worth sharing with threads that are awake: meeting costs some hundred
+/// Work of a phase worth sharing with threads that are awake: meeting costs some hundred
 /// nanoseconds, and a line that another core wrote as much again.
 const WORTH_SHARING: usize = 3_000;
 
 /// Work of a task, at least.
 const TASK: usize = 1_500;
 
-/// Work from which a step is long.
+/// Work from which a phase is long.
 const LONG: usize = 2_000_000;
 
-/// Points of a few rows that a chain takes through all its kernels at a time.
+/// Points of a few rows that a pipeline takes through all its kernels at a time.
 const CHAIN_POINTS: usize = 8192;
 
-/// Rows that a chain with products takes at a time: copying an operand pays for many, unless
+/// Rows that a pipeline with products takes at a time: copying an operand pays for many, unless
 /// each row has matrices of its own.
 const PRODUCT_ROWS: usize = 240;
 
-/// Rows of a product in a part of a long step, at least.
+/// Rows of a product in a part of a long phase, at least.
 const FEWEST_ROWS: usize = 384;
 
 /// Some kernels in order, by rows or the one by parts.
-struct Chain {
+struct RowPipeline {
     kernels: Vec<Box<dyn Run>>,
     /// Their numbers in the plan.
     numbers: Vec<usize>,
@@ -54,17 +54,17 @@ struct Chain {
 }
 
 struct Task {
-    chain: usize,
+    pipeline: usize,
     part: usize,
 }
 
-struct Step {
-    chains: Vec<Chain>,
+struct Phase {
+    pipelines: Vec<RowPipeline>,
     /// Empty where the first thread goes on alone.
     tasks: Vec<Task>,
 }
 
-/// Which steps run: those that depend on early inputs only, or the others.
+/// Which phases run: those that depend on early inputs only, or the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Early,
@@ -75,8 +75,8 @@ pub(super) enum Stage {
 struct Shared {
     /// Where its buffers lie, once the first thread has said so.
     memory: OnceLock<Located>,
-    /// For each chain of the present step, the parts not yet done.
-    left: [AtomicUsize; LARGEST_STEP],
+    /// For each pipeline of the present phase, the parts not yet done.
+    left: [AtomicUsize; LARGEST_PHASE],
 }
 
 /// [`Memory`] as threads see it that do not hold the arena.
@@ -96,8 +96,8 @@ pub(super) struct Crew<'a> {
     shared: &'a Shared,
 }
 
-pub(super) struct Steps {
-    all: Vec<Step>,
+pub(super) struct Phases {
+    all: Vec<Phase>,
     early: usize,
     scratch: usize,
     kernels: Kernels,
@@ -105,31 +105,31 @@ pub(super) struct Steps {
     pool: Option<Pool>,
 }
 
-impl Steps {
-    pub(super) fn new(plan: &Plan, pool: &Pool, kernels: Kernels) -> Steps {
+impl Phases {
+    pub(super) fn new(plan: &Plan, pool: &Pool, kernels: Kernels) -> Phases {
         let mut scratch = 0;
         let cost: Vec<usize> =
             plan.kernels.iter().map(|k| compute(&k.work).nanoseconds()).collect();
         let shared: usize = plan
-            .steps
+            .phases
             .iter()
-            .map(|s| total(s.chains.iter().flat_map(|c| &c.kernels).map(|&k| cost[k])))
+            .map(|s| total(s.pipelines.iter().flat_map(|c| &c.kernels).map(|&k| cost[k])))
             .filter(|&c| c >= WORTH_SHARING)
             .fold(0, usize::saturating_add);
         let threads = if shared >= WORTH_ENTERING { pool.threads() } else { 1 };
-        let mut all: Vec<Step> = Vec::with_capacity(plan.steps.len());
-        for step in &plan.steps {
-            let mut chains: Vec<Chain> = Vec::with_capacity(step.chains.len());
-            let mut costs = Vec::with_capacity(step.chains.len());
-            for chain in &step.chains {
-                costs.push(total(chain.kernels.iter().map(|&k| cost[k])));
-                chains.push(Chain::new(chain, plan, kernels.set, &mut scratch));
+        let mut all: Vec<Phase> = Vec::with_capacity(plan.phases.len());
+        for phase in &plan.phases {
+            let mut pipelines: Vec<RowPipeline> = Vec::with_capacity(phase.pipelines.len());
+            let mut costs = Vec::with_capacity(phase.pipelines.len());
+            for pipeline in &phase.pipelines {
+                costs.push(total(pipeline.kernels.iter().map(|&k| cost[k])));
+                pipelines.push(RowPipeline::new(pipeline, plan, kernels.set, &mut scratch));
             }
-            let tasks = divide(&mut chains, &costs, threads);
-            all.push(Step { chains, tasks });
+            let tasks = divide(&mut pipelines, &costs, threads);
+            all.push(Phase { pipelines, tasks });
         }
         let pool = (threads > 1).then(|| pool.clone());
-        Steps { all, early: plan.early_steps, scratch, kernels, pool }
+        Phases { all, early: plan.early_phases, scratch, kernels, pool }
     }
 
     /// Words of memory for partial results.
@@ -138,7 +138,7 @@ impl Steps {
     }
 
     /// Calls `first` on this thread, or, where runs are worth it, on one of the pool with others
-    /// that help: in either case [`run`](Steps::run) is for it to call, once.
+    /// that help: in either case [`run`](Phases::run) is for it to call, once.
     pub(super) fn enter(
         &self,
         first: impl FnOnce(Option<Crew<'_>>) -> Result<()> + Send,
@@ -146,20 +146,22 @@ impl Steps {
         let Some(pool) = &self.pool else {
             return first(None);
         };
-        let shared =
-            Shared { memory: OnceLock::new(), left: [const { AtomicUsize::new(0) }; LARGEST_STEP] };
-        let work = |step: usize, task: usize| {
+        let shared = Shared {
+            memory: OnceLock::new(),
+            left: [const { AtomicUsize::new(0) }; LARGEST_PHASE],
+        };
+        let work = |phase: usize, task: usize| {
             let Some(located) = shared.memory.get() else {
                 return Ok(());
             };
-            // SAFETY: `run` has published its memory, which it holds until the step's tasks are done;
+            // SAFETY: `run` has published its memory, which it holds until the phase's tasks are done;
             // each task is claimed once, and the plan's contract makes it disjoint from the others.
             unsafe {
                 let memory = Memory { bases: &*located.bases, scratch: located.scratch };
-                let step: &Step = &self.all[step];
-                let task = &step.tasks[task];
-                let left = &shared.left[task.chain];
-                step.chains[task.chain].part(&memory, self.kernels, task.part, left)
+                let phase: &Phase = &self.all[phase];
+                let task = &phase.tasks[task];
+                let left = &shared.left[task.pipeline];
+                phase.pipelines[task.pipeline].part(&memory, self.kernels, task.part, left)
             }
         };
         let team = Team::new(&work);
@@ -175,7 +177,7 @@ impl Steps {
 
     /// # Safety
     /// The memory is that of a run of the plan, which nobody else touches but to read inputs,
-    /// literals and what early steps left.
+    /// literals and what early phases left.
     pub(super) unsafe fn run(
         &self,
         stage: Stage,
@@ -184,21 +186,21 @@ impl Steps {
     ) -> Result<()> {
         let range = self.stage(stage);
         // SAFETY: the caller's.
-        let alone = |step: &Step| unsafe {
-            step.chains.iter().try_for_each(|chain| chain.whole(memory, self.kernels))
+        let alone = |phase: &Phase| unsafe {
+            phase.pipelines.iter().try_for_each(|pipeline| pipeline.whole(memory, self.kernels))
         };
         let together = |crew: Crew<'_>| {
             let located = Located { bases: memory.bases, scratch: memory.scratch };
             let _ = crew.shared.memory.set(located);
-            for (number, step) in self.all[range.clone()].iter().enumerate() {
-                if step.tasks.is_empty() {
-                    alone(step)?;
+            for (number, phase) in self.all[range.clone()].iter().enumerate() {
+                if phase.tasks.is_empty() {
+                    alone(phase)?;
                     continue;
                 }
-                for (chain, left) in step.chains.iter().zip(&crew.shared.left) {
-                    left.store(chain.parts, Ordering::Relaxed);
+                for (pipeline, left) in phase.pipelines.iter().zip(&crew.shared.left) {
+                    left.store(pipeline.parts, Ordering::Relaxed);
                 }
-                crew.team.step(range.start + number, step.tasks.len())?;
+                crew.team.phase(range.start + number, phase.tasks.len())?;
             }
             Ok(())
         };
@@ -216,22 +218,22 @@ impl Steps {
     /// Runs one kernel after the other, in the plan's order, and tells how long each took.
     ///
     /// # Safety
-    /// As [`Steps::run`].
+    /// As [`Phases::run`].
     unsafe fn each_kernel(
         &self,
-        steps: Range<usize>,
+        phases: Range<usize>,
         memory: &Memory,
         mut done: impl FnMut(usize, Duration),
     ) -> Result<()> {
-        for step in &self.all[steps] {
-            let chains = step.chains.iter();
-            let mut kernels: Vec<(usize, &dyn Run)> = chains
+        for phase in &self.all[phases] {
+            let pipelines = phase.pipelines.iter();
+            let mut kernels: Vec<(usize, &dyn Run)> = pipelines
                 .flat_map(|c| c.numbers.iter().copied().zip(c.kernels.iter().map(|k| &**k)))
                 .collect();
             kernels.sort_unstable_by_key(|k| k.0);
             for (number, kernel) in kernels {
                 let start = Instant::now();
-                // SAFETY: the caller's; a step's order is that of the plan.
+                // SAFETY: the caller's; a phase's order is that of the plan.
                 unsafe {
                     kernel.part(memory, self.kernels, 0, 1)?;
                     kernel.finish(memory);
@@ -245,7 +247,7 @@ impl Steps {
     /// How long each kernel takes alone, in the plan's order.
     ///
     /// # Safety
-    /// As [`Steps::run`].
+    /// As [`Phases::run`].
     pub(super) unsafe fn times(&self, stage: Stage, memory: &Memory) -> Result<Vec<Duration>> {
         let mut times = Vec::new();
         // SAFETY: the caller's.
@@ -259,27 +261,27 @@ fn total(costs: impl Iterator<Item = usize>) -> usize {
     costs.fold(0, usize::saturating_add)
 }
 
-/// Sets the number of parts of each chain and lists them, the longest first.
-fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
+/// Sets the number of parts of each pipeline and lists them, the longest first.
+fn divide(pipelines: &mut [RowPipeline], costs: &[usize], threads: usize) -> Vec<Task> {
     let total = total(costs.iter().copied());
     if threads == 1 || total < WORTH_SHARING {
         return Vec::new();
     }
-    // Each chain in as many parts as there are threads: more would copy the operands of
-    // products more often, fewer leave some thread without work. Long steps are divided finer,
+    // Each pipeline in as many parts as there are threads: more would copy the operands of
+    // products more often, fewer leave some thread without work. Long phases are divided finer,
     // since a thread may be taken away meanwhile, but not so that copies begin to count.
     let finer = if total > LONG { 4 } else { 1 };
     let mut tasks: Vec<(usize, Task)> = Vec::new();
-    for (i, (chain, &cost)) in chains.iter_mut().zip(costs).enumerate() {
-        let finer = match chain.product_side {
+    for (i, (pipeline, &cost)) in pipelines.iter_mut().zip(costs).enumerate() {
+        let finer = match pipeline.product_side {
             _ if cost <= LONG / 2 => 1,
             Some(side) => (side / (FEWEST_ROWS * threads)).clamp(1, finer),
             None => finer,
         };
-        let most = chain.most_parts().min(MOST_TASKS / costs.len()).max(1);
-        chain.parts = (cost / TASK).clamp(1, finer * threads).min(most);
-        for part in 0..chain.parts {
-            tasks.push((cost / chain.parts, Task { chain: i, part }));
+        let most = pipeline.most_parts().min(MOST_TASKS / costs.len()).max(1);
+        pipeline.parts = (cost / TASK).clamp(1, finer * threads).min(most);
+        for part in 0..pipeline.parts {
+            tasks.push((cost / pipeline.parts, Task { pipeline: i, part }));
         }
     }
     if tasks.len() == 1 {
@@ -289,11 +291,16 @@ fn divide(chains: &mut [Chain], costs: &[usize], threads: usize) -> Vec<Task> {
     tasks.into_iter().map(|(_, task)| task).collect()
 }
 
-impl Chain {
-    fn new(chain: &plan::Chain, plan: &Plan, set: InstructionSet, scratch: &mut usize) -> Chain {
+impl RowPipeline {
+    fn new(
+        pipeline: &plan::RowPipeline,
+        plan: &Plan,
+        set: InstructionSet,
+        scratch: &mut usize,
+    ) -> RowPipeline {
         let of = |&k: &usize| &plan.kernels[k];
-        let rows = chain.rows.filter(|_| chain.kernels.len() > 1);
-        let works = || chain.kernels.iter().map(|k| compute(&of(k).work));
+        let rows = pipeline.rows.filter(|_| pipeline.kernels.len() > 1);
+        let works = || pipeline.kernels.iter().map(|k| compute(&of(k).work));
         let largest = works().map(|work| work.points()).max();
         let mut products = works().filter_map(|work| work.product());
         let with_matrices = products.clone().any(|p| !p.batch.is_empty());
@@ -307,9 +314,9 @@ impl Chain {
         };
         let mut making = Making { buffers: &plan.buffers, set, scratch };
         let ready = |k| compute(&of(k).work).ready(of(k), &mut making);
-        Chain {
-            kernels: chain.kernels.iter().map(ready).collect(),
-            numbers: chain.kernels.clone(),
+        RowPipeline {
+            kernels: pipeline.kernels.iter().map(ready).collect(),
+            numbers: pipeline.kernels.clone(),
             rows,
             few,
             product_side,
@@ -328,7 +335,7 @@ impl Chain {
     /// One of some parts, but for what is left when all are done.
     ///
     /// # Safety
-    /// As [`Steps::run`], for the elements of this part.
+    /// As [`Phases::run`], for the elements of this part.
     unsafe fn some(
         &self,
         memory: &Memory,
@@ -354,14 +361,14 @@ impl Chain {
     }
 
     /// # Safety
-    /// As [`Steps::run`], when all parts are done.
+    /// As [`Phases::run`], when all parts are done.
     unsafe fn finish(&self, memory: &Memory) {
         // SAFETY: the caller's.
         self.kernels.iter().for_each(|kernel| unsafe { kernel.finish(memory) });
     }
 
     /// # Safety
-    /// As [`Steps::run`].
+    /// As [`Phases::run`].
     unsafe fn whole(&self, memory: &Memory, kernels: Kernels) -> Result<()> {
         // SAFETY: the caller's; one part is all of them.
         unsafe {
@@ -372,7 +379,7 @@ impl Chain {
     }
 
     /// # Safety
-    /// As [`Steps::run`], for the elements of this part; `left` counts the parts of this chain
+    /// As [`Phases::run`], for the elements of this part; `left` counts the parts of this pipeline
     /// that are not done.
     unsafe fn part(
         &self,

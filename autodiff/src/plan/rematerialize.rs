@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 /// Lets groups compute cheap values again, and drops values that nobody reads any more. Returns
 /// for each node whether its elements must lie in memory.
-pub(super) fn take_over(
+pub(super) fn rematerialize(
     graph: &Graph,
     layouts: &[Layout],
     groups: &mut Groups,
