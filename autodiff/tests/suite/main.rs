@@ -3,6 +3,7 @@
 
 mod backends;
 mod checkpoint;
+mod choices;
 mod conformance;
 mod conventions;
 mod derivative_checks;

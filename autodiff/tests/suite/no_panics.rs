@@ -1,23 +1,13 @@
 //! Nothing that is recorded panics, however little sense it makes: it is well-formed, or
 //! compiling reports an error.
 
+use crate::choices::Choices;
 use burlap_autodiff::{
     Array, Backend, Contraction, Costs, Cpu, DType, Error, Executable, Padding, Plan, Result,
     Shape, Tape, Var, checkpoint, vmap,
 };
 
-/// Reproducible choices (SplitMix64).
-struct Choices(u64);
-
 impl Choices {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

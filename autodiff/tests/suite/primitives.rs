@@ -238,6 +238,22 @@ fn scalar(tape: &Tape, y: Var) -> Var {
     (flat * weights).sum() + (0.5 * flat * weights).sin().sum()
 }
 
+/// Holds derivatives of values, and those to third order of a scalar of them; how many numbers were
+/// compared.
+fn compared_to_third_order(
+    f: impl Fn(&Tape, Var) -> Var,
+    point: Array,
+) -> burlap_autodiff::Result<usize> {
+    let mut inner = Check::new(&f, point.clone());
+    inner.jvp_vjp()?;
+    let mut outer = Check::new(|tape, x| scalar(tape, f(tape, x)), point);
+    outer.gradient()?;
+    outer.hessian()?;
+    let all = [inner, outer];
+    let counts = all.iter().flat_map(|check| &check.report().properties).map(|p| p.comparisons);
+    Ok(counts.sum())
+}
+
 /// A primitive as a function of all its real operands, which follow one another in a vector.
 fn of_one(example: &Example, tape: &Tape, x: Var) -> Var {
     let mut start = 0;
@@ -275,15 +291,7 @@ fn derivatives_of_every_primitive_to_third_order() {
             let point = Array::vector(numbers(n, example.between));
             let fail = |e| -> ! { panic!("{name}, example {i}: {e}") };
             let f = |tape: &Tape, x: Var| of_one(example, tape, x);
-            let mut inner = Check::new(f, point.clone());
-            inner.jvp_vjp().unwrap_or_else(|e| fail(e));
-            let mut outer = Check::new(|tape, x| scalar(tape, f(tape, x)), point);
-            outer.gradient().unwrap_or_else(|e| fail(e));
-            outer.hessian().unwrap_or_else(|e| fail(e));
-            for check in [inner, outer] {
-                comparisons +=
-                    check.report().properties.iter().map(|p| p.comparisons).sum::<usize>();
-            }
+            comparisons += compared_to_third_order(f, point).unwrap_or_else(|e| fail(e));
         }
     }
     println!("{comparisons} comparisons");
@@ -296,15 +304,7 @@ fn derivatives_of_compositions_to_third_order() {
         for (i, case) in cases.iter().enumerate() {
             assert!(contains(case, name), "case {i} of {name} does without it");
             let fail = |e| -> ! { panic!("{name}, case {i} of shape {:?}: {e}", case.shape) };
-            let mut inner = Check::new(case.f, point(case));
-            inner.jvp_vjp().unwrap_or_else(|e| fail(e));
-            let mut outer = Check::new(|tape, x| scalar(tape, (case.f)(tape, x)), point(case));
-            outer.gradient().unwrap_or_else(|e| fail(e));
-            outer.hessian().unwrap_or_else(|e| fail(e));
-            for check in [inner, outer] {
-                comparisons +=
-                    check.report().properties.iter().map(|p| p.comparisons).sum::<usize>();
-            }
+            comparisons += compared_to_third_order(case.f, point(case)).unwrap_or_else(|e| fail(e));
         }
     }
     println!("{comparisons} comparisons");

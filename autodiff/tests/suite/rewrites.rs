@@ -1,6 +1,7 @@
 //! What is simplified while it is recorded keeps its value: expressions recorded at once
 //! against the same ones evaluated operation by operation, where nothing can be simplified.
 
+use crate::choices::Choices;
 use burlap_autodiff::{Array, DType, Interpreter, Padding, Tape, Var};
 
 const X: [f64; 3] = [0.7, -1.3, 2.1];
@@ -156,19 +157,8 @@ fn integers() {
     }
 }
 
-/// Reproducible choices (SplitMix64).
-struct Choices(u64);
-
 impl Choices {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
-    fn axes(&mut self, rank: usize) -> Vec<usize> {
+    fn some_axes(&mut self, rank: usize) -> Vec<usize> {
         let bits = self.below(1 << rank);
         (0..rank).filter(|a| bits >> a & 1 == 1).collect()
     }
@@ -179,7 +169,7 @@ fn movement(tape: &Tape, x: Var, c: &mut Choices) -> Var {
     let shape = x.shape();
     let rank = shape.len();
     match c.below(9) {
-        0 => x.flip(&c.axes(rank)),
+        0 => x.flip(&c.some_axes(rank)),
         1 => {
             let mut axes: Vec<usize> = (0..rank).collect();
             axes.rotate_left(c.below(rank.max(1)));
@@ -208,7 +198,7 @@ fn movement(tape: &Tape, x: Var, c: &mut Choices) -> Var {
             to.insert(place, 1 + c.below(3));
             x.broadcast_axes(to, &(0..=rank).filter(|&a| a != place).collect::<Vec<_>>())
         }
-        5 if rank > 2 => x.sum_axes(&c.axes(rank)),
+        5 if rank > 2 => x.sum_axes(&c.some_axes(rank)),
         6 => x.pad(
             &(0..rank)
                 .map(|_| Padding { before: c.below(2), between: c.below(2), after: 0 })

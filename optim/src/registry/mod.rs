@@ -101,13 +101,23 @@ impl fmt::Debug for Member {
 }
 
 impl Member {
+    const fn new(
+        name: &'static str,
+        paper: &'static str,
+        formula: &'static str,
+        settings: &'static [Setting],
+        constructor: Constructor,
+    ) -> Member {
+        Member { name, former_name: None, paper, formula, settings, constructor }
+    }
+
     pub(crate) const fn plain(
         name: &'static str,
         former_name: &'static str,
         formula: &'static str,
     ) -> Member {
-        let (former_name, constructor) = (Some(former_name), Constructor::Plain);
-        Member { name, former_name, paper: "", formula, settings: &[], constructor }
+        let former_name = Some(former_name);
+        Member { former_name, ..Member::new(name, "", formula, &[], Constructor::Plain) }
     }
 
     /// A member of the SAM family.
@@ -118,8 +128,7 @@ impl Member {
         settings: &'static [Setting],
         build: fn(&MethodSettings) -> Result<Sam>,
     ) -> Member {
-        let constructor = Constructor::Sam(build);
-        Member { name, former_name: None, paper, formula, settings, constructor }
+        Member::new(name, paper, formula, settings, Constructor::Sam(build))
     }
 
     /// A sharpness measure as a penalty; `settings` begin with `samples` and `lambda`.
@@ -130,8 +139,7 @@ impl Member {
         settings: &'static [Setting],
         build: fn(&MethodSettings) -> Result<Sharpness>,
     ) -> Member {
-        let constructor = Constructor::Penalty(build);
-        Member { name, former_name: None, paper, formula, settings, constructor }
+        Member::new(name, paper, formula, settings, Constructor::Penalty(build))
     }
 
     /// The same of a measure with an estimator of its own: of another matrix than the Hessian.
@@ -142,8 +150,7 @@ impl Member {
         settings: &'static [Setting],
         build: fn(&MethodSettings) -> Result<Sharpness>,
     ) -> Member {
-        let constructor = Constructor::ExactPenalty(build);
-        Member { name, former_name: None, paper, formula, settings, constructor }
+        Member::new(name, paper, formula, settings, Constructor::ExactPenalty(build))
     }
 
     /// The member of a name, present or former.
